@@ -57,7 +57,8 @@ from srcdiff.errors import NOWHERE, Where
 __all__ = [
     "Array", "Assign", "Atom", "Const", "For", "If", "Load", "Param", "Program",
     "Raise", "Scalar", "Span", "Stmt", "Store", "Type", "Var", "While",
-    "atoms_of", "blocks_of", "defined", "index_atoms", "is_float", "map_atoms",
+    "atoms_of", "blocks_of", "const_type", "defined", "index_atoms", "is_float", "map_atoms",
+    "map_index",
     "rename", "walk", "with_blocks",
 ]
 
@@ -340,7 +341,7 @@ def defined(stmt: Stmt) -> str | None:
     return None
 
 
-def _map_index(index, change):
+def map_index(index, change):
     def span(item):
         if isinstance(item, Span):
             return Span(*(None if a is None else change(a)
@@ -358,9 +359,9 @@ def map_atoms(stmt: Stmt, change: Callable[[Atom], Atom]) -> Stmt:
         case Assign():
             return replace(stmt, args=tuple(map(change, stmt.args)))
         case Load():
-            return replace(stmt, index=_map_index(stmt.index, change))
+            return replace(stmt, index=map_index(stmt.index, change))
         case Store():
-            return replace(stmt, index=_map_index(stmt.index, change), value=change(stmt.value))
+            return replace(stmt, index=map_index(stmt.index, change), value=change(stmt.value))
         case For():
             return replace(stmt, start=change(stmt.start), stop=change(stmt.stop),
                            step=change(stmt.step))

@@ -1,0 +1,92 @@
+"""The adjoint of writing into an array.
+
+``a[i] = v`` gives ``v_bar += a_bar[i]; a_bar[i] = 0``; ``a[i] += v`` gives
+``v_bar += a_bar[i]``.  Where an index repeats, a plain store keeps the last
+value only, so its adjoint runs backwards through the index, element by element.
+"""
+
+from __future__ import annotations
+
+from srcdiff.errors import Problem, UnsupportedError
+from srcdiff.reverse.nodes import Node
+from srcdiff.syntax import Array, Const, Span, Store, Var
+
+__all__ = ["reverse_store"]
+
+ZERO = Const(0.0)
+
+
+def reverse_store(sweep, node: Node) -> None:
+    """Append the adjoint of the `Store` at `node`."""
+    stmt: Store = node.stmt
+    index = sweep.node_index(node)
+    bar = sweep.bar[stmt.array]
+    fancy = [k for k, item in enumerate(index) if _is_integer_array(sweep, item)]
+    if stmt.accumulate or not fancy:
+        _hand_over(sweep, stmt, bar, index, stmt.value)
+        if not stmt.accumulate:
+            sweep.builder.store(bar, index, ZERO)
+    else:
+        _last_wins(sweep, stmt, bar, index, fancy)
+
+
+def _is_integer_array(sweep, item) -> bool:
+    if isinstance(item, Span):
+        return False
+    type_ = sweep.builder.type_of(item)
+    return isinstance(type_, Array) and type_.dtype != "bool"
+
+
+def _hand_over(sweep, stmt: Store, bar: str, index, value) -> None:
+    """Append ``value_bar += a_bar[index]``, undoing the broadcast of the value."""
+    if not isinstance(value, Var) or value.name not in sweep.carriers:
+        return
+    region = sweep.builder.load(bar, index, stem=f"{bar}_part")
+    if isinstance(sweep.builder.types[region.name], Array):
+        extents = sweep.builder.extents(sweep.bar[value.name])
+        region = sweep.builder.op("sum_to", region, *extents)
+    if sweep.builder.types[region.name].dtype != sweep.builder.types[value.name].dtype:
+        region = sweep.builder.op("cast", region, dtype=sweep.builder.types[value.name].dtype)
+    sweep.accumulate(value.name, region)
+
+
+def _last_wins(sweep, stmt: Store, bar: str, index, fancy) -> None:
+    """Append a loop backwards through one integer array, in which repeats may occur."""
+    position = fancy[0]
+    which = index[position]
+    if len(fancy) > 1 or sweep.builder.type_of(which).ndim != 1 or any(
+            isinstance(item, Var) and sweep.builder.type_of(item).ndim for k, item in enumerate(index)
+            if k != position):
+        raise UnsupportedError(Problem(
+            "SD0241", "the adjoint of a store through several index arrays is not known", stmt.where,
+            why="where an index repeats, the last value wins, and the others get no derivative",
+            fix="write the elements in a loop"))
+    builder = sweep.builder
+    last = builder.op("subtract", builder.size(which.name, 0), Const(1), stem="last")
+    with builder.loop(last, Const(-1), Const(-1), stem="k") as k:
+        one = builder.load(which.name, (k,), stem="place")
+        place = (*index[:position], one, *index[position + 1:])
+        _element(sweep, stmt, bar, index, place, position, k)
+        builder.store(bar, place, ZERO)
+
+
+def _element(sweep, stmt: Store, bar: str, index, place, position: int, k: Var) -> None:
+    """Hand over the adjoint of one written row: to a scalar value, or to its row of the value."""
+    value, builder = stmt.value, sweep.builder
+    if not isinstance(value, Var) or value.name not in sweep.carriers:
+        return
+    region_axes = sum(isinstance(item, Span) for item in index[:position])
+    axes_behind = sum(isinstance(item, Span) for item in index[position:])
+    type_ = builder.types[value.name]
+    axis = type_.ndim - 1 - axes_behind           # the axis of the value that `which` runs over
+    if axis < 0 or region_axes > 0 and axis < region_axes:
+        _hand_over(sweep, stmt, bar, place, value)
+        return
+    value_bar = sweep.bar[value.name]
+    row = builder.op("minimum", k, builder.op("subtract", builder.size(value_bar, axis), Const(1)))
+    part = builder.load(bar, place, stem=f"{bar}_part")
+    if isinstance(builder.types[part.name], Array):
+        sizes = [builder.size(value_bar, a) for a in range(type_.ndim) if a != axis]
+        part = builder.op("sum_to", part, *sizes)
+    target = tuple(row if a == axis else Span() for a in range(type_.ndim))
+    builder.store(value_bar, target, part, accumulate=True)

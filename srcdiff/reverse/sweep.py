@@ -1,0 +1,375 @@
+"""The two sweeps: the primal that keeps, then each statement reversed, last to first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from srcdiff.analysis.activity import active_variables
+from srcdiff.builder import INT, Builder
+from srcdiff.reverse.keep import Keep
+from srcdiff.reverse.needs import Needs
+from srcdiff.reverse.nodes import Block, Node, Tree
+from srcdiff.reverse.stores import reverse_store
+from srcdiff.reverse.tape import plan
+from srcdiff.rules import RULES
+from srcdiff.syntax import (
+    Array, Assign, Atom, Const, For, If, Load, Param, Program, Store, Var, While, is_float, map_index,
+)
+
+__all__ = ["adjoint"]
+
+ZERO = Const(0.0)
+ONE = Const(1)
+
+
+def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] | None = None,
+            seed: Literal["param", "one", "identity"] = "param") -> Program:
+    """Return the program that computes the results and the adjoints of `active`.
+
+    Parameters
+    ----------
+    program
+        The primal.
+    active
+        The parameters with respect to which to differentiate.
+    outputs
+        Positions of the results that are differentiated; all floating-point
+        ones if None.
+    seed
+        "param": a parameter ``y_bar``, shaped like ``y``, for each of these
+        results, after the primal parameters.  "one": each cotangent is 1.0 (a
+        gradient).  "identity": each is a ``seed`` statement, to be given a
+        direction axis by `srcdiff.vectorize`.
+
+    Returns
+    -------
+    Program
+        Its results are those of `program`, then one adjoint for each of `active`.
+    """
+    if outputs is None:
+        outputs = tuple(i for i, a in enumerate(program.results) if is_float(program.type_of(a)))
+    seeded = [program.results[i] for i in outputs]
+    carriers = active_variables(program, active, [a.name for a in seeded if isinstance(a, Var)])
+    sweep = _Sweep(program, carriers)
+    params = sweep.declare_seeds(seeded) if seed == "param" else ()
+    sweep.forward(sweep.tree.top)
+    sweep.start(seeded, seed, params)
+    sweep.reverse(sweep.tree.top, initialise=False)
+    adjoints = tuple(sweep.result_adjoint(name) for name in active)
+    return replace(program, name=f"{program.name}_adjoint", params=program.params + params,
+                   body=sweep.builder.take(), results=program.results + adjoints,
+                   types=sweep.builder.types, tree=None)
+
+
+class _Sweep:
+    def __init__(self, program: Program, carriers: frozenset[str]):
+        self.program, self.carriers = program, carriers
+        self.builder = Builder(program.types)
+        self.tree = Tree(program)
+        self.needs = Needs(self.tree, self.builder, carriers)
+        keep = Keep(self.tree, self.needs.values, self.builder.types, self.needs.extents)
+        keep.decide(self.needs.names)
+        self.keep = keep
+        self.tapes = plan(self.tree, keep.taped, self.builder.types, self.needs.extents)
+        self.bar = {}
+        self.restored: dict[str, str] = {}
+
+    # -- seeds and results --------------------------------------------------------
+
+    def declare_seeds(self, seeded) -> tuple[Param, ...]:
+        params = []
+        for atom in seeded:
+            type_ = self.builder.type_of(atom)
+            stem = f"{atom.name}_bar" if isinstance(atom, Var) else "result_bar"
+            params.append(Param(self.builder.fresh(stem, type_), type_))
+        return tuple(params)
+
+    def start(self, seeded, seed, params) -> None:
+        """Give every adjoint that lives at the top its first value: zero, or the seed."""
+        self.declare_adjoints()
+        begun = set()
+        for position, atom in enumerate(seeded):
+            if not isinstance(atom, Var) or atom.name not in self.carriers:
+                continue
+            value = self._seed_value(atom, seed, params[position].name if params else "")
+            bar = self.bar[atom.name]
+            if atom.name in begun:
+                self.builder.assign(bar, "add", Var(bar), value)
+            else:
+                self.builder.copy(bar, value)
+            begun.add(atom.name)
+        self.initialise(self.tree.top, skip=begun)
+
+    def _seed_value(self, atom: Var, seed: str, param: str) -> Atom:
+        type_ = self.builder.types[atom.name]
+        match seed:
+            case "param":
+                return Var(param)
+            case "one":
+                return Const(1.0)
+        return self.builder.op("seed", *self.builder.extents(atom.name),
+                               stem=f"{atom.name}_seed", dtype=type_.dtype)
+
+    def declare_adjoints(self) -> None:
+        for name, type_ in self.program.types.items():
+            if name in self.carriers:
+                self.bar[name] = self.builder.fresh(f"{name}_bar", type_)
+
+    def result_adjoint(self, name: str) -> Atom:
+        if name in self.bar:
+            return Var(self.bar[name])
+        type_ = self.builder.types[name]
+        return self.builder.zeros(type_, self.builder.extents(name), stem=f"{name}_bar")
+
+    # -- forward sweep ----------------------------------------------------------------
+
+    def forward(self, block: Block) -> None:
+        for node in block.nodes:
+            if isinstance(node.stmt, For | While) and not node.loops():
+                for tape in self.tapes.values():
+                    if tape.outer is node:
+                        tape.allocate(self.builder)
+            with self.builder.at(node.stmt.where):
+                self.builder.append(self._forward_statement(node))
+        if id(block) in self.tapes:
+            with self.builder.at(block.nodes[-1].stmt.where):
+                self.tapes[id(block)].push(self.builder)
+
+    def _forward_statement(self, node: Node):
+        blocks = []
+        for inner in node.blocks:
+            with self.builder.nested() as body:
+                self.forward(inner)
+            blocks.append(tuple(body))
+        match node.stmt:
+            case For():
+                return replace(node.stmt, body=blocks[0])
+            case While():
+                return replace(node.stmt, test=blocks[0], body=blocks[1])
+            case If():
+                return replace(node.stmt, then=blocks[0], orelse=blocks[1])
+        return node.stmt
+
+    # -- reverse sweep: blocks ------------------------------------------------------------
+
+    def reverse(self, block: Block, initialise: bool = True) -> None:
+        outside = dict(self.restored)
+        if block.nodes:
+            with self.builder.at(block.nodes[-1].stmt.where):
+                self.restore(block)
+                if initialise:
+                    self.initialise(block)
+        for node in reversed(block.nodes):
+            if node in self.needs.reversible:
+                with self.builder.at(node.stmt.where):
+                    self._reverse_statement(node)
+        self.restored = outside
+
+    def initialise(self, block: Block, skip=()) -> None:
+        """Zero the adjoints of the variables that live in this block."""
+        for name in self.needs.at_home.get(id(block), ()):
+            type_ = self.builder.types[name]
+            if name in skip:
+                continue
+            if isinstance(type_, Array):
+                extents = self._extents_of(name)
+                self.builder.assign(self.bar[name], "zeros", *extents, dtype=type_.dtype)
+            else:
+                self.builder.copy(self.bar[name], ZERO)
+
+    def _extents_of(self, name: str) -> tuple[Atom, ...]:
+        held = self.needs.extents.get(name)
+        return tuple(map(self.value, held)) if held else self.builder.extents(name)
+
+    def restore(self, block: Block) -> None:
+        """Bring back what the reverse statements of this block read."""
+        if id(block) in self.tapes:
+            self.restored.update(self.tapes[id(block)].pop_scalars(self.builder))
+        names = [n for group in (self.keep.taped, self.keep.recomputed)
+                 for n, home in group.items() if home is block]
+        for name in sorted(names, key=lambda n: self.keep.definition(n).order):
+            self._restore_value(name, block)
+
+    def _restore_value(self, name: str, block: Block) -> None:
+        if name in self.restored:
+            return
+        if name in self.keep.taped:
+            for extent in self.needs.extents[name]:
+                self._restore_if_local(extent, block)
+            tape = self.tapes[id(block)]
+            self.restored[name] = tape.pop_array(self.builder, name, self.value)
+            return
+        operands = self.keep.operands(name)
+        for held in operands.values():
+            self._restore_if_local(held, block)
+        stmt = self.keep.definition(name).stmt
+        again = self.builder.fresh(name, self.builder.types[name])
+        self.builder.append(self._reading(replace(stmt, target=again), operands))
+        self.restored[name] = again
+
+    def _restore_if_local(self, name: str, block: Block) -> None:
+        if self.keep.is_settled(name) and name not in self.restored:
+            self._restore_value(name, block)
+
+    def _reading(self, stmt: Assign | Load, held: dict[str, str]):
+        """Make a statement read the values that its operands had."""
+        if isinstance(stmt, Assign):
+            return replace(stmt, args=tuple(
+                self.value(held[a.name]) if isinstance(a, Var) and a.name in held else a
+                for a in stmt.args))
+        array = self.value(held.get(stmt.array, stmt.array)).name
+        return replace(stmt, array=array, index=self.index(stmt.index, held))
+
+    # -- values in the reverse sweep ---------------------------------------------------------
+
+    def value(self, name: str) -> Var:
+        """Return where the reverse sweep finds the value `name` (already resolved)."""
+        return Var(self.restored.get(name, name))
+
+    def atom(self, node: Node, atom: Atom, after: bool = False) -> Atom:
+        """Return the value that `atom` had at `node`, as the reverse sweep can read it."""
+        if isinstance(atom, Const):
+            return atom
+        held = self.needs.held.get((id(node), atom.name, after))
+        return atom if held is None else self.value(held)
+
+    def index(self, index, held: dict[str, str]):
+        return map_index(index, lambda a: self.value(held.get(a.name, a.name))
+                          if isinstance(a, Var) else a)
+
+    # -- reverse sweep: statements --------------------------------------------------------------
+
+    def _reverse_statement(self, node: Node) -> None:
+        match node.stmt:
+            case Assign():
+                self._reverse_assign(node)
+            case Load():
+                self._reverse_load(node)
+            case Store():
+                reverse_store(self, node)
+            case For():
+                self._reverse_for(node)
+            case While():
+                self._reverse_while(node)
+            case If():
+                self._reverse_if(node)
+
+    def accumulate(self, name: str, value: Atom) -> None:
+        """Append ``name_bar = name_bar + value``."""
+        bar = self.bar[name]
+        self.builder.assign(bar, "add", Var(bar), value)
+
+    def _reverse_assign(self, node: Node) -> None:
+        stmt = node.stmt
+        contributions = self._contributions(node)
+        own: Atom | None = None
+        for position, value in contributions.items():
+            name = stmt.args[position].name
+            if name != stmt.target:
+                self.accumulate(name, value)
+            else:
+                own = value if own is None else self.builder.op("add", own, value)
+        if own is not None:
+            if own != Var(self.bar[stmt.target]):
+                self.builder.copy(self.bar[stmt.target], own)
+        else:
+            self._clear(node)
+
+    def _contributions(self, node: Node) -> dict[int, Atom]:
+        stmt, rule = node.stmt, RULES.get(node.stmt.op)
+        wanted = self.needs.wanted(stmt)
+        if not wanted:
+            return {}
+        seen = replace(stmt, args=tuple(self.atom(node, a) for a in stmt.args),
+                       target=self.atom(node, Var(stmt.target), after=True).name)
+
+        def extents(position: int) -> tuple[Atom, ...]:
+            if position in wanted:
+                return self.builder.extents(self.bar[stmt.args[position].name])
+            return tuple(map(self.value, self.needs.operand_extents[id(node), position]))
+
+        found = rule.adjoint(self.builder, seen, Var(self.bar[stmt.target]), wanted, extents)
+        return {position: found[position] for position in sorted(found)}
+
+    def _clear(self, node: Node) -> None:
+        """Zero the adjoint of a target whose value before the statement is another one."""
+        name = node.stmt.target
+        if not self.needs.is_overwritten(node):
+            return
+        type_ = self.builder.types[name]
+        if isinstance(type_, Array):
+            extents = tuple(map(self.value, self.needs.previous_extents[id(node)]))
+            self.builder.assign(self.bar[name], "zeros", *extents, dtype=type_.dtype)
+        else:
+            self.builder.copy(self.bar[name], ZERO)
+
+    def _reverse_load(self, node: Node) -> None:
+        stmt = node.stmt
+        if stmt.array in self.carriers:
+            index = self.node_index(node)
+            self.builder.store(self.bar[stmt.array], index, Var(self.bar[stmt.target]), True)
+        self._clear(node)
+
+    def node_index(self, node: Node):
+        return map_index(node.stmt.index, lambda a: self.atom(node, a))
+
+    def _reverse_if(self, node: Node) -> None:
+        bodies = []
+        for block in node.blocks:
+            with self.builder.nested() as body:
+                self.reverse(block)
+            bodies.append(body)
+        if any(bodies):
+            self.builder.branch(self.atom(node, node.stmt.condition), *bodies)
+
+    def _reverse_for(self, node: Node) -> None:
+        stmt = node.stmt
+        start, stop, step = (self.atom(node, a) for a in (stmt.start, stmt.stop, stmt.step))
+        with self.builder.nested() as body:
+            self.reverse(node.blocks[0])
+        if body:
+            bounds = _reversed_range(self.builder, start, stop, step)
+            self.builder.append(For(stmt.var, *bounds, tuple(body), stmt.where))
+
+    def _reverse_while(self, node: Node) -> None:
+        test, inner = node.blocks
+        self.reverse(test)                  # the evaluation that ended the loop
+        count = self.atom(node, Var(self.needs.trips[id(node)]), after=True)
+        with self.builder.nested() as body:
+            outside = dict(self.restored)
+            if test.nodes:
+                self.restore(test)
+            self.reverse(inner)
+            self._reverse_again(test)
+            self.restored = outside
+        var = self.builder.fresh("trip", INT)
+        self.builder.append(For(var, Const(0), count, ONE, tuple(body), node.stmt.where))
+
+    def _reverse_again(self, test: Block) -> None:
+        """Reverse the test of a `while` whose values have been brought back already."""
+        if test.nodes:
+            self.initialise(test)
+        for node in reversed(test.nodes):
+            if node in self.needs.reversible:
+                with self.builder.at(node.stmt.where):
+                    self._reverse_statement(node)
+
+
+def _reversed_range(builder: Builder, start: Atom, stop: Atom, step: Atom):
+    """Return the bounds of the range that runs backwards through the same numbers."""
+    if step in (ONE, Const(-1)):
+        back = Const(-step.value)
+        return _plus(builder, stop, back.value), _plus(builder, start, back.value), back
+    trips = builder.op("trips", start, stop, step, stem="trips")
+    span = builder.op("multiply", builder.op("subtract", trips, ONE), step)
+    last = builder.op("add", start, span, stem="last")
+    back = Const(-step.value) if isinstance(step, Const) else builder.op("negative", step)
+    return last, builder.op("subtract", start, step), back
+
+
+def _plus(builder: Builder, atom: Atom, offset: int) -> Atom:
+    if isinstance(atom, Const):
+        return Const(atom.value + offset)
+    op = "add" if offset > 0 else "subtract"
+    return builder.op(op, atom, Const(abs(offset)), stem="last")

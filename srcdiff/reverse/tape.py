@@ -1,0 +1,185 @@
+"""Where kept values lie: by iteration, or on a stack.
+
+The values kept in one block share a layout.  If every loop around it is
+counted, and all trip counts are known where the outermost loop starts, the
+layout is *indexed*: ``x_tape[i, j] = x``, an ordinary array sized before the
+loop.  Otherwise it is a *stack*: ``x_stack[top] = x`` in an array that
+`tape_grow` doubles when it is full.  Array values always go to stacks, laid
+flat.  Both are plain statements on typed arrays, so a second transform needs
+nothing special.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from srcdiff.builder import INT, Builder
+from srcdiff.reverse.nodes import Block, Node, Tree
+from srcdiff.syntax import Array, Assign, Atom, Const, For, Span, Var
+
+__all__ = ["BlockTape", "plan"]
+
+INITIAL = Const(64)
+ONE = Const(1)
+
+
+@dataclass
+class BlockTape:
+    """The tape of one block: which names it keeps, and how.
+
+    Attributes
+    ----------
+    outer
+        The outermost loop around the block; the tape is made just before it.
+    indexed
+        Indexed by the iteration, not a stack.
+    scalars, arrays
+        The names kept.
+    extents
+        For each array, the names of its extents (brought back before it).
+    """
+
+    block: Block
+    outer: Node
+    indexed: bool
+    scalars: list[str] = field(default_factory=list)
+    arrays: list[str] = field(default_factory=list)
+    extents: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tapes: dict[str, str] = field(default_factory=dict)
+    tops: dict[str, str] = field(default_factory=dict)
+
+    # -- forward sweep ------------------------------------------------------------
+
+    def allocate(self, builder: Builder) -> None:
+        """Append what stands before the outermost loop."""
+        with builder.at(self.outer.stmt.where):
+            counts = self._trips(builder) if self.indexed and self.scalars else ()
+            for name in self.scalars + self.arrays:
+                dtype = builder.types[name].dtype
+                if self.indexed and name in self.scalars:
+                    tape = builder.op("empty", *counts, stem=f"{name}_tape", dtype=dtype)
+                else:
+                    tape = builder.op("empty", INITIAL, stem=f"{name}_stack", dtype=dtype)
+                self.tapes[name] = tape.name
+            for name in self.arrays + ([""] if self.scalars and not self.indexed else []):
+                self.tops[name] = builder.fresh(f"{name}_top" if name else "top", INT)
+                builder.copy(self.tops[name], Const(0))
+
+    def _trips(self, builder: Builder) -> tuple[Atom, ...]:
+        return tuple(_trip_count(builder, loop.stmt) for loop in self.block.loops())
+
+    def push(self, builder: Builder) -> None:
+        """Append what stands at the end of the block."""
+        if not self.scalars and not self.arrays:
+            return
+        if self.scalars:
+            index = self._iteration(builder) if self.indexed else self._reserve(builder)
+            for name in self.scalars:
+                builder.store(self.tapes[name], index, Var(name))
+        for name in self.arrays:
+            self._push_array(builder, name)
+
+    def _iteration(self, builder: Builder) -> tuple[Atom, ...]:
+        return tuple(_iteration_number(builder, loop.stmt) for loop in self.block.loops())
+
+    def _reserve(self, builder: Builder) -> tuple[Atom]:
+        """Make room for one more entry on the scalar stacks; returns its index."""
+        top = self.tops[""]
+        position = builder.op("copy", Var(top), stem="position")
+        builder.assign(top, "add", position, ONE)
+        for name in self.scalars:
+            builder.assign(self.tapes[name], "tape_grow", Var(self.tapes[name]), Var(top))
+        return (position,)
+
+    def _push_array(self, builder: Builder, name: str) -> None:
+        tape, top = self.tapes[name], self.tops[name]
+        count = _product(builder, [Var(n) for n in self.extents[name]])
+        begin = builder.op("copy", Var(top), stem="begin")
+        builder.assign(top, "add", begin, count)
+        builder.assign(tape, "tape_grow", Var(tape), Var(top))
+        flat = builder.op("reshape", Var(name), count, stem="flat")
+        builder.store(tape, (Span(begin, Var(top)),), flat)
+
+    # -- reverse sweep ----------------------------------------------------------------
+
+    def pop_scalars(self, builder: Builder) -> dict[str, str]:
+        """Append the loads at the start of the reversed block; returns name -> name there."""
+        if not self.scalars:
+            return {}
+        if self.indexed:
+            index = self._iteration(builder)
+        else:
+            top = self.tops[""]
+            builder.assign(top, "subtract", Var(top), ONE)
+            index = (Var(top),)
+        return {name: self._typed(builder, name, builder.load(self.tapes[name], index, stem=name))
+                for name in self.scalars}
+
+    def pop_array(self, builder: Builder, name: str, lookup: Callable[[str], Atom]) -> str:
+        tape, top = self.tapes[name], self.tops[name]
+        extents = [lookup(n) for n in self.extents[name]]
+        end = builder.op("copy", Var(top), stem="end")
+        builder.assign(top, "subtract", end, _product(builder, extents))
+        flat = builder.load(tape, (Span(Var(top), end),), stem="flat")
+        return builder.op("reshape", flat, *extents, stem=name).name
+
+    @staticmethod
+    def _typed(builder: Builder, name: str, loaded: Var) -> str:
+        """Give what was loaded the exact type of what was kept (weak numbers stay weak)."""
+        builder.types[loaded.name] = builder.types[name]
+        return loaded.name
+
+
+def plan(tree: Tree, taped: dict[str, Block], types, extents) -> dict[int, BlockTape]:
+    """Return the tape of each block that keeps something, keyed by the block's id."""
+    tapes: dict[int, BlockTape] = {}
+    for name, block in taped.items():
+        if id(block) not in tapes:
+            tapes[id(block)] = BlockTape(block, block.loops()[0], _is_countable(tree, block))
+        tape = tapes[id(block)]
+        if isinstance(types[name], Array):
+            tape.arrays.append(name)
+            tape.extents[name] = extents[name]
+        else:
+            tape.scalars.append(name)
+    return tapes
+
+
+def _is_countable(tree: Tree, block: Block) -> bool:
+    """Tell whether all trip counts around `block` are known before its outermost loop."""
+    loops = block.loops()
+    outer = loops[0]
+
+    def is_known(atom: Atom) -> bool:
+        if isinstance(atom, Const) or atom.name in tree.params:
+            return True
+        return all(c.last < outer.order for c in tree.changes.get(atom.name, ()))
+
+    return all(isinstance(loop.stmt, For)
+               and all(map(is_known, (loop.stmt.start, loop.stmt.stop, loop.stmt.step)))
+               for loop in loops)
+
+
+def _trip_count(builder: Builder, loop: For) -> Atom:
+    if loop.start == Const(0) and loop.step == ONE:
+        if isinstance(loop.stop, Const):
+            return Const(max(0, loop.stop.value))
+        return builder.op("maximum", loop.stop, Const(0), stem="trips")
+    return builder.op("trips", loop.start, loop.stop, loop.step, stem="trips")
+
+
+def _iteration_number(builder: Builder, loop: For) -> Atom:
+    number: Atom = Var(loop.var)
+    if loop.start != Const(0):
+        number = builder.op("subtract", number, loop.start, stem="k")
+    if loop.step != ONE:
+        number = builder.op("floor_divide", number, loop.step, stem="k")
+    return number
+
+
+def _product(builder: Builder, extents) -> Atom:
+    total = extents[0]
+    for extent in extents[1:]:
+        total = builder.op("multiply", total, extent, stem="count")
+    return total
