@@ -292,16 +292,19 @@ def infer(op: str, operands: tuple[Type, ...], static: tuple[tuple[str, object],
         return Array(static_["dtype"], len(operands)) if operands else Scalar(static_["dtype"])
     if op == "array":                   # its shape is static, its dummies must fill it
         return Array(static_["dtype"], len(static_["shape"]))
+    dummies = [_dummy(type_) for type_ in operands]
+    if op == "take":                    # 1 is no position on an axis of extent 1
+        dummies[1] = dummies[1] * 0
     with np.errstate(all="ignore"):
-        value = PRIMITIVES[op].evaluate(*map(_dummy, operands), **static_)
+        value = PRIMITIVES[op].evaluate(*dummies, **static_)
     return type_of_value(value)
 
 
 def unify(a: Type, b: Type) -> Type | None:
     """Return the type of a variable that holds `a` on one path and `b` on another.
 
-    Scalars unify to their promotion; arrays must agree in rank.  None where no
-    one type holds both.
+    Scalars unify to their promotion, which is weak only where both are; arrays
+    must agree in rank.  None where no one type holds both.
     """
     if a == b:
         return a
@@ -309,4 +312,4 @@ def unify(a: Type, b: Type) -> Type | None:
         return None
     if isinstance(a, Array):
         return Array(np.promote_types(a.dtype, b.dtype).name, a.ndim)
-    return infer("where", (Scalar("bool"), a, b))
+    return infer("where", (Scalar("bool", weak=True), a, b))
