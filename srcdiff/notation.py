@@ -33,7 +33,7 @@ from srcdiff.syntax import (
     While,
 )
 
-__all__ = ["read", "run", "show"]
+__all__ = ["read", "run", "show", "show_statement"]
 
 
 # -- show ---------------------------------------------------------------------
@@ -48,11 +48,12 @@ def show(program: Program, name: str | None = None) -> str:
 
 
 def _show_block(body, indent):
-    lines = [indent + line for stmt in body for line in _show_stmt(stmt)]
+    lines = [indent + line for stmt in body for line in show_statement(stmt)]
     return lines or [indent + "pass"]
 
 
-def _show_stmt(stmt):
+def show_statement(stmt) -> list[str]:
+    """Return the lines of one statement."""
     deeper = "    "
     match stmt:
         case Assign(target, "copy", (Const() as value,)):
@@ -110,8 +111,13 @@ def _read_type(text: str) -> Type:
 
 
 def _read_atom(node):
-    if isinstance(node, ast.Name):
-        return Var({"inf": "inf", "nan": "nan"}.get(node.id, node.id))
+    match node:
+        case ast.Name(id="inf" | "nan" as name):
+            return Const(float(name))
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Name(id="inf")):
+            return Const(-float("inf"))
+        case ast.Name(id=name):
+            return Var(name)
     return Const(ast.literal_eval(node))
 
 
