@@ -1,0 +1,90 @@
+"""Every program of the corpus in every mode, passes off and on, on the reference interpreter."""
+
+import numpy as np
+import pytest
+
+from srcdiff.notation import run
+from srcdiff.optimize import optimize
+from srcdiff.verify import verify
+from tests.modes import Modes, primal_results
+from tests.oracle import assert_adjoint
+from tests.programs import PROGRAMS
+
+
+def verified(program):
+    verify(program)
+    return program
+
+
+TRANSFORMS = {"plain": verified, "optimized": lambda p: verified(optimize(p))}
+CASES = [(name, mode) for name in PROGRAMS for mode in TRANSFORMS]
+
+
+@pytest.fixture
+def modes(request):
+    name, transform = request.param
+    sample = PROGRAMS[name]
+    return Modes(sample.function, sample.args, TRANSFORMS[transform])
+
+
+def cases(test):
+    return pytest.mark.parametrize("modes", CASES, indirect=True,
+                                   ids=[f"{n}-{m}" for n, m in CASES])(test)
+
+
+def tolerance(modes):
+    single = any(getattr(a, "dtype", None) == np.float32 for a in modes.args)
+    return (2e-3, 2e-3, 1e-5) if single else (1e-7, 1e-8, 1e-11)
+
+
+def compare(got, expected, modes, what):
+    rtol, atol, _ = tolerance(modes)
+    assert len(got) == len(expected)
+    for position, (g, (e, error)) in enumerate(zip(got, expected, strict=True)):
+        assert np.shape(g) == np.shape(e), f"{what}: result {position} has shape {np.shape(g)}"
+        np.testing.assert_allclose(g, e, rtol=rtol, atol=atol + 10 * error,
+                                   err_msg=f"{what} of result {position}")
+
+
+@cases
+def test_primal(modes):
+    expected = primal_results(modes.function, modes.args)
+    got = modes.call(modes.program)
+    assert len(got) == len(expected)
+    for g, e in zip(got, expected, strict=True):
+        assert np.asarray(g).dtype == np.asarray(e).dtype or not isinstance(e, np.ndarray)
+        np.testing.assert_allclose(g, e, rtol=tolerance(modes)[2], atol=1e-13)
+
+
+@cases
+def test_tangent(modes):
+    direction = modes.directions(np.random.default_rng(7))
+    compare(modes.jvp(direction), modes.oracle(direction), modes, "tangent")
+
+
+@cases
+def test_adjoint(modes):
+    rng = np.random.default_rng(8)
+    direction = modes.directions(rng)
+    tangents = modes.jvp(direction)
+    cotangents = modes.random(rng, [tangents[i] for i in modes.outputs])
+    adjoints = modes.vjp(cotangents)
+    for a, position in zip(adjoints, modes.positions, strict=True):
+        assert np.shape(a) == np.shape(modes.args[position])
+    assert_adjoint([tangents[i] for i in modes.outputs], cotangents, adjoints, direction,
+                   rtol=tolerance(modes)[2])
+
+
+@cases
+def test_second_order(modes):
+    rng = np.random.default_rng(9)
+    direction = modes.directions(rng)
+    results = run(modes.program, *modes.inputs)
+    results = results if isinstance(results, tuple) else (results,)
+    cotangents = modes.random(rng, [results[i] for i in modes.outputs])
+    forward, reverse = modes.second_order(cotangents, direction)
+    compare(forward, modes.second_oracle(cotangents, direction), modes, "second derivative")
+    rtol, _, exact = tolerance(modes)
+    for f, r in zip(forward, reverse, strict=True):
+        np.testing.assert_allclose(r, f, rtol=max(1e-9, exact), atol=max(1e-10, exact),
+                                   err_msg="reverse over reverse")
