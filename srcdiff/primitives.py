@@ -117,6 +117,14 @@ _elementwise("erfc", scipy.special.erfc, math.erfc)
 _elementwise("gamma", scipy.special.gamma, math.gamma)
 _elementwise("lgamma", scipy.special.gammaln, math.lgamma)
 _elementwise("digamma", scipy.special.digamma)
+
+
+def _polygamma(n, x):
+    """The n-th derivative of digamma, for one integer n >= 1 (SciPy's own gives float64 for float32)."""
+    return (-1) ** (n + 1) * float(math.factorial(n)) * scipy.special.zeta(n + 1.0, x)
+
+
+_elementwise("polygamma", _polygamma, scipy.special.polygamma)
 _elementwise("isnan", np.isnan, math.isnan)
 _elementwise("isinf", np.isinf, math.isinf)
 _elementwise("isfinite", np.isfinite, math.isfinite)
@@ -138,7 +146,9 @@ def _weaken(x):
 
 _define("cast", "elementwise", _cast)
 _define("weaken", "elementwise", _weaken)
-_define("copy", "elementwise", lambda x: x.copy() if isinstance(x, np.ndarray) else x)
+# `move=True`: nobody changes either again, so the array itself may be handed on.
+_define("copy", "elementwise",
+        lambda x, *, move=False: x.copy() if isinstance(x, np.ndarray) else x)
 # The value, cut off from its derivative: `sd.stop_gradient`, `sd.no_grad`.
 _define("stop_gradient", "elementwise", lambda x: x.copy() if isinstance(x, np.ndarray) else x)
 
