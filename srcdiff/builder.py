@@ -76,6 +76,15 @@ class Builder:
             self._blocks.pop()
 
     @contextmanager
+    def continued(self, block: list[Stmt]):
+        """Reopen a block that `nested` has closed: what is written inside is appended to it."""
+        self._blocks.append(block)
+        try:
+            yield
+        finally:
+            self._blocks.pop()
+
+    @contextmanager
     def at(self, where: Where):
         """Give the statements made inside this place in the user's source."""
         before, self.where = self.where, where
