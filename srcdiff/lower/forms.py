@@ -1,0 +1,76 @@
+"""Arithmetic on symbolic integers: linear combinations of symbols.
+
+A form is ``(constant, ((symbol, coefficient), ...))``, sorted, so that equal
+forms compare equal.  A symbol is a tuple whose first entry says what it is;
+those of `NATURAL` are never negative.
+"""
+
+from __future__ import annotations
+
+NATURAL = ("size", "index", "extent", "broadcast", "product")
+
+
+def constant(n: int):
+    return (n, ())
+
+
+ZERO, ONE = constant(0), constant(1)
+
+
+def symbol(*parts):
+    return (0, ((parts, 1),))
+
+
+def is_constant(form) -> bool:
+    return not form[1]
+
+
+def plus(a, b, sign=1):
+    """Return ``a + sign * b``."""
+    terms = dict(a[1])
+    for key, k in b[1]:
+        terms[key] = terms.get(key, 0) + sign * k
+    kept = sorted(((key, k) for key, k in terms.items() if k), key=repr)
+    return (a[0] + sign * b[0], tuple(kept))
+
+
+def product(a, b):
+    """Return ``a * b``: exact for a constant factor, else a symbol of the two."""
+    if is_constant(b):
+        a, b = b, a
+    if is_constant(a):
+        return (a[0] * b[0], tuple((key, k * a[0]) for key, k in b[1])) if a[0] else ZERO
+    if at_least_zero(a) and at_least_zero(b):
+        return symbol("product", *sorted((a, b), key=repr))
+    return symbol("times", *sorted((a, b), key=repr))
+
+
+def at_least_zero(form) -> bool:
+    """Tell whether the number is provably not negative."""
+    return form[0] >= 0 and all(k > 0 and key[0] in NATURAL for key, k in form[1])
+
+
+def extent(form):
+    """Return ``max(form, 0)``: what a length that is computed as `form` is."""
+    if at_least_zero(form):
+        return form
+    if is_constant(form):
+        return ZERO
+    return symbol("extent", form)
+
+
+def broadcast(forms):
+    """Return the common extent of axes that broadcast together, or None."""
+    if any(f is None for f in forms):
+        return None
+    members = []
+    for f in forms:
+        if is_constant(f) and f[0] != 1:
+            return f
+        is_set = not f[0] and len(f[1]) == 1 and f[1][0][1] == 1 and f[1][0][0][0] == "broadcast"
+        for part in f[1][0][0][1:] if is_set else (f,):
+            if part != ONE and part not in members:
+                members.append(part)
+    if not members:
+        return ONE
+    return members[0] if len(members) == 1 else symbol("broadcast", *sorted(members, key=repr))
