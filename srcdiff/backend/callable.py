@@ -1,0 +1,103 @@
+"""One callable for every target, and the options of compilation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from srcdiff.backend import numba as numba_backend
+from srcdiff.backend import python as python_backend
+from srcdiff.printing import to_source
+from srcdiff.syntax import Program
+
+__all__ = ["Compiled", "Options", "compile_program", "compile_source"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How generated code is compiled.
+
+    Attributes
+    ----------
+    target
+        "numba", or "python": plain execution, for tests and debugging.
+    parallel
+        Numba's automatic parallelisation.
+    fastmath
+        LLVM's fast-math flags; "contract" (fused multiply-add) is safe for
+        infinities and NaN, ``True`` is not.
+    cache
+        Keep text and machine code on disk.
+    boundscheck
+        Check every index, at a cost of a few per cent.
+    vector_math
+        Use the vector versions of `exp`, `sin`, ... where the system has them
+        (at most 4 units in the last place).
+    """
+
+    target: str = "numba"
+    parallel: bool = False
+    fastmath: bool | frozenset[str] = frozenset({"contract"})
+    cache: bool = True
+    boundscheck: bool = False
+    vector_math: bool = True
+
+    def key(self) -> str:
+        """Return a text that tells different options apart, the same in every process."""
+        flags = self.fastmath if isinstance(self.fastmath, bool) else sorted(self.fastmath)
+        return repr((self.target, self.parallel, flags, self.cache, self.boundscheck, self.vector_math))
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A compiled program: flat arguments in, flat tuple of results out.
+
+    Attributes
+    ----------
+    name, source
+        The entry point and the text of its module.
+    dispatcher
+        The function itself (Numba's dispatcher, or a plain function): it
+        returns a bare value for one result; callable from ``@njit`` code.
+    count
+        The number of results.
+    """
+
+    name: str
+    source: str
+    dispatcher: object
+    count: int
+    options: Options = field(default=Options())
+
+    def __call__(self, *args):
+        try:
+            value = self.dispatcher(*args)
+        except Exception as error:
+            if not numba_backend.is_compile_error(error):
+                raise
+            raise numba_backend.explain(error, self.name, self.source) from None
+        return value if self.count > 1 else (value,) * self.count
+
+
+def compile_program(program: Program, target: str | None = None, options: Options | None = None,
+                    docstring: str | None = None) -> Compiled:
+    """Print and compile a program; for the target "numba" it has been lowered before."""
+    return compile_source(program.name, to_source(program, docstring=docstring), len(program.results),
+                          target, options)
+
+
+def compile_source(name: str, source: str, count: int, target: str | None = None,
+                   options: Options | None = None) -> Compiled:
+    """Compile the text of a module, as `to_source` gives it.
+
+    Parameters
+    ----------
+    name
+        The entry point.
+    count
+        The number of results.
+    """
+    options = options or Options(target or "numba")
+    load = {"python": python_backend.load, "numba": numba_backend.load}.get(target or options.target)
+    if load is None:
+        raise ValueError(f"unknown target {target or options.target!r}: 'numba' or 'python'")
+    return Compiled(name, source, load(name, source, options), count, options)

@@ -1,0 +1,88 @@
+"""Compile a generated module with Numba, and explain where that fails.
+
+Division by zero and domain errors follow IEEE arithmetic
+(``error_model="numpy"``), which also lets LLVM vectorise loops that divide.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+
+from srcdiff.backend import modules
+from srcdiff.errors import CompileError, Problem, Where
+
+__all__ = ["explain", "is_compile_error", "load"]
+
+
+def load(name: str, source: str, options):
+    """Return Numba's dispatcher of the function `name` of a module text."""
+    import numba
+
+    module = modules.load(source, options)
+    settings = {
+        "error_model": "numpy", "parallel": options.parallel, "boundscheck": options.boundscheck,
+        "fastmath": options.fastmath if isinstance(options.fastmath, bool) else set(options.fastmath),
+        "cache": modules.is_on_disk(module),
+    }
+    if hasattr(module, "_srcdiff_jitted"):
+        return getattr(module, name)
+    for key, value in list(vars(module).items()):
+        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
+            setattr(module, key, numba.njit(**settings)(value))
+    module._srcdiff_jitted = True
+    return getattr(module, name)
+
+
+def is_compile_error(error: Exception) -> bool:
+    """Tell whether Numba could not compile (rather than the code raising when it ran)."""
+    from numba.core.errors import NumbaError
+    return isinstance(error, NumbaError)
+
+
+_COMMENT = re.compile(r"\s*# line (\d+): ?(.*)")
+_LINE = re.compile(r'File "[^"]*", line (\d+)')
+
+
+def explain(error: Exception, name: str, source: str) -> CompileError:
+    """Return our error for one of Numba's: the user's line first, then one line of reason."""
+    lines = source.splitlines()
+    generated = _generated_line(error, len(lines))
+    where, code = _users_line(lines, generated, name)
+    why = _reason(str(error))
+    if code:
+        why = f"{why} In the generated code, line {generated}: {code}"
+    return CompileError(Problem(
+        CompileError.code, f"Numba cannot compile the code generated for {name}", where, why,
+        'use target="python" to run it uncompiled, or write this line in another way'))
+
+
+def _generated_line(error, count):
+    loc = getattr(error, "loc", None)
+    found = [int(n) for n in _LINE.findall(str(error))]
+    if loc is not None:
+        found.append(loc.line)
+    return next((n for n in found if 0 < n <= count), 0)
+
+
+def _users_line(lines, generated, name):
+    """Return the place that the nearest comment above a generated line names, and that line."""
+    if not generated:
+        return Where(), ""
+    code = lines[generated - 1].strip()
+    for line in reversed(lines[:generated]):
+        if match := _COMMENT.match(line):
+            text = match[2]
+            return Where("<user>", int(match[1]), 0, len(text), text, name), code
+    return Where(), code
+
+
+def _reason(message):
+    """Return the first informative sentence of Numba's message."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", message)
+    skip = ("Failed in", "During", "File", "Traceback", "There are", " -", "-", "In definition", "Known signatures",
+            "*", "raised from")
+    for line in plain.splitlines():
+        if line.strip() and not line.strip().startswith(skip):
+            return line.strip()[:160].rstrip(".") + "."
+    return "Numba gives no reason."

@@ -1,0 +1,159 @@
+"""Print a program as a complete Python module.
+
+The module runs with NumPy alone; it imports what it uses, lists its one entry
+point in ``__all__``, and carries the helper functions that it calls.  Above the
+statements that stem from a line of the user's stands that line, as a comment.
+The same program gives the same text in every process.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import keyword
+import re
+
+import gast
+
+from srcdiff.printing.helpers import HELPERS, helpers_for
+from srcdiff.printing.statements import Writer
+from srcdiff.printing.text import unparse
+from srcdiff.syntax import Array, Param, Program, Scalar, Var, rename
+
+__all__ = ["to_source"]
+
+JIT = '''\
+try:
+    from numba import njit
+except ImportError:                     # without Numba: the same numbers, slowly
+    def njit(**options):
+        return lambda function: function
+'''
+DECORATOR = '@njit(error_model="numpy", fastmath={"contract"})\n'
+
+
+def to_source(program: Program, *, docstring: str | None = None, jit: bool = False) -> str:
+    """Return the text of a complete module that defines `program`'s function.
+
+    Parameters
+    ----------
+    program
+        Any program without seeds.
+    docstring
+        What the function computes, instead of `program.doc`.
+    jit
+        Decorate the functions with Numba's `njit` where Numba is installed.
+
+    Returns
+    -------
+    str
+        The function takes the program's parameters and returns one bare
+        result, a tuple of several, or None.
+    """
+    program = _without_collisions(program)
+    writer = Writer(program)
+    function = _function(program, writer.body, _docstring(program, docstring))
+    comments = _comments(writer.body, writer.places)
+    body = unparse(gast.Module([function], []), comments)
+    return _module(program.name, body, jit)
+
+
+def _module(name, body, jit):
+    names = {n.id for n in ast.walk(ast.parse(body)) if isinstance(n, ast.Name)}
+    helpers = helpers_for(sorted(names & set(HELPERS)))
+    code = (helpers + "\n\n" if helpers else "") + body
+    names |= {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
+    if jit:
+        code = re.sub(r"^def ", DECORATOR + "def ", code, flags=re.MULTILINE)
+    imports = "import math\n\n" * ("math" in names) + "import numpy as np\n\n" * ("np" in names)
+    if jit:
+        imports += JIT + "\n"
+    return f'{imports}__all__ = ["{name}"]\n\n\n{code.strip()}\n'
+
+
+def _function(program, body, doc):
+    params = [gast.Name(p.name, gast.Param(), None, None) for p in program.params]
+    arguments = gast.arguments(params, [], None, [], [], None, [])
+    statements = [gast.Expr(gast.Constant(doc, None))] + body
+    return gast.FunctionDef(program.name, arguments, statements, [], None, None, [])
+
+
+# -- names -----------------------------------------------------------------------
+
+def _without_collisions(program):
+    """Rename variables that hide a module, a helper or a builtin that the text may use."""
+    taken = {"np", "math", "njit", program.name, *HELPERS, *keyword.kwlist, *dir(builtins)}
+    names, used = {}, set(program.types)
+    for name in program.types:
+        if name in taken:
+            names[name] = _fresh(name, used | taken)
+            used.add(names[name])
+    if not names:
+        return program
+
+    def atom(a):
+        return Var(names.get(a.name, a.name)) if isinstance(a, Var) else a
+
+    params = tuple(Param(names.get(p.name, p.name), p.type, p.captured) for p in program.params)
+    types = {names.get(name, name): type_ for name, type_ in program.types.items()}
+    return program.with_body(rename(program.body, names), params=params, types=types,
+                             results=tuple(map(atom, program.results)))
+
+
+def _fresh(stem, taken):
+    count = 2
+    while f"{stem}_{count}" in taken:
+        count += 1
+    return f"{stem}_{count}"
+
+
+# -- docstring and comments --------------------------------------------------------
+
+_NUMBERS = {"int64": "int", "float64": "float", "bool": "bool", "complex128": "complex"}
+
+
+def _type_text(type_):
+    if isinstance(type_, Array):
+        axes = ", ".join(":" * type_.ndim)
+        return f"{type_.dtype} array [{axes}]"
+    return _NUMBERS.get(type_.dtype, type_.dtype) if isinstance(type_, Scalar) else str(type_)
+
+
+def _docstring(program, docstring):
+    """Return what the function computes, of what, and what it gives; indented."""
+    lines = [(docstring or program.doc or f"Compute `{program.name}`.").strip()]
+    if program.params:
+        lines += ["", "Parameters", "----------"]
+        for p in program.params:
+            lines.append(f"{p.name} : {_type_text(p.type)}" + ", captured" * p.captured)
+    if program.results:
+        lines += ["", "Returns", "-------"]
+        for atom in program.results:
+            name = f"{atom} : " if isinstance(atom, Var) else ""
+            lines.append(name + _type_text(program.type_of(atom)))
+    lines = "\n".join(lines).splitlines()
+    if len(lines) == 1:
+        return lines[0]
+    return "\n".join([lines[0], *("    " + line if line else "" for line in lines[1:]), "    "])
+
+
+def _comments(body, places):
+    """Return the comment of each statement that begins a run from one user line."""
+    comments, last = {}, None
+    for node in _statements(body):
+        where = places.get(node.lineno) if hasattr(node, "lineno") else None
+        if where is None or not where.line:
+            continue
+        if (here := (where.file, where.line)) != last:
+            text = " ".join(where.text.split())
+            comments[node.lineno] = f"line {where.line}: {text}"[:100] if text else f"line {where.line}"
+        last = here
+    return comments
+
+
+def _statements(body):
+    for node in body:
+        yield node
+        for name in ("body", "orelse"):
+            yield from _statements(getattr(node, name, None) or [])
+

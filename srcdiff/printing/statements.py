@@ -1,0 +1,393 @@
+"""From a program to a syntax tree that reads as if written by hand.
+
+Temporaries that are read once move into the expression that reads them, as far
+as nothing between changes what they are computed from and the line stays short.
+The user's own variables, and their tangents and adjoints, keep their lines.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import gast
+
+from srcdiff.errors import Where
+from srcdiff.primitives import infer
+from srcdiff.printing.sharing import Uses, may_share, shares
+from srcdiff.printing.spelling import constant, converter, dtype_name, expression, range_, spell
+from srcdiff.syntax import (
+    Array,
+    Assign,
+    Atom,
+    Const,
+    For,
+    If,
+    Load,
+    Program,
+    Raise,
+    Scalar,
+    Span,
+    Store,
+    Var,
+    While,
+    atoms_of,
+    defined,
+    walk,
+)
+
+__all__ = ["Writer"]
+
+WIDTH = 88                  # columns of a line, indentation included
+DEEP = 24                   # more nodes than this in one expression are hard to read
+AUGMENTED = ("add", "subtract", "multiply", "divide")
+_SUFFIX = re.compile(r"(_dot|_bar|_tape|_\d+)+$")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def width(node) -> int:
+    """Estimate the number of columns that an expression takes."""
+    match node:
+        case gast.Name(id=name):
+            return len(name)
+        case gast.Constant(value=value):
+            return len(repr(value))
+        case gast.Attribute(value=value, attr=attr):
+            return width(value) + 1 + len(attr)
+        case gast.BinOp(left=a, right=b):
+            return width(a) + width(b) + 3 + 2 * isinstance(b, gast.BinOp)
+        case gast.keyword(arg=arg, value=value):
+            return len(arg) + 1 + width(value)
+    return 2 + sum(width(child) + 2 for child in gast.iter_child_nodes(node)
+                   if not isinstance(child, gast.operator | gast.unaryop | gast.expr_context))
+
+
+@dataclass
+class Pending:
+    """A temporary that waits for its one reader: its statement's tree, and what it reads."""
+
+    tree: gast.expr
+    reads: frozenset[str]
+    where: Where
+    width: int
+
+
+@dataclass
+class Block:
+    """The statements written so far and the temporaries that wait."""
+
+    indent: int
+    out: list = field(default_factory=list)
+    pending: dict[str, Pending] = field(default_factory=dict)
+
+
+class Writer:
+    """Writes the body of one program.
+
+    Attributes
+    ----------
+    body
+        The statements, gast nodes; `lineno` is the key of the comment.
+    places
+        The user's line of each written statement, by the same key.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.types = program.types
+        self.uses = Uses(program)
+        self.shared = may_share(program, self.uses)
+        # Where narrow types occur, a Python number and a NumPy one are not the same.
+        self.narrow = any(t.dtype in ("float32", "complex64") for t in program.types.values())
+        self.places: dict[int, Where] = {}
+        self.nestable = self._nestable()
+        self.body = self._function_body()
+
+    # -- which variables may move into an expression --------------------------------
+
+    def _nestable(self):
+        awkward = set()                 # ``(a + b)[i]`` and ``(a + b).shape`` are hard to read
+        for stmt in walk(self.program.body):
+            if isinstance(stmt, Load):
+                awkward.add(stmt.array)
+            elif isinstance(stmt, Assign) and stmt.op == "size":
+                awkward |= {a.name for a in stmt.args if isinstance(a, Var)}
+        return {stmt.target for stmt in walk(self.program.body)
+                if isinstance(stmt, Assign | Load) and self.uses.once(stmt.target)
+                and stmt.target not in awkward and not _is_users(stmt)}
+
+    # -- blocks -----------------------------------------------------------------------
+
+    def _function_body(self):
+        block = Block(4)
+        self._statements(self.program.body, block)
+        results = [self._result(atom, block) for atom in self.program.results]
+        value = None if not results else results[0] if len(results) == 1 else gast.Tuple(results, gast.Load())
+        self._flush(block, block.pending)
+        self._emit(block, gast.Return(value), None)
+        return block.out
+
+    def _result(self, atom, block):
+        tree = self._take(atom, block)
+        is_param = isinstance(atom, Var) and self.uses.block.get(atom.name) is None
+        if is_param and isinstance(self.types[atom.name], Array):
+            return expression("a.copy()", a=tree)       # never hand out the caller's memory
+        return tree
+
+    def _block(self, statements, indent):
+        block = Block(indent)
+        self._statements(statements, block)
+        self._flush(block, block.pending)
+        return block.out
+
+    def _statements(self, statements, block):
+        for stmt in statements:
+            self._statement(stmt, block)
+
+    def _emit(self, block, node, where):
+        node.lineno = len(self.places) + 1
+        self.places[node.lineno] = where
+        block.out.append(node)
+
+    def _flush(self, block, names):
+        for name in [n for n in block.pending if n in names]:
+            pending = block.pending.pop(name)
+            self._emit(block, _assign(name, pending.tree), pending.where)
+
+    # -- operands ---------------------------------------------------------------------
+
+    def _take(self, atom: Atom, block: Block) -> gast.expr:
+        """Return the tree of an operand, a waiting temporary's expression if there is one."""
+        if isinstance(atom, Const):
+            return constant(atom.value)
+        if atom.name in block.pending:
+            pending = block.pending.pop(atom.name)
+            self._reads |= pending.reads
+            return pending.tree
+        self._reads.add(atom.name)
+        return gast.Name(atom.name, gast.Load(), None, None)
+
+    _reads: set[str] = set()
+
+    def _make_room(self, atoms, block, available):
+        """Write out the widest waiting operands until the rest fits into one line."""
+        waiting = {a.name: block.pending[a.name].width for a in atoms
+                   if isinstance(a, Var) and a.name in block.pending}
+        others = sum(len(str(a)) + 3 for a in atoms if str(a) not in waiting)
+        while waiting and others + sum(waiting.values()) > available:
+            widest = max(waiting, key=waiting.__getitem__)
+            self._flush(block, (widest,))
+            others += len(widest) + 3
+            del waiting[widest]
+
+    def _index(self, index, block):
+        items = list(index)
+        while len(items) > 1 and items[-1] == Span():
+            items.pop()
+        trees = [self._item(item, block) for item in items]
+        return trees[0] if len(trees) == 1 else gast.Tuple(trees, gast.Load())
+
+    def _item(self, item, block):
+        if isinstance(item, Span):
+            return gast.Slice(*(None if a is None else self._take(a, block)
+                                for a in (item.start, item.stop, item.step)))
+        return self._take(item, block)
+
+    # -- values -----------------------------------------------------------------------
+
+    def _value(self, stmt, block) -> gast.expr:
+        """Return the expression of an `Assign` or `Load`, with the type its variable has."""
+        declared = self.types[stmt.target]
+        if isinstance(stmt, Load):
+            tree = gast.Subscript(gast.Name(stmt.array, gast.Load(), None, None),
+                                  self._index(stmt.index, block), gast.Load())
+            given = declared if isinstance(declared, Array) else Scalar(self.types[stmt.array].dtype)
+            self._reads.add(stmt.array)
+            if isinstance(declared, Array) and all(item == Span() for item in stmt.index):
+                tree = tree.value
+        else:
+            tree, given = self._operation(stmt, block)
+        tree, fresh = self._convert(tree, given, declared, stmt)
+        if not fresh and shares(stmt, self.types) is not None and not self._invisible(stmt):
+            tree = expression("a.copy()", a=tree)
+        return tree
+
+    def _invisible(self, stmt):
+        """Tell whether the result may share memory with the source."""
+        return stmt.target in self.shared
+
+    def _operation(self, stmt, block):
+        types = tuple(self.program.type_of(a) for a in stmt.args)
+        static = tuple((k, v) for k, v in stmt.static if k != "move")
+        try:
+            given = infer(stmt.op, types, static)
+        except (IndexError, ValueError, TypeError):
+            given = self.types[stmt.target]
+        if stmt.op == "copy" and isinstance(stmt.args[0], Const):
+            return self._constant(stmt.args[0], self.types[stmt.target]), self.types[stmt.target]
+        trees = [self._take(a, block) for a in stmt.args]
+        trees = [self._narrowed(tree, a, types, given) for tree, a in zip(trees, stmt.args, strict=True)]
+        return spell(stmt.op, types, given, trees, static), given
+
+    def _constant(self, atom, declared):
+        kinds = {"bool": bool, "int64": int, "float64": float, "complex128": complex}
+        kind = kinds.get(declared.dtype)
+        if kind is None or (self.narrow and not declared.weak):
+            return expression(converter(declared), a=constant(atom.value))
+        return constant(kind(atom.value))
+
+    def _narrowed(self, tree, atom, types, given):
+        """Give a Python number the precision of the narrow scalars it meets.
+
+        NumPy does so by itself; Numba would compute in double precision.
+        """
+        if not self.narrow or any(isinstance(t, Array) for t in types) or len(types) < 2:
+            return tree
+        strong = [t.dtype for t in types if not t.weak and t.dtype in ("float32", "complex64")]
+        type_ = self.program.type_of(atom)
+        if strong and type_.weak and type_.dtype == "float64":
+            return expression("np.float32(a)", a=tree)
+        return tree
+
+    def _convert(self, tree, given, declared, stmt):
+        """Return the tree with a conversion if the variable's type is not the value's."""
+        if isinstance(declared, Array):
+            if given.dtype != declared.dtype:
+                return expression(f"a.astype({dtype_name(declared.dtype)})", a=tree), True
+            return tree, False
+        if given.dtype != declared.dtype or (self.narrow and given.weak != declared.weak):
+            return expression(converter(declared), a=tree), True
+        if self.narrow and isinstance(stmt, Assign) and _strength_differs(tree, declared):
+            return expression(converter(declared), a=tree), True
+        return tree, False
+
+    # -- statements -------------------------------------------------------------------
+
+    def _before(self, stmt, block):
+        """Write the temporaries that read what this statement, or one in it, changes."""
+        changed = {defined(s) for s in walk((stmt,))} - {None}
+        read = {a.name for a in _own_atoms(stmt)}
+        self._flush(block, {name for name, p in block.pending.items()
+                            if p.reads & changed and name not in read})
+
+    def _statement(self, stmt, block):
+        self._reads = set()
+        self._make_room(list(_own_atoms(stmt)), block, WIDTH - block.indent - 12)
+        self._before(stmt, block)
+        match stmt:
+            case Assign(target=target) | Load(target=target):
+                tree = self._value(stmt, block)
+                reads = frozenset(self._reads)
+                if target in self.nestable and (w := width(tree)) <= WIDTH - block.indent - 10:
+                    block.pending[target] = Pending(tree, reads, stmt.where, w)
+                else:
+                    self._emit(block, self._assignment(stmt, tree), stmt.where)
+            case Store():
+                self._emit(block, self._store(stmt, block), stmt.where)
+            case Raise(exception=exception, message=message):
+                call = gast.Call(expression(exception), [gast.Constant(message, None)] if message else [], [])
+                self._emit(block, gast.Raise(call, None), stmt.where)
+            case _:
+                self._compound(stmt, block)
+
+    def _assignment(self, stmt, tree):
+        """Return ``s += t`` for ``s = s + t`` of scalars, else a plain assignment."""
+        if (isinstance(stmt, Assign) and stmt.op in AUGMENTED and isinstance(tree, gast.BinOp)
+                and isinstance(self.types[stmt.target], Scalar)):
+            own = [isinstance(n, gast.Name) and n.id == stmt.target for n in (tree.left, tree.right)]
+            if own[0] or (own[1] and stmt.op in ("add", "multiply")):
+                other = tree.right if own[0] else tree.left
+                return gast.AugAssign(gast.Name(stmt.target, gast.Store(), None, None), tree.op, other)
+        return _assign(stmt.target, tree)
+
+    def _store(self, stmt, block):
+        value = self._take(stmt.value, block)
+        array = gast.Name(stmt.array, gast.Load(), None, None)
+        index = self._index(stmt.index, block)
+        if all(item == Span() for item in stmt.index):
+            index = gast.Slice(None, None, None)
+        if stmt.accumulate and self._is_fancy(stmt.index):
+            call = expression("np.add.at(a, b, c)", a=array, b=_plain(index), c=value)
+            return gast.Expr(call)
+        target = gast.Subscript(array, index, gast.Store())
+        if stmt.accumulate:
+            return gast.AugAssign(target, gast.Add(), value)
+        return gast.Assign([target], value, None)
+
+    def _is_fancy(self, index):
+        return any(isinstance(i, Var) and isinstance(self.types[i.name], Array) for i in index)
+
+    def _compound(self, stmt, block):
+        deeper = block.indent + 4
+        match stmt:
+            case For(var=var, start=start, stop=stop, step=step):
+                bounds = range_([self._take(a, block) for a in (start, stop, step)])
+                node = gast.For(gast.Name(var, gast.Store(), None, None), bounds, [], [], None)
+                self._emit(block, node, stmt.where)
+                node.body = self._block(stmt.body, deeper) or [gast.Pass()]
+            case If():
+                self._branch(stmt, block, deeper)
+            case While():
+                node = gast.While(gast.Constant(True, None), [], [])
+                self._emit(block, node, stmt.where)
+                self._while(stmt, node, deeper)
+
+    def _branch(self, stmt, block, deeper):
+        node = gast.If(self._take(stmt.condition, block), [], [])
+        self._emit(block, node, stmt.where)
+        node.body = self._block(stmt.then, deeper)
+        node.orelse = self._block(stmt.orelse, deeper)
+        if not node.body and node.orelse:
+            node.test, node.body, node.orelse = expression("not a", a=node.test), node.orelse, []
+        node.body = node.body or [gast.Pass()]
+
+    def _while(self, stmt, node, deeper):
+        inner = Block(deeper)
+        self._statements(stmt.test, inner)
+        self._reads = set()
+        if set(inner.pending) - {str(stmt.condition)}:
+            self._flush(inner, set(inner.pending) - {str(stmt.condition)})
+        test = self._take(stmt.condition, inner)
+        if inner.out:
+            leave = gast.If(expression("not a", a=test), [gast.Break()], [])
+            self._emit(inner, leave, stmt.where)
+        else:
+            node.test = test
+        node.body = inner.out + self._block(stmt.body, deeper) or [gast.Pass()]
+
+
+def _own_atoms(stmt):
+    """Yield the variables whose waiting expression the statement can take."""
+    skip = stmt.array if isinstance(stmt, Load) else None
+    for atom in () if isinstance(stmt, While) else atoms_of(stmt):
+        if isinstance(atom, Var) and atom.name != skip:
+            yield atom
+
+
+def _assign(name, tree):
+    return gast.Assign([gast.Name(name, gast.Store(), None, None)], tree, None)
+
+
+def _plain(index):
+    """Return an index as an expression, for a call."""
+    def one(item):
+        if isinstance(item, gast.Slice):
+            parts = [part or gast.Constant(None, None) for part in (item.lower, item.upper, item.step)]
+            return gast.Call(expression("slice"), parts, [])
+        return item
+    return gast.Tuple([one(i) for i in index.elts], gast.Load()) if isinstance(index, gast.Tuple) else one(index)
+
+
+def _is_users(stmt) -> bool:
+    """Tell whether the variable, or the one it is a derivative of, stands in the user's line."""
+    words = set(_WORD.findall(stmt.where.text))
+    return stmt.target in words or _SUFFIX.sub("", stmt.target) in words
+
+
+def _strength_differs(tree, declared):
+    """Tell whether CPython gives a Python number where a NumPy scalar is meant, or the reverse."""
+    if not isinstance(tree, gast.Call) or not isinstance(tree.func, gast.Attribute):
+        return False
+    module = getattr(tree.func.value, "id", "")
+    return module == ("np" if declared.weak else "math")
+
