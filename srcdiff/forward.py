@@ -88,7 +88,7 @@ class _Tangent:
                     case Store(array=array) if array in self.dot:
                         self.store(stmt)
                     case _:
-                        self.builder.append(with_blocks(stmt, map(self.nested, blocks_of(stmt))))
+                        self.builder.append(with_blocks(stmt, [*map(self.nested, blocks_of(stmt))]))
 
     def nested(self, body):
         with self.builder.nested() as block:

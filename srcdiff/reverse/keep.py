@@ -107,7 +107,7 @@ class Keep:
 
     def _can_recompute(self, name: str, seen: dict[str, bool]) -> bool:
         if name not in seen:
-            seen[name] = True               # no cycles: operands are defined before
+            seen[name] = False              # a snapshot does not hold its own source
             seen[name] = self._is_cheap(self.definition(name).stmt) and all(
                 held is not None and self._is_there(held, name, seen)
                 for held in self.operands(name).values())

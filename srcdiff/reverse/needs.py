@@ -90,7 +90,7 @@ class Needs:
 
     def _homes(self) -> dict[int, list[str]]:
         homes: dict[int, list[str]] = {}
-        for name in self.builder.types:
+        for name in list(self.builder.types):
             if name not in self.carriers:
                 continue
             block = self.tree.home(name)
@@ -109,8 +109,9 @@ class Needs:
         return tuple(pairs)
 
     def _require(self, names) -> tuple[str, ...]:
+        names = tuple(names)
         self.names.update(dict.fromkeys(names))
-        return tuple(names)
+        return names
 
     def _name_extents(self, name: str, block: Block) -> None:
         """Note the extents of an array that lives in a loop: after its definition, or at the end."""
