@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.reverse.values import Values
-from srcdiff.syntax import Array, Assign, Load, Stmt, Store, Type, Var, atoms_of
+from srcdiff.syntax import Assign, Load, Stmt, Store, Type, Var, atoms_of
 
 __all__ = ["Keep"]
 
@@ -125,9 +125,8 @@ class Keep:
 
     def _is_cheap(self, stmt: Stmt) -> bool:
         match stmt:
-            case Load(target=target):
-                return not isinstance(self.types[target], Array)
-            case Assign(target=target, op=op):
-                return (PRIMITIVES[op].kind in CHEAP_KINDS and op not in EXPENSIVE
-                        and not isinstance(self.types[target], Array))
+            case Load():
+                return True
+            case Assign(op=op):
+                return PRIMITIVES[op].kind in CHEAP_KINDS and op not in EXPENSIVE
         return False
