@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from srcdiff.backend import numba as numba_backend
 from srcdiff.backend import python as python_backend
@@ -41,6 +41,16 @@ class Options:
     boundscheck: bool = False
     vector_math: bool = True
 
+    @classmethod
+    def of(cls, options, target: str | None = None) -> Options:
+        """Return the options that an object with some of these attributes asks for; None is the default."""
+        given = {f.name: getattr(options, f.name, None) for f in fields(cls)}
+        if target is not None:
+            given["target"] = target
+        if given["fastmath"] is not None and not isinstance(given["fastmath"], bool):
+            given["fastmath"] = frozenset(given["fastmath"])
+        return cls(**{name: value for name, value in given.items() if value is not None})
+
     def key(self) -> str:
         """Return a text that tells different options apart, the same in every process."""
         flags = self.fastmath if isinstance(self.fastmath, bool) else sorted(self.fastmath)
@@ -78,7 +88,7 @@ class Compiled:
         return value if self.count > 1 else (value,) * self.count
 
 
-def compile_program(program: Program, target: str | None = None, options: Options | None = None,
+def compile_program(program: Program, target: str | None = None, options=None,
                     docstring: str | None = None) -> Compiled:
     """Print and compile a program; for the target "numba" it has been lowered before."""
     return compile_source(program.name, to_source(program, docstring=docstring), len(program.results),
@@ -86,7 +96,7 @@ def compile_program(program: Program, target: str | None = None, options: Option
 
 
 def compile_source(name: str, source: str, count: int, target: str | None = None,
-                   options: Options | None = None) -> Compiled:
+                   options=None) -> Compiled:
     """Compile the text of a module, as `to_source` gives it.
 
     Parameters
@@ -96,8 +106,8 @@ def compile_source(name: str, source: str, count: int, target: str | None = None
     count
         The number of results.
     """
-    options = options or Options(target or "numba")
-    load = {"python": python_backend.load, "numba": numba_backend.load}.get(target or options.target)
+    options = Options.of(options, target)
+    load = {"python": python_backend.load, "numba": numba_backend.load}.get(options.target)
     if load is None:
-        raise ValueError(f"unknown target {target or options.target!r}: 'numba' or 'python'")
+        raise ValueError(f"unknown target {options.target!r}: 'numba' or 'python'")
     return Compiled(name, source, load(name, source, options), count, options)

@@ -56,26 +56,25 @@ def digamma_positive(x):
         1 / 132 - z * (691 / 32760 - z / 12))))))
     return math.log(x) - 0.5 / x - series - shift
 '''
-TRIGAMMA = '''\
-def trigamma(x):
-    """Return the second derivative of the logarithm of the gamma function."""
-    if x <= 0.0:
-        if x == np.floor(x):
-            return np.inf
-        s = math.pi / math.sin(math.pi * (x - np.floor(x)))
-        return s * s - trigamma_positive(1.0 - x)
-    return trigamma_positive(x)
-'''
-TRIGAMMA_POSITIVE = '''\
-def trigamma_positive(x):
-    """Return trigamma for x > 0: recurrence, then the asymptotic series."""
-    shift = 0.0
-    while x < 12.0:
-        shift += 1.0 / (x * x)
-        x += 1.0
-    z = 1.0 / (x * x)
-    series = z * (1 / 6 - z * (1 / 30 - z * (1 / 42 - z * (1 / 30 - z * (5 / 66 - z * 691 / 2730)))))
-    return 1.0 / x + 0.5 * z + series / x + shift
+# (-1)^(n+1) n! zeta(n + 1, x), the Hurwitz zeta function by Euler and Maclaurin's formula.
+POLYGAMMA = '''\
+def polygamma(n, x):
+    """Return the n-th derivative of digamma, n >= 1."""
+    power, scale = n + 1.0, math.gamma(n + 1.0) * (1.0 if n % 2 else -1.0)
+    if x <= 0.0 and x == np.floor(x):
+        return scale * np.inf
+    total, y = 0.0, x * 1.0
+    while y < 10.0:
+        total += y ** -power
+        y += 1.0
+    term = y ** -power
+    total += term * (y / n + 0.5)
+    term *= power / y
+    for k, ratio in enumerate((1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160,
+            -691 / 1307674368000, 1 / 74724249600, -3617 / 10670622842880000)):
+        total += ratio * term
+        term *= (power + 2 * k + 1) * (power + 2 * k + 2) / (y * y)
+    return scale * total
 '''
 
 
@@ -87,18 +86,37 @@ def {name}(x):
 '''
 
 
+POLYGAMMA_EACH = '''\
+def polygamma_(n, x):
+    """Return the n-th derivative of digamma of each element, n >= 1."""
+    return np.array([polygamma(n, t) for t in x.ravel()], x.dtype).reshape(x.shape)
+'''
+
+
+QUOTIENT = '''\
+def quotient(a, b):
+    """Return a / b, and 0 for 0 / 0."""
+    return a if a == 0 and b == 0 else a / b
+'''
+QUOTIENT_EACH = '''\
+def quotient_(a, b):
+    """Return a / b, and 0 for 0 / 0, of each element."""
+    return a / np.where((a == 0) & (b == 0), 1, b)
+'''
+
 # name -> (text, names of the helpers it calls)
 HELPERS = {
     "digamma_positive": (DIGAMMA_POSITIVE, ()),
     "digamma": (DIGAMMA, ("digamma_positive",)),
-    "trigamma_positive": (TRIGAMMA_POSITIVE, ()),
-    "trigamma": (TRIGAMMA, ("trigamma_positive",)),
+    "polygamma": (POLYGAMMA, ()),
     "digamma_": (_each("digamma_", "digamma", "digamma"), ("digamma",)),
-    "trigamma_": (_each("trigamma_", "trigamma", "trigamma"), ("trigamma",)),
+    "polygamma_": (POLYGAMMA_EACH, ("polygamma",)),
     "erf_": (_each("erf_", "math.erf", "the error function"), ()),
     "erfc_": (_each("erfc_", "math.erfc", "the complementary error function"), ()),
     "gamma_": (_each("gamma_", "math.gamma", "the gamma function"), ()),
     "lgamma_": (_each("lgamma_", "math.lgamma", "the logarithm of the gamma function"), ()),
+    "quotient": (QUOTIENT, ()),
+    "quotient_": (QUOTIENT_EACH, ()),
     "tape_grow": (TAPE_GROW, ()),
     "sum_to": (SUM_TO, ()),
 }

@@ -39,17 +39,18 @@ MATH = {
 # Scalars of these kinds have a spelling of their own, by the kind of their dtype.
 SCALAR = {
     "absolute": "abs(a)", "copy": "a", "stop_gradient": "a", "where": "b if a else c",
-    "logical_and": "a and b", "logical_or": "a or b", "logical_not": "not a",
+    "logical_and": "bool(a) and bool(b)", "logical_or": "bool(a) or bool(b)", "logical_not": "not a",
+    "logical_xor": "bool(a) != bool(b)", "reciprocal": "1.0 / a",
 }
-BOOL = {"add": "a or b", "multiply": "a and b", "logical_xor": "a != b", "absolute": "a",
-        "maximum": "a or b", "minimum": "a and b"}
+BOOL = {"logical_and": "a and b", "logical_or": "a or b", "logical_xor": "a != b", "absolute": "a",
+        "add": "a or b", "multiply": "a and b", "maximum": "a or b", "minimum": "a and b"}
 INTEGER = {"maximum": "max(a, b)", "minimum": "min(a, b)", "fmax": "max(a, b)", "fmin": "min(a, b)",
            "reciprocal": "int(1 / a)", "floor": "a", "ceil": "a", "trunc": "a"}
 
 ARRAY = {"absolute": "np.abs(a)", "copy": "a", "stop_gradient": "a"}
 
 # Without counterpart in NumPy: functions that stand in the module (see `helpers`).
-HELPERS = ("digamma", "trigamma", "erf", "erfc", "gamma", "lgamma")
+HELPERS = ("digamma", "polygamma", "quotient", "erf", "erfc", "gamma", "lgamma")
 
 _KIND = {"weak": {"bool": "bool", "int64": "int", "float64": "float", "complex128": "complex"}}
 
@@ -143,10 +144,6 @@ def _scalar_template(op, types, result, count):
         return _call("math." + MATH[op], count)
     if op in HELPERS:
         return _call("math." + MATH[op] if op in MATH else op, count)
-    if op == "reciprocal":
-        return "1.0 / a"
-    if op == "logical_xor":
-        return "bool(a) != bool(b)"
     return _numpy(op, count)
 
 
