@@ -1,0 +1,109 @@
+"""Timing: interleaved rounds, medians, and checks that all contestants agree.
+
+Machines are noisy: the contestants of one workload take turns, round after
+round, so that a disturbance hurts all alike; the median over the rounds is
+reported, with the interquartile range as its spread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["Contestant", "Measurement", "Workload", "measure"]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One way to do the work: `call()` does it once and returns the result."""
+
+    name: str
+    call: Callable[[], object]
+    is_peer: bool = False
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the table.
+
+    Attributes
+    ----------
+    make
+        Return the contestants; called once, so that peers are imported only then.
+    rtol
+        Relative tolerance to which all results must agree with the first.
+    """
+
+    name: str
+    make: Callable[[], list[Contestant]]
+    rtol: float = 1e-4
+    note: str = ""
+
+
+@dataclass
+class Measurement:
+    """Microseconds per call: median and interquartile range, and the first call in seconds."""
+
+    workload: str
+    contestant: str
+    median: float
+    spread: float
+    first: float
+    rounds: int
+    is_peer: bool
+    agrees: bool = True
+    extra: dict = field(default_factory=dict)
+
+
+def to_numpy(result):
+    if isinstance(result, tuple | list):
+        return [to_numpy(r) for r in result]
+    return np.asarray(result)
+
+
+def _agree(left, right, rtol) -> bool:
+    if isinstance(left, list):
+        return all(_agree(a, b, rtol) for a, b in zip(left, right, strict=True))
+    scale = max(float(np.max(np.abs(right), initial=0.0)), 1e-30)
+    return left.shape == right.shape and float(np.max(np.abs(left - right), initial=0.0)) <= rtol * scale
+
+
+def _calls_per_round(seconds: float, target: float = 0.02) -> int:
+    return max(1, min(100_000, int(target / max(seconds, 1e-8))))
+
+
+def measure(workload: Workload, rounds: int = 15, budget: float = 20.0) -> list[Measurement]:
+    """Time all contestants of a workload in turns; at most about `budget` seconds."""
+    contestants = workload.make()
+    found, results = [], []
+    for c in contestants:
+        start = time.perf_counter()
+        result = c.call()
+        first = time.perf_counter() - start
+        results.append(to_numpy(result))
+        found.append(Measurement(workload.name, c.name, 0.0, 0.0, first, 0, c.is_peer))
+    for m, result in zip(found, results, strict=True):
+        m.agrees = _agree(result, results[0], workload.rtol)
+    counts = [_calls_per_round(_seconds(c.call, 1)) for c in contestants]
+    times: list[list[float]] = [[] for _ in contestants]
+    began = time.perf_counter()
+    for _ in range(rounds):
+        for i, c in enumerate(contestants):
+            times[i].append(_seconds(c.call, counts[i]))
+        if time.perf_counter() - began > budget and len(times[0]) >= 5:
+            break
+    for m, t in zip(found, times, strict=True):
+        low, m.median, m.spread = (float(q) * 1e6 for q in np.percentile(t, [25, 50, 75]))
+        m.spread -= low
+        m.rounds = len(t)
+    return found
+
+
+def _seconds(call, count: int) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        call()
+    return (time.perf_counter() - start) / count

@@ -1,0 +1,82 @@
+"""Time to the first derivative: in a process where Numba is warm, and from the disk cache.
+
+Each figure is taken in fresh processes, the contestants in turns; medians are
+reported, in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+__all__ = ["startup"]
+
+PROGRAM = '''
+import json, math, sys, time
+import numpy as np
+from numba import njit
+sys.path.insert(0, {here!r})
+from startup_function import energy
+x = np.linspace(0.1, 1.0, 8)
+njit(lambda v: v + 1.0)(1.0)
+began = time.perf_counter()
+{body}
+print(json.dumps(time.perf_counter() - began))
+'''
+
+FUNCTION = '''
+import math
+
+def energy(x):
+    total = 0.0
+    previous = x[0]
+    for i in range(1, x.shape[0]):
+        d = x[i] - previous
+        r = math.sqrt(d * d + 0.1)
+        if r > 0.5:
+            total += math.exp(-r) / r
+        else:
+            total += r * r
+        previous = x[i]
+    return total
+'''
+
+FIRST = "import srcdiff as sd; sd.differentiate(energy).grad(x)"
+NUMBA = "njit(cache=True)(energy)(x)"
+
+
+def _seconds(body: str, folder: Path, cache: str) -> float:
+    program = PROGRAM.format(here=str(folder), body=body)
+    environment = os.environ | {"SRCDIFF_CACHE_DIR": cache, "OMP_NUM_THREADS": "1",
+                                "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, check=True,
+                          capture_output=True, text=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def startup(rounds: int = 5) -> dict[str, float]:
+    """Return the medians in seconds: cold, from the disk cache, and a cached njit function."""
+    cold, warm, plain = [], [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "startup_function.py").write_text(FUNCTION)
+        cache = str(folder / "cache")
+        _seconds(FIRST, folder, cache)
+        _seconds(NUMBA, folder, cache)
+        for i in range(rounds):
+            cold.append(_seconds(FIRST, folder, str(folder / f"cold{i}")))
+            warm.append(_seconds(FIRST, folder, cache))
+            plain.append(_seconds(NUMBA, folder, cache))
+    return {"first derivative, cold": statistics.median(cold),
+            "first derivative, disk cache": statistics.median(warm),
+            "cached njit function": statistics.median(plain)}
+
+
+if __name__ == "__main__":
+    for name, seconds in startup().items():
+        print(f"{name:<32}{seconds:8.3f} s")
