@@ -158,6 +158,15 @@ _elementwise("add", np.add, operator.add)
 _elementwise("subtract", np.subtract, operator.sub)
 _elementwise("multiply", np.multiply, operator.mul)
 _elementwise("divide", np.divide, operator.truediv)
+
+
+def _quotient(a, b):
+    with np.errstate(invalid="ignore"):
+        return np.where((a == 0) & (b == 0), 0, np.divide(a, b))[()]
+
+
+# a / b, with 0 / 0 = 0: for a slope that is infinite where the function is finite.
+_elementwise("quotient", _quotient)
 _elementwise("power", np.power, operator.pow, math.pow, np.float_power)
 _elementwise("floor_divide", np.floor_divide, operator.floordiv)
 _elementwise("remainder", np.remainder, operator.mod)

@@ -73,7 +73,7 @@ FORMS: dict[str, Callable] = {}
 # In which arguments a function is linear: all listed at once, or (any one) of them.
 JOINTLY = {"add": (0, 1), "subtract": (0, 1), "where": (1, 2)}
 LINEAR_IN = JOINTLY | {
-    "multiply": (0, 1), "divide": (0,), "negative": (0,), "over": (0,), "matmul": (0, 1), "sum": (0,),
+    "multiply": (0, 1), "divide": (0,), "negative": (0,), "quotient": (0,), "matmul": (0, 1), "sum": (0,),
     "transpose": (0,), "reshape": (0,), "broadcast_to": (0,), "sum_to": (0,), "expand_dims": (0,),
     "squeeze": (0,), "cumsum": (0,), "take": (0,), "tape_grow": (0,), "cast": (0,), "weaken": (0,),
     "copy": (0,), "positive": (0,),

@@ -11,12 +11,13 @@ import math
 
 import numpy as np
 
+from srcdiff.primitives import PRIMITIVES
 from srcdiff.rules.emission import EMIT_FORM, Emission
 from srcdiff.rules.expression import FORMS
-from srcdiff.rules.transposes import restore as emit_restore
+from srcdiff.rules.transposes import restore
 from srcdiff.syntax import Atom, Const, Var
 
-__all__ = ["exclusive", "over", "restore"]
+__all__ = ["attained", "exclusive", "quotient"]
 
 
 def _form(emit):
@@ -28,31 +29,30 @@ def _form(emit):
     return register
 
 
-# -- a quotient at a point where the derivative is infinite ---------------------------
-
-def _emit_over(emission: Emission, a: Atom, b: Atom) -> Atom:
-    both = emission.op("logical_and", emission.op("equal", a, Const(0)), emission.op("equal", b, Const(0)))
-    return emission.op("divide", a, emission.op("where", both, Const(1.0), b))
+def _emit_quotient(emission: Emission, a: Atom, b: Atom) -> Atom:
+    return emission.op("quotient", a, b)
 
 
-@_form(_emit_over)
-def over(a, b):
+@_form(_emit_quotient)
+def quotient(a, b):
     """Divide, with 0 / 0 = 0.
 
     For slopes that are infinite where the function itself is finite, such as
     that of the square root at 0: a differential that is zero stays zero there.
-    The denominator is replaced, not the quotient, so that the derivative of
-    the quotient in `a` is 1 / b wherever b is not zero.
     """
-    return a / np.where((a == 0) & (b == 0), 1.0, b)
+    return PRIMITIVES["quotient"].evaluate(a, b)
 
 
 # -- reductions -------------------------------------------------------------------------
 
-@_form(emit_restore)
-def restore(x, *, axis, keepdims):
-    """Give a reduced value its reduced axes back, with extent 1."""
-    return x if keepdims or not np.ndim(x) else np.expand_dims(x, axis)
+def _emit_attained(emission: Emission, x: Atom, ans: Atom, *, axis, keepdims) -> Atom:
+    return emission.op("equal", x, restore(emission, ans, axis=axis, keepdims=keepdims))
+
+
+@_form(_emit_attained)
+def attained(x, ans, *, axis, keepdims):
+    """Tell which elements attain the maximum or minimum `ans` of `x` along the axes."""
+    return x == (ans if keepdims or not np.ndim(ans) else np.expand_dims(ans, axis))
 
 
 def _emit_exclusive(emission: Emission, x: Atom, *, axis: tuple[int, ...]) -> Atom:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from srcdiff.rules.table import differential, exclusive, real, restore, zero
+from srcdiff.rules.table import attained, differential, exclusive, real, zero
 
 differential("sum",   lambda x, dx, ans, *, axis, keepdims=False:
              np.sum(dx, axis=axis, keepdims=keepdims), on=(real,))
 differential("prod",  lambda x, dx, ans, *, axis, keepdims=False:
              np.sum(exclusive(x, axis=axis) * dx, axis=axis, keepdims=keepdims), on=(real,))
-differential("max",   lambda x, dx, ans, *, axis, keepdims=False:
-             np.sum(np.where(x == restore(ans, axis=axis, keepdims=keepdims), dx, 0), axis=axis, keepdims=keepdims)
-             / np.sum(x == restore(ans, axis=axis, keepdims=keepdims), axis=axis, keepdims=keepdims), on=(real,))
-differential("min",   lambda x, dx, ans, *, axis, keepdims=False:
-             np.sum(np.where(x == restore(ans, axis=axis, keepdims=keepdims), dx, 0), axis=axis, keepdims=keepdims)
-             / np.sum(x == restore(ans, axis=axis, keepdims=keepdims), axis=axis, keepdims=keepdims), on=(real,))
+for _name in ("max", "min"):
+    differential(_name, lambda x, dx, ans, *, axis, keepdims=False:
+                 np.sum(np.where(attained(x, ans, axis=axis, keepdims=keepdims), dx, 0),
+                        axis=axis, keepdims=keepdims)
+                 / np.sum(attained(x, ans, axis=axis, keepdims=keepdims), axis=axis, keepdims=keepdims),
+                 on=(real,))
 
 zero("any", "all", "argmax", "argmin")

@@ -9,7 +9,8 @@ from srcdiff.rules.rule import Rule
 from srcdiff.rules.table import moves, rule, zero
 from srcdiff.syntax import ALL, Array, Const, Span
 
-moves("transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "sum_to", "cumsum", "take", "tape_grow")
+moves("transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "sum_to", "cumsum", "take")
+moves("tape_grow")
 zero("zeros", "empty", "eye", "arange", "seed", "size", "trips")
 
 
@@ -19,7 +20,9 @@ class Concatenate(Rule):
 
     def tangent(self, builder, stmt, tangents):
         def part(i, x):
-            return tangents[i] if i in tangents else builder.zeros(builder.type_of(x), builder.extents(x.name))
+            if i in tangents:
+                return tangents[i]
+            return builder.zeros(builder.type_of(x), builder.extents(x.name))
         parts = [part(i, x) for i, x in enumerate(stmt.args)]
         return settle(builder, builder.op(stmt.op, *parts, **stmt.keywords), builder.types[stmt.target])
 
@@ -47,7 +50,8 @@ class Create(Rule):
     """d array(x, y, ...) = array(dx, dy, ...); in reverse each number receives its element."""
 
     def tangent(self, builder, stmt, tangents):
-        return builder.op(stmt.op, *(tangents.get(i, Const(0.0)) for i in range(len(stmt.args))), **stmt.keywords)
+        parts = (tangents.get(i, Const(0.0)) for i in range(len(stmt.args)))
+        return builder.op(stmt.op, *parts, **stmt.keywords)
 
     def adjoint(self, builder, stmt, g, wanted, extents, mask=None):
         shape, found = stmt.keywords["shape"], {}

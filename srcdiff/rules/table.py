@@ -13,11 +13,11 @@ from collections.abc import Callable
 from srcdiff.errors import RuleError
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.rules.expression import parse
-from srcdiff.rules.forms import exclusive, over, restore
+from srcdiff.rules.forms import attained, exclusive, quotient
 from srcdiff.rules.rule import Choice, Moves, Row, Rule, Zero
 
 __all__ = [
-    "RULES", "above_one", "choice", "differential", "exclusive", "moves", "over", "pos", "real", "restore",
+    "RULES", "above", "attained", "choice", "differential", "exclusive", "moves", "pos", "quotient", "real",
     "row", "rule", "unit", "zero",
 ]
 
@@ -41,7 +41,7 @@ def unit(rng, shape):
     return rng.uniform(-0.9, 0.9, size=shape)
 
 
-def above_one(rng, shape):
+def above(rng, shape):
     """Sample numbers above 1."""
     return rng.uniform(1.2, 3.0, size=shape)
 
