@@ -1,0 +1,6 @@
+"""From a Python function to the normal form: find the source, fence it, desugar it, translate it."""
+
+from srcdiff.frontend.desugar import desugar
+from srcdiff.frontend.source import Source, environment, fetch, source_of, where
+
+__all__ = ["Source", "desugar", "environment", "fetch", "source_of", "where"]
