@@ -104,6 +104,20 @@ def quotient_(a, b):
     return a / np.where((a == 0) & (b == 0), 1, b)
 '''
 
+# The product of the zeros is a zero of their own type.
+QUOTIENT = '''\
+def quotient(a, b):
+    """Return a / b, and 0 for 0 / 0."""
+    return a * b if a == 0 and b == 0 else a / b
+'''
+QUOTIENT_EACH = '''\
+def quotient_(a, b):
+    """Return a / b of each element, and 0 for 0 / 0."""
+    with np.errstate(invalid="ignore"):
+        return np.where((a == 0) & (b == 0), a * b, a / b)
+'''
+
+
 # name -> (text, names of the helpers it calls)
 HELPERS = {
     "digamma_positive": (DIGAMMA_POSITIVE, ()),
@@ -115,6 +129,8 @@ HELPERS = {
     "erfc_": (_each("erfc_", "math.erfc", "the complementary error function"), ()),
     "gamma_": (_each("gamma_", "math.gamma", "the gamma function"), ()),
     "lgamma_": (_each("lgamma_", "math.lgamma", "the logarithm of the gamma function"), ()),
+    "quotient": (QUOTIENT, ()),
+    "quotient_": (QUOTIENT_EACH, ()),
     "quotient": (QUOTIENT, ()),
     "quotient_": (QUOTIENT_EACH, ()),
     "tape_grow": (TAPE_GROW, ()),

@@ -30,7 +30,7 @@ INFIX = {
 MATH = {
     **{name: name for name in (
         "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
-        "radians", "degrees", "erf", "erfc", "gamma", "lgamma", "isnan", "isinf", "isfinite", "fmod", "hypot",
+        "radians", "degrees", "erf", "erfc", "gamma", "lgamma", "isnan", "isinf", "isfinite", "hypot",
         "copysign")},
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
     "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
@@ -50,7 +50,7 @@ INTEGER = {"maximum": "max(a, b)", "minimum": "min(a, b)", "fmax": "max(a, b)", 
 ARRAY = {"absolute": "np.abs(a)", "copy": "a", "stop_gradient": "a"}
 
 # Without counterpart in NumPy: functions that stand in the module (see `helpers`).
-HELPERS = ("digamma", "polygamma", "quotient", "erf", "erfc", "gamma", "lgamma")
+HELPERS = ("quotient", "digamma", "polygamma", "quotient", "erf", "erfc", "gamma", "lgamma")
 
 _KIND = {"weak": {"bool": "bool", "int64": "int", "float64": "float", "complex128": "complex"}}
 
