@@ -10,6 +10,7 @@ of arrays that come and go inside loops.
 from __future__ import annotations
 
 from srcdiff.builder import INT, Builder
+from srcdiff.reverse.extents import KnownExtents, Source
 from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.reverse.values import Values
 from srcdiff.rules import RULES
@@ -37,15 +38,19 @@ class Needs:
     at_home
         block -> the active variables whose adjoints live in it.
     extents
-        array -> the names of its extents, for arrays that live inside loops.
+        array -> the names of its extents, noted while the forward sweep runs.
+    known
+        array -> where its extents can be read at any time (see `extents`).
     """
 
-    def __init__(self, tree: Tree, builder: Builder, carriers: frozenset[str]):
-        self.tree, self.builder, self.carriers = tree, builder, carriers
+    def __init__(self, tree: Tree, builder: Builder, carriers: frozenset[str],
+                 shapes: KnownExtents):
+        self.tree, self.builder, self.carriers, self.shapes = tree, builder, carriers, shapes
         self.values = Values(tree, builder)
         self.names: dict[str, None] = {}
         self.held: dict[tuple[int, str, bool], str] = {}
         self.extents: dict[str, tuple[str, ...]] = {}
+        self.known: dict[str, tuple[Source, ...]] = {}
         self.operand_extents: dict[tuple[int, int], tuple[str, ...]] = {}
         self.previous_extents: dict[int, tuple[str, ...]] = {}
         self.trips: dict[int, str] = {}
@@ -96,7 +101,10 @@ class Needs:
             block = self.tree.home(name)
             homes.setdefault(id(block), []).append(name)
             if isinstance(self.builder.types[name], Array) and block.loops():
-                self._name_extents(name, block)
+                if sources := self.shapes.sources(name):
+                    self.known[name] = sources
+                else:
+                    self._name_extents(name, block)
         return homes
 
     # -- extents ---------------------------------------------------------------------------
@@ -129,10 +137,18 @@ class Needs:
             if (name in self.extents or not changes or not changes[0].loops()
                     or not isinstance(self.builder.types[name], Array)):
                 continue
+            sources = self.shapes.sources(self.values.origin.get(name, name),
+                                          before=changes[0].loops()[0])
+            if sources:
+                self.known[name] = sources
+                continue
+            lives_here = self.known.pop(name, None) is not None
             pairs = self._sizes(name)
             for _, stmt in pairs:
                 self.values.insert(changes[0], True, stmt)
             self.extents[name] = tuple(size for size, _ in pairs)
+            if lives_here:
+                self._require(self.extents[name])
         self.values.commit()
 
     def _extents_before(self, node: Node, name: str) -> tuple[str, ...]:
@@ -186,7 +202,7 @@ class Needs:
         """Note the extents that an array had before it is overwritten as a whole."""
         name = node.stmt.target
         if (isinstance(self.builder.types[name], Array) and name in self.carriers
-                and self.is_overwritten(node)):
+                and self.is_overwritten(node) and not self.shapes.is_constant(name)):
             self.previous_extents[id(node)] = self._extents_before(node, name)
 
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 from srcdiff.analysis.activity import active_variables
 from srcdiff.builder import INT, Builder
+from srcdiff.reverse.extents import KnownExtents
+from srcdiff.reverse.extents import emit as read_extents
 from srcdiff.reverse.keep import Keep
 from srcdiff.reverse.needs import Needs
 from srcdiff.reverse.nodes import Block, Node, Tree
@@ -67,11 +69,11 @@ class _Sweep:
         self.program, self.carriers = program, carriers
         self.builder = Builder(program.types)
         self.tree = Tree(program)
-        self.needs = Needs(self.tree, self.builder, carriers)
+        self.needs = Needs(self.tree, self.builder, carriers, KnownExtents(program, self.tree))
         keep = Keep(self.tree, self.needs.values, self.builder.types, self.needs.extents)
         keep.decide(self.needs.names)
         self.keep = keep
-        self.tapes = plan(self.tree, keep.taped, self.builder.types, self.needs.extents)
+        self.tapes = plan(self.tree, keep.taped, self.builder.types, self.needs)
         self.bar = {}
         self.restored: dict[str, str] = {}
 
@@ -179,6 +181,8 @@ class _Sweep:
                 self.builder.copy(self.bar[name], ZERO)
 
     def _extents_of(self, name: str) -> tuple[Atom, ...]:
+        if name in self.needs.known:
+            return read_extents(self.builder, self.needs.known[name])
         held = self.needs.extents.get(name)
         return tuple(map(self.value, held)) if held else self.builder.extents(name)
 
@@ -195,7 +199,7 @@ class _Sweep:
         if name in self.restored:
             return
         if name in self.keep.taped:
-            for extent in self.needs.extents[name]:
+            for extent in self.needs.extents.get(name, ()):
                 self._restore_if_local(extent, block)
             tape = self.tapes[id(block)]
             self.restored[name] = tape.pop_array(self.builder, name, self.value)
@@ -299,7 +303,9 @@ class _Sweep:
             return
         type_ = self.builder.types[name]
         if isinstance(type_, Array):
-            extents = tuple(map(self.value, self.needs.previous_extents[id(node)]))
+            noted = self.needs.previous_extents.get(id(node))
+            extents = (tuple(map(self.value, noted)) if noted
+                       else self.builder.extents(self.bar[name]))
             self.builder.assign(self.bar[name], "zeros", *extents, dtype=type_.dtype)
         else:
             self.builder.copy(self.bar[name], ZERO)

@@ -4,8 +4,9 @@ The values kept in one block share a layout.  If every loop around it is
 counted, and all trip counts are known where the outermost loop starts, the
 layout is *indexed*: ``x_tape[i, j] = x``, an ordinary array sized before the
 loop.  Otherwise it is a *stack*: ``x_stack[top] = x`` in an array that
-`tape_grow` doubles when it is full.  Array values always go to stacks, laid
-flat.  Both are plain statements on typed arrays, so a second transform needs
+`tape_grow` doubles when it is full.  An array is kept as a row of an indexed
+tape, ``x_tape[i, :] = x``, if its extents are known where the tape is made, and
+flat on a stack otherwise.  Both are plain statements on typed arrays, so a second transform needs
 nothing special.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from srcdiff.builder import INT, Builder
+from srcdiff.reverse.extents import Source, emit
 from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.syntax import Array, Assign, Atom, Const, For, Span, Var
 
@@ -37,7 +39,9 @@ class BlockTape:
     scalars, arrays
         The names kept.
     extents
-        For each array, the names of its extents (brought back before it).
+        For each array on a stack, the names of its extents (brought back before it).
+    known
+        For arrays whose extents can be read at any time: where.
     """
 
     block: Block
@@ -46,6 +50,7 @@ class BlockTape:
     scalars: list[str] = field(default_factory=list)
     arrays: list[str] = field(default_factory=list)
     extents: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    known: dict[str, tuple[Source, ...]] = field(default_factory=dict)
     tapes: dict[str, str] = field(default_factory=dict)
     tops: dict[str, str] = field(default_factory=dict)
 
@@ -54,30 +59,41 @@ class BlockTape:
     def allocate(self, builder: Builder) -> None:
         """Append what stands before the outermost loop."""
         with builder.at(self.outer.stmt.where):
-            counts = self._trips(builder) if self.indexed and self.scalars else ()
+            counts = self._trips(builder) if self.indexed else ()
             for name in self.scalars + self.arrays:
                 dtype = builder.types[name].dtype
-                if self.indexed and name in self.scalars:
-                    tape = builder.op("empty", *counts, stem=f"{name}_tape", dtype=dtype)
+                if self._is_row(name):
+                    row = emit(builder, self.known.get(name, ()))
+                    tape = builder.op("empty", *counts, *row, stem=f"{name}_tape", dtype=dtype)
                 else:
                     tape = builder.op("empty", INITIAL, stem=f"{name}_stack", dtype=dtype)
                 self.tapes[name] = tape.name
-            for name in self.arrays + ([""] if self.scalars and not self.indexed else []):
+            for name in self._stacked() + ([""] if self.scalars and not self.indexed else []):
                 self.tops[name] = builder.fresh(f"{name}_top" if name else "top", INT)
                 builder.copy(self.tops[name], Const(0))
+
+    def _is_row(self, name: str) -> bool:
+        return self.indexed and (name in self.scalars or name in self.known)
+
+    def _stacked(self) -> list[str]:
+        return [name for name in self.arrays if not self._is_row(name)]
 
     def _trips(self, builder: Builder) -> tuple[Atom, ...]:
         return tuple(_trip_count(builder, loop.stmt) for loop in self.block.loops())
 
     def push(self, builder: Builder) -> None:
         """Append what stands at the end of the block."""
-        if not self.scalars and not self.arrays:
-            return
-        if self.scalars:
-            index = self._iteration(builder) if self.indexed else self._reserve(builder)
+        if self.indexed:
+            index = self._iteration(builder)
+            for name in self.scalars + self.arrays:
+                if self._is_row(name):
+                    spans = (Span(),) * builder.types[name].ndim
+                    builder.store(self.tapes[name], index + spans, Var(name))
+        elif self.scalars:
+            index = self._reserve(builder)
             for name in self.scalars:
                 builder.store(self.tapes[name], index, Var(name))
-        for name in self.arrays:
+        for name in self._stacked():
             self._push_array(builder, name)
 
     def _iteration(self, builder: Builder) -> tuple[Atom, ...]:
@@ -94,7 +110,7 @@ class BlockTape:
 
     def _push_array(self, builder: Builder, name: str) -> None:
         tape, top = self.tapes[name], self.tops[name]
-        count = _product(builder, [Var(n) for n in self.extents[name]])
+        count = _product(builder, self._extents(builder, name, Var))
         begin = builder.op("copy", Var(top), stem="begin")
         builder.assign(top, "add", begin, count)
         builder.assign(tape, "tape_grow", Var(tape), Var(top))
@@ -117,12 +133,22 @@ class BlockTape:
                 for name in self.scalars}
 
     def pop_array(self, builder: Builder, name: str, lookup: Callable[[str], Atom]) -> str:
-        tape, top = self.tapes[name], self.tops[name]
-        extents = [lookup(n) for n in self.extents[name]]
+        """Append what brings an array back; returns its name there."""
+        tape = self.tapes[name]
+        if self._is_row(name):
+            spans = (Span(),) * builder.types[name].ndim
+            return builder.load(tape, self._iteration(builder) + spans, stem=name).name
+        top = self.tops[name]
+        extents = self._extents(builder, name, lookup)
         end = builder.op("copy", Var(top), stem="end")
         builder.assign(top, "subtract", end, _product(builder, extents))
         flat = builder.load(tape, (Span(Var(top), end),), stem="flat")
         return builder.op("reshape", flat, *extents, stem=name).name
+
+    def _extents(self, builder: Builder, name: str, lookup) -> list[Atom]:
+        if name in self.known:
+            return [*emit(builder, self.known[name])]
+        return [lookup(n) for n in self.extents[name]]
 
     @staticmethod
     def _typed(builder: Builder, name: str, loaded: Var) -> str:
@@ -131,8 +157,11 @@ class BlockTape:
         return loaded.name
 
 
-def plan(tree: Tree, taped: dict[str, Block], types, extents) -> dict[int, BlockTape]:
-    """Return the tape of each block that keeps something, keyed by the block's id."""
+def plan(tree: Tree, taped: dict[str, Block], types, needs) -> dict[int, BlockTape]:
+    """Return the tape of each block that keeps something, keyed by the block's id.
+
+    `needs` tells where the extents of arrays are (its `extents` and `known`).
+    """
     tapes: dict[int, BlockTape] = {}
     for name, block in taped.items():
         if id(block) not in tapes:
@@ -140,7 +169,10 @@ def plan(tree: Tree, taped: dict[str, Block], types, extents) -> dict[int, Block
         tape = tapes[id(block)]
         if isinstance(types[name], Array):
             tape.arrays.append(name)
-            tape.extents[name] = extents[name]
+            if name in needs.known:
+                tape.known[name] = needs.known[name]
+            else:
+                tape.extents[name] = needs.extents[name]
         else:
             tape.scalars.append(name)
     return tapes

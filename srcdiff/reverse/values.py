@@ -23,6 +23,7 @@ class Values:
     def __init__(self, tree: Tree, builder: Builder):
         self.tree = tree
         self.builder = builder
+        self.origin: dict[str, str] = {}            # snapshot -> the variable it holds
         self._snapshots: dict[tuple[int, str, int], str] = {}
         self._inserted: dict[int, list[tuple[Node, bool, Stmt]]] = {}
 
@@ -94,6 +95,7 @@ class Values:
 
     def _snapshot(self, name: str, place: Node, follows: bool) -> str:
         held = self.builder.fresh(f"{name}_kept", self.builder.types[name])
+        self.origin[held] = name
         self.insert(place, follows, Assign(held, "copy", (Var(name),), where=place.stmt.where))
         return held
 
