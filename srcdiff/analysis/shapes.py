@@ -1,0 +1,455 @@
+"""Symbolic extents: which axes of which arrays are provably equally long, which are 1.
+
+>>> from srcdiff.notation import read
+>>> shapes = Shapes(read('''
+... def f(x: "float64[:,:]", b: "float64[:]", n: "weak int64"):
+...     m = size(x, axis=0)
+...     z = zeros(m, n, dtype='float64')
+...     t = add(x, b)
+...     u = transpose(x, perm=(1, 0))
+...     w = x[1:, 0]
+...     v = x[:-1, 0]
+...     s = sum(z, axis=(1,), keepdims=True)
+...     return s
+... '''))
+>>> for name in ("x", "z", "t", "u", "s"):
+...     print(name, *map(shapes.show, shapes.extents(name)))
+x x.0 x.1
+z x.0 n
+t x.0 broadcast(x.1, b.0)
+u x.1 x.0
+s x.0 1
+>>> shapes.equal(shapes.extents("w")[0], shapes.extents("v")[0])
+True
+>>> shapes.equal(shapes.extents("x")[1], shapes.extents("t")[1])
+False
+
+An extent is a linear form in *roots*: the extents of parameters, integers that
+the program computes or is given, and results of broadcasting, slicing and the
+like that are roots of their own.  Equal forms are equal extents wherever both
+arrays may be read (a program assigns before it reads, on every path).  Forms
+that differ prove nothing: broadcasting is a run-time fact.
+
+A variable with several assignments has the extents on which they all agree,
+and None for the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from srcdiff.analysis.uses import Uses
+from srcdiff.primitives import PRIMITIVES
+from srcdiff.syntax import (
+    Array,
+    Assign,
+    Atom,
+    Const,
+    For,
+    Load,
+    Program,
+    Scalar,
+    Span,
+    Stmt,
+    Var,
+    blocks_of,
+    walk,
+)
+
+__all__ = ["Extent", "Root", "Shapes"]
+
+MOST_ROUNDS = 4                         # of looking for assignments that do not agree
+MOST_TERMS = 8                          # of a linear form; a longer one becomes a root
+LENGTHS = ("extent", "atleast0", "broadcast", "span", "trips")      # kinds of roots that are not negative
+
+
+@dataclass(frozen=True)
+class Root:
+    """A non-linear or unknown integer.
+
+    `kind` is "extent" (of the array `key[0]`, axis `key[1]`), "value" (of the
+    integer variable `key[0]`), or an operation whose operands are in `key`.
+    """
+
+    kind: str
+    key: tuple
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The integer ``constant + sum(coefficient * root)``; `terms` by the order of the roots."""
+
+    constant: int = 0
+    terms: tuple[tuple[int, int], ...] = ()         # (number of the root, coefficient)
+
+
+class Shapes:
+    """The symbolic extents of the arrays of a program, and values of its integers."""
+
+    def __init__(self, program: Program):
+        self.program, self.types, self.uses = program, program.types, Uses(program)
+        self.roots: list[Root] = []
+        self._numbers: dict[Root, int] = {}
+        self._unknown: set[tuple] = set()
+        statements = [s for s in walk(program.body) if isinstance(s, Assign | Load | For)]
+        rounds = 0
+        while self._round(statements):
+            rounds += 1
+            if rounds == MOST_ROUNDS:   # enough: what is assigned several times is unknown
+                self._unknown = {(n, axis) for n, count in self.uses.assigned.items() if count > 1
+                                 for axis in (None, *range(self.types[n].ndim))}
+
+    # -- questions ---------------------------------------------------------------------
+
+    def extents(self, name: str) -> tuple[Extent | None, ...]:
+        """Return the extents of an array, outermost first; none for a scalar."""
+        return self._extents.get(name, (None,) * self.types[name].ndim)
+
+    def value(self, atom: Atom) -> Extent | None:
+        """Return the value of an integer scalar, None where it has no one value."""
+        if isinstance(atom, Const):
+            return Extent(atom.value) if type(atom.value) is int else None
+        return self._values.get(atom.name)
+
+    def equal(self, a: Extent | None, b: Extent | None) -> bool:
+        """Tell whether two extents are provably equal."""
+        return a is not None and a == b
+
+    def is_one(self, extent: Extent | None) -> bool:
+        return extent == Extent(1)
+
+    def same_shape(self, a: str, b: str) -> bool:
+        """Tell whether two arrays provably have equal extents."""
+        ours, theirs = self.extents(a), self.extents(b)
+        return len(ours) == len(theirs) and all(map(self.equal, ours, theirs))
+
+    def nonnegative(self, extent: Extent | None) -> bool:
+        return extent is not None and extent.constant >= 0 and all(
+            factor > 0 and self._length(self.roots[number]) for number, factor in extent.terms)
+
+    def _length(self, root: Root) -> bool:
+        return root.kind in LENGTHS or root.kind == "product" and all(map(self.nonnegative, root.key))
+
+    def source(self, extent: Extent | None) -> Atom | tuple[str, int] | None:
+        """Return a constant, a variable, or an array and axis, that has this value; None if there is none.
+
+        What is returned is assigned wherever the array of this extent is.
+        """
+        if extent is None:
+            return None
+        if not extent.terms:
+            return Const(extent.constant)
+        if extent.constant == 0 and len(extent.terms) == 1 and extent.terms[0][1] == 1:
+            root = self.roots[extent.terms[0][0]]
+            if root.kind == "value":
+                return Var(root.key[0])
+            if root.kind == "extent":
+                return root.key
+        return None
+
+    def depends(self, extent: Extent) -> set[str]:
+        """Return the variables that the value of an extent is made of."""
+        names: set[str] = set()
+        queue: list = [extent]
+        while queue:
+            part = queue.pop()
+            if isinstance(part, Extent):
+                queue.extend(self.roots[number] for number, _ in part.terms)
+            elif isinstance(part, Root):
+                leaf = part.kind in ("extent", "value")
+                names.update(part.key[:1] if leaf else ())
+                queue.extend(() if leaf else part.key)
+        return names
+
+    def shape_known_loop_invariant(self, name: str, loop: Stmt) -> bool:
+        """Tell whether an array's extents are known and the same in all iterations of `loop`."""
+        extents = self.extents(name)
+        inner = {s.target for block in blocks_of(loop) for s in walk(block) if isinstance(s, Assign | Load)}
+        inner.update(s.var for s in walk((loop,)) if isinstance(s, For))
+        return None not in extents and all(inner.isdisjoint(self.depends(e)) for e in extents)
+
+    def show(self, extent: Extent | None) -> str:
+        """Return an extent as text."""
+        if extent is None:
+            return "?"
+        terms = [self._show_root(self.roots[n]) if k == 1 else f"{k}*{self._show_root(self.roots[n])}"
+                 for n, k in extent.terms]
+        if extent.constant or not terms:
+            terms.append(str(extent.constant))
+        return " + ".join(terms)
+
+    def _show_root(self, root):
+        if root.kind == "extent":
+            return f"{root.key[0]}.{root.key[1]}"
+        if root.kind == "value":
+            return root.key[0]
+        return f"{root.kind}({', '.join(self.show(e) for e in root.key)})"
+
+    # -- linear forms ------------------------------------------------------------------------
+
+    def root(self, kind: str, *key) -> Extent:
+        root = Root(kind, key)
+        number = self._numbers.setdefault(root, len(self.roots))
+        if number == len(self.roots):
+            self.roots.append(root)
+        return Extent(0, ((number, 1),))
+
+    def combine(self, a: Extent | None, b: Extent | None, factor: int = 1) -> Extent | None:
+        """Return ``a + factor * b``."""
+        if a is None or b is None:
+            return None
+        terms = dict(a.terms)
+        for number, k in b.terms:
+            terms[number] = terms.get(number, 0) + factor * k
+        terms = {n: k for n, k in sorted(terms.items()) if k}
+        if len(terms) > MOST_TERMS:
+            return self.root("sum", a, Extent(factor), b)
+        return Extent(a.constant + factor * b.constant, tuple(terms.items()))
+
+    def at_least_zero(self, extent: Extent | None) -> Extent | None:
+        if extent is None or self.nonnegative(extent):
+            return extent
+        return self.root("atleast0", extent) if extent.terms else Extent(0)
+
+    def broadcast(self, *extents: Extent | None) -> Extent | None:
+        """Return the extent of an axis of a broadcast result, provided that the operands fit."""
+        if not (extents := [e for e in extents if not self.is_one(e)]):
+            return Extent(1)
+        for extent in extents:
+            if extent is not None and not extent.terms:     # a fixed extent but 1: all others fit it
+                return extent
+        if None in extents:
+            return None
+        parts = sorted(set(extents), key=lambda e: (e.terms, e.constant))
+        return parts[0] if len(parts) == 1 else self.root("broadcast", *parts)
+
+    # -- one walk over the assignments ---------------------------------------------------------
+
+    def _round(self, statements) -> bool:
+        """Compute all extents; tell whether assignments were found that do not agree."""
+        self._values: dict[str, Extent | None] = {}
+        self._extents: dict[str, tuple[Extent | None, ...]] = {}
+        known = len(self._unknown)
+        for p in self.program.params:
+            self._learn(p.name, None, [None] * p.type.ndim)
+        for stmt in statements:
+            match stmt:
+                case Assign(target=name):
+                    extents = _EXTENTS.get(stmt.op, _unknown)(self, stmt)
+                    self._learn(name, self._integer(stmt), extents)
+                case Load(target=name):
+                    self._learn(name, None, self._loaded(stmt))
+                case For(var=name):
+                    self._learn(name, None, ())
+        return len(self._unknown) > known
+
+    def _learn(self, name, value, extents):
+        type_ = self.types[name]
+        if isinstance(type_, Scalar):
+            if type_.dtype == "int64":
+                self._values[name] = self._agreed(name, None, self._values, value)
+        else:
+            before = self._extents.get(name)
+            extents = extents if extents is not None and len(extents) == type_.ndim else [None] * type_.ndim
+            self._extents[name] = tuple(
+                self._agreed(name, axis, {} if before is None else {name: before[axis]}, extent)
+                for axis, extent in enumerate(extents))
+
+    def _agreed(self, name, axis, before, extent):
+        if self.uses.single(name):
+            if extent is None:
+                return self.root("value", name) if axis is None else self.root("extent", name, axis)
+            return extent
+        if (name, axis) in self._unknown:
+            return None
+        if extent is None or before.get(name, extent) != extent:
+            self._unknown.add((name, axis))
+            return None
+        return extent
+
+    # -- integers ------------------------------------------------------------------------------
+
+    def _integer(self, stmt) -> Extent | None:
+        if self.types[stmt.target] not in (Scalar("int64"), Scalar("int64", weak=True)):
+            return None
+        match stmt.op:
+            case "size":
+                return self.of(stmt.args[0])[stmt.keywords["axis"]]
+            case "trips":
+                return self._trips(*map(self.value, stmt.args))
+            case "copy" | "weaken" | "positive":
+                return self.value(stmt.args[0])
+            case "add" | "subtract":
+                a, b = map(self.value, stmt.args)
+                return self.combine(a, b, 1 if stmt.op == "add" else -1)
+            case "negative":
+                return self.combine(Extent(), self.value(stmt.args[0]), -1)
+            case "multiply":
+                return self._product(map(self.value, stmt.args))
+            case "floor_divide" | "remainder" | "maximum" | "minimum":
+                operands = tuple(map(self.value, stmt.args))
+                return None if None in operands else self.root(stmt.op, *operands)
+        return None
+
+    def _product(self, extents):
+        product = Extent(1)
+        for extent in extents:
+            if extent is None:
+                return None
+            if not product.terms:
+                product = self.combine(Extent(), extent, product.constant)
+            elif not extent.terms:
+                product = self.combine(Extent(), product, extent.constant)
+            else:
+                product = self.root("product", *sorted((product, extent), key=lambda e: (e.terms, e.constant)))
+        return product
+
+    def _trips(self, start, stop, step):
+        if start is None or stop is None or step is None:
+            return None
+        if step == Extent(1):
+            return self.at_least_zero(self.combine(stop, start, -1))
+        return self.root("trips", start, stop, step)
+
+    # -- arrays ------------------------------------------------------------------------------------
+
+    def of(self, atom: Atom) -> tuple[Extent | None, ...]:
+        """Return the extents of an atom; none for a scalar."""
+        return self.extents(atom.name) if isinstance(atom, Var) else ()
+
+    def _loaded(self, stmt):
+        """Return the extents of ``array[index]``; advanced indices as NumPy places them."""
+        axes, fancy, places, axis = [], [], [], 0
+        source = self.of(Var(stmt.array))
+        for item in stmt.index:
+            if isinstance(item, Span):
+                axes.append(self._span(source[axis], item))
+                axis += 1
+                continue
+            places.append((axis, len(axes)))
+            type_ = self.program.type_of(item)
+            mask = isinstance(type_, Array) and type_.dtype == "bool"
+            if isinstance(type_, Array):
+                fancy.append((None,) if mask else self.of(item))
+            axis += type_.ndim if mask else 1
+        if not fancy:
+            return axes
+        together = len({position for _, position in places}) == 1
+        at = places[0][1] if together else 0
+        return [*axes[:at], *self._broadcast_all(fancy), *axes[at:]]
+
+    def _span(self, n, span):
+        bounds = [None if b is None else self.value(b) for b in (span.start, span.stop, span.step)]
+        given = [b is not None for b in (span.start, span.stop, span.step)]
+        if n is None or any(g and b is None for g, b in zip(given, bounds, strict=True)):
+            return None
+        start, stop, step = bounds
+        if step in (None, Extent(1)):
+            first = 0 if start is None else start.constant if not start.terms else -1
+            last = 0 if stop is None else -stop.constant if not stop.terms else -1
+            if stop == n and first >= 0:
+                last = 0
+            if first >= 0 and (last > 0 or last == 0 and (stop is None or stop == n)):
+                return self.at_least_zero(self.combine(n, Extent(first + last), -1)) if first + last else n
+        elif step == Extent(-1) and start is None and stop is None:
+            return n
+        if not n.terms and all(b is None or not b.terms for b in bounds):
+            bounds = (None if b is None else b.constant for b in bounds)
+            return Extent(len(range(*slice(*bounds).indices(n.constant))))
+        return self.root("span", n, start, stop, step)
+
+    def _broadcast_all(self, shapes):
+        ndim = max(map(len, shapes), default=0)
+        padded = [(Extent(1),) * (ndim - len(shape)) + tuple(shape) for shape in shapes]
+        return [self.broadcast(*axis) for axis in zip(*padded, strict=True)]
+
+
+# -- the operations -------------------------------------------------------------------------------
+
+def _unknown(shapes, stmt):
+    return None
+
+
+def _elementwise(shapes, stmt):
+    return shapes._broadcast_all([shapes.of(a) for a in stmt.args])
+
+
+def _same(shapes, stmt):
+    return shapes.of(stmt.args[0])
+
+
+def _axes(stmt, ndim) -> tuple[int, ...]:
+    axis = stmt.keywords.get("axis")
+    if axis is None:
+        return tuple(range(ndim))
+    return (axis,) if isinstance(axis, int) else axis
+
+
+def _reduction(shapes, stmt):
+    extents = shapes.of(stmt.args[0])
+    axes = _axes(stmt, len(extents))
+    if stmt.keywords.get("keepdims"):
+        return [Extent(1) if i in axes else e for i, e in enumerate(extents)]
+    return [e for i, e in enumerate(extents) if i not in axes]
+
+
+def _matmul(shapes, stmt):
+    a, b = (list(shapes.of(x)) for x in stmt.args)
+    rows = a[-2:-1] if len(a) > 1 else []
+    columns = b[-1:] if len(b) > 1 else []
+    return [*shapes._broadcast_all([a[:-2], b[:-2]]), *rows, *columns]
+
+
+def _given(first):
+    """Make the extents that the operands from position `first` on give."""
+    return lambda shapes, stmt: [shapes.value(a) for a in stmt.args[first:]]
+
+
+def _reshape(shapes, stmt):
+    extents = [shapes.value(a) for a in stmt.args[1:]]
+    if len(extents) == 1 and not shapes.nonnegative(extents[0]):        # it may be -1
+        return [shapes._product(shapes.of(stmt.args[0]))]
+    return [e if shapes.nonnegative(e) else None for e in extents]
+
+
+def _transpose(shapes, stmt):
+    extents = shapes.of(stmt.args[0])
+    return [extents[i] for i in stmt.keywords["perm"]]
+
+
+def _expand_dims(shapes, stmt):
+    extents = list(shapes.of(stmt.args[0]))
+    for axis in sorted(_axes(stmt, 0)):
+        extents.insert(axis, Extent(1))
+    return extents
+
+
+def _concatenate(shapes, stmt):
+    parts = [shapes.of(a) for a in stmt.args]
+    axis = stmt.keywords["axis"]
+    total = Extent()
+    for part in parts:
+        total = shapes.combine(total, part[axis])
+    return [total if i == axis else next((p[i] for p in parts if p[i] is not None), None)
+            for i in range(len(parts[0]))]
+
+
+def _take(shapes, stmt):
+    extents, axis = list(shapes.of(stmt.args[0])), stmt.keywords["axis"]
+    index = list(shapes.of(stmt.args[1]))
+    return index if axis is None else extents[:axis] + index + extents[axis + 1:]
+
+
+def _arange(shapes, stmt):
+    return [shapes._trips(*map(shapes.value, stmt.args))]
+
+
+_EXTENTS = {
+    **{name: _elementwise for name, p in PRIMITIVES.items() if p.kind == "elementwise"},
+    **{name: _reduction for name, p in PRIMITIVES.items() if p.kind == "reduction"},
+    "matmul": _matmul, "transpose": _transpose, "reshape": _reshape, "expand_dims": _expand_dims,
+    "squeeze": _reduction, "broadcast_to": _given(1), "sum_to": _given(1), "concatenate": _concatenate,
+    "cumsum": _same, "take": _take, "tape_grow": lambda shapes, stmt: [None, *_same(shapes, stmt)[1:]],
+    "zeros": _given(0), "empty": _given(0), "seed": _given(0), "eye": _given(0), "full": _given(1),
+    "arange": _arange, "array": lambda shapes, stmt: [Extent(n) for n in stmt.keywords["shape"]],
+}
