@@ -315,6 +315,7 @@ s = x + x * y
 s_bar = math.cos(s)
 # line 13: z = sin(s)
 z = math.sin(s)
+# line 12: s += x[i] * y[i]
 return z * s_bar, z'''
 
 

@@ -7,31 +7,42 @@ Division by zero and domain errors follow IEEE arithmetic
 from __future__ import annotations
 
 import re
+import threading
 import types
 
 from srcdiff.backend import modules
+from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import CompileError, Problem, Where
 
 __all__ = ["explain", "is_compile_error", "load"]
 
+_LOCK = threading.RLock()
+
 
 def load(name: str, source: str, options):
     """Return Numba's dispatcher of the function `name` of a module text."""
+    module = modules.load(source, options)
+    with _LOCK:
+        if not hasattr(module, "_srcdiff_jitted"):
+            _jit_functions(module, options)
+            module._srcdiff_jitted = True
+    return getattr(module, name)
+
+
+def _jit_functions(module, options):
+    """Put a dispatcher in the place of each function of a module."""
     import numba
 
-    module = modules.load(source, options)
     settings = {
         "error_model": "numpy", "parallel": options.parallel, "boundscheck": options.boundscheck,
         "fastmath": options.fastmath if isinstance(options.fastmath, bool) else set(options.fastmath),
-        "cache": modules.is_on_disk(module),
     }
-    if hasattr(module, "_srcdiff_jitted"):
-        return getattr(module, name)
     for key, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
-            setattr(module, key, numba.njit(**settings)(value))
-    module._srcdiff_jitted = True
-    return getattr(module, name)
+            dispatcher = numba.njit(**settings)(value)
+            if modules.is_on_disk(module):
+                keep_machine_code(dispatcher)
+            setattr(module, key, dispatcher)
 
 
 def is_compile_error(error: Exception) -> bool:

@@ -121,10 +121,13 @@ class Writer:
     def _function_body(self):
         block = Block(4)
         self._statements(self.program.body, block)
+        self._reads = set()
+        self._make_room(self.program.results, block, WIDTH - 12)
+        places = {p.where for p in block.pending.values()}
         results = [self._result(atom, block) for atom in self.program.results]
         value = None if not results else results[0] if len(results) == 1 else gast.Tuple(results, gast.Load())
         self._flush(block, block.pending)
-        self._emit(block, gast.Return(value), None)
+        self._emit(block, gast.Return(value), places.pop() if len(places) == 1 else None)
         return block.out
 
     def _result(self, atom, block):
