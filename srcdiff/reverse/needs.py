@@ -15,7 +15,17 @@ from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.reverse.values import Values
 from srcdiff.rules import RULES
 from srcdiff.syntax import (
-    Array, Assign, Atom, Const, For, If, Load, Store, Var, While, index_atoms,
+    Array,
+    Assign,
+    Atom,
+    Const,
+    For,
+    If,
+    Load,
+    Store,
+    Var,
+    While,
+    index_atoms,
 )
 
 __all__ = ["Needs"]

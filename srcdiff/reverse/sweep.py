@@ -16,7 +16,21 @@ from srcdiff.reverse.stores import reverse_store
 from srcdiff.reverse.tape import plan
 from srcdiff.rules import RULES
 from srcdiff.syntax import (
-    Array, Assign, Atom, Const, For, If, Load, Param, Program, Store, Var, While, is_float, map_index,
+    Array,
+    Assign,
+    Atom,
+    Const,
+    For,
+    If,
+    Load,
+    Param,
+    Program,
+    Store,
+    Var,
+    While,
+    defined,
+    is_float,
+    map_index,
 )
 
 __all__ = ["adjoint"]
@@ -134,6 +148,9 @@ class _Sweep:
                         tape.allocate(self.builder)
             with self.builder.at(node.stmt.where):
                 self.builder.append(self._forward_statement(node))
+                name = defined(node.stmt)
+                if name in self.keep.taped and self.keep.definition(name) is node:
+                    self.tapes[id(block)].record(self.builder, name)
         if id(block) in self.tapes:
             with self.builder.at(block.nodes[-1].stmt.where):
                 self.tapes[id(block)].push(self.builder)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from srcdiff.builder import INT, Builder
 from srcdiff.reverse.extents import Source, emit
 from srcdiff.reverse.nodes import Block, Node, Tree
-from srcdiff.syntax import Array, Assign, Atom, Const, For, Span, Var
+from srcdiff.syntax import Array, Atom, Const, For, Span, Var
 
 __all__ = ["BlockTape", "plan"]
 
@@ -42,6 +42,8 @@ class BlockTape:
         For each array on a stack, the names of its extents (brought back before it).
     known
         For arrays whose extents can be read at any time: where.
+    stems
+        The user's name for each name kept: a snapshot goes by the name of its variable.
     """
 
     block: Block
@@ -51,6 +53,7 @@ class BlockTape:
     arrays: list[str] = field(default_factory=list)
     extents: dict[str, tuple[str, ...]] = field(default_factory=dict)
     known: dict[str, tuple[Source, ...]] = field(default_factory=dict)
+    stems: dict[str, str] = field(default_factory=dict)
     tapes: dict[str, str] = field(default_factory=dict)
     tops: dict[str, str] = field(default_factory=dict)
 
@@ -64,12 +67,12 @@ class BlockTape:
                 dtype = builder.types[name].dtype
                 if self._is_row(name):
                     row = emit(builder, self.known.get(name, ()))
-                    tape = builder.op("empty", *counts, *row, stem=f"{name}_tape", dtype=dtype)
+                    tape = builder.op("empty", *counts, *row, stem=f"{self.stems[name]}_tape", dtype=dtype)
                 else:
-                    tape = builder.op("empty", INITIAL, stem=f"{name}_stack", dtype=dtype)
+                    tape = builder.op("empty", INITIAL, stem=f"{self.stems[name]}_stack", dtype=dtype)
                 self.tapes[name] = tape.name
             for name in self._stacked() + ([""] if self.scalars and not self.indexed else []):
-                self.tops[name] = builder.fresh(f"{name}_top" if name else "top", INT)
+                self.tops[name] = builder.fresh(f"{self.stems[name]}_top" if name else "top", INT)
                 builder.copy(self.tops[name], Const(0))
 
     def _is_row(self, name: str) -> bool:
@@ -81,15 +84,15 @@ class BlockTape:
     def _trips(self, builder: Builder) -> tuple[Atom, ...]:
         return tuple(_trip_count(builder, loop.stmt) for loop in self.block.loops())
 
+    def record(self, builder: Builder, name: str) -> None:
+        """Append what stands just after the definition of a name on an indexed tape."""
+        if self._is_row(name):
+            spans = (Span(),) * builder.types[name].ndim
+            builder.store(self.tapes[name], self._iteration(builder) + spans, Var(name))
+
     def push(self, builder: Builder) -> None:
-        """Append what stands at the end of the block."""
-        if self.indexed:
-            index = self._iteration(builder)
-            for name in self.scalars + self.arrays:
-                if self._is_row(name):
-                    spans = (Span(),) * builder.types[name].ndim
-                    builder.store(self.tapes[name], index + spans, Var(name))
-        elif self.scalars:
+        """Append what stands at the end of the block: the pushes onto stacks."""
+        if self.scalars and not self.indexed:
             index = self._reserve(builder)
             for name in self.scalars:
                 builder.store(self.tapes[name], index, Var(name))
@@ -129,7 +132,8 @@ class BlockTape:
             top = self.tops[""]
             builder.assign(top, "subtract", Var(top), ONE)
             index = (Var(top),)
-        return {name: self._typed(builder, name, builder.load(self.tapes[name], index, stem=name))
+        return {name: self._typed(builder, name, builder.load(
+                self.tapes[name], index, stem=self.stems[name]))
                 for name in self.scalars}
 
     def pop_array(self, builder: Builder, name: str, lookup: Callable[[str], Atom]) -> str:
@@ -137,13 +141,14 @@ class BlockTape:
         tape = self.tapes[name]
         if self._is_row(name):
             spans = (Span(),) * builder.types[name].ndim
-            return builder.load(tape, self._iteration(builder) + spans, stem=name).name
+            index = self._iteration(builder) + spans
+            return builder.load(tape, index, stem=self.stems[name]).name
         top = self.tops[name]
         extents = self._extents(builder, name, lookup)
         end = builder.op("copy", Var(top), stem="end")
         builder.assign(top, "subtract", end, _product(builder, extents))
         flat = builder.load(tape, (Span(Var(top), end),), stem="flat")
-        return builder.op("reshape", flat, *extents, stem=name).name
+        return builder.op("reshape", flat, *extents, stem=self.stems[name]).name
 
     def _extents(self, builder: Builder, name: str, lookup) -> list[Atom]:
         if name in self.known:
@@ -167,6 +172,7 @@ def plan(tree: Tree, taped: dict[str, Block], types, needs) -> dict[int, BlockTa
         if id(block) not in tapes:
             tapes[id(block)] = BlockTape(block, block.loops()[0], _is_countable(tree, block))
         tape = tapes[id(block)]
+        tape.stems[name] = needs.values.origin.get(name, name)
         if isinstance(types[name], Array):
             tape.arrays.append(name)
             if name in needs.known:
