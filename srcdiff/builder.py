@@ -12,13 +12,28 @@ from contextlib import contextmanager
 from srcdiff.errors import NOWHERE, Where
 from srcdiff.primitives import infer
 from srcdiff.syntax import (
-    Array, Assign, Atom, Const, For, If, Load, Raise, Scalar, Span, Store, Stmt, Type, Var,
-    While, const_type,
+    Array,
+    Assign,
+    Atom,
+    Const,
+    For,
+    If,
+    Load,
+    Raise,
+    Scalar,
+    Span,
+    Stmt,
+    Store,
+    Type,
+    Var,
+    While,
+    const_type,
 )
 
 __all__ = ["Builder"]
 
 INT = Scalar("int64", weak=True)
+ONE = Const(1)
 
 
 class Builder:
@@ -149,7 +164,7 @@ class Builder:
         return Const(0.0)
 
     @contextmanager
-    def loop(self, start: Atom, stop: Atom, step: Atom = Const(1), stem: str = "i"):
+    def loop(self, start: Atom, stop: Atom, step: Atom = ONE, stem: str = "i"):
         """Append a `For` whose body is what is written inside; yields the index."""
         var = self.fresh(stem, INT)
         with self.nested() as body:

@@ -14,7 +14,18 @@ from srcdiff.analysis.activity import active_variables
 from srcdiff.builder import Builder
 from srcdiff.rules import RULES
 from srcdiff.syntax import (
-    Array, Assign, Atom, Const, Load, Param, Program, Store, Var, blocks_of, is_float, with_blocks,
+    Array,
+    Assign,
+    Atom,
+    Const,
+    Load,
+    Param,
+    Program,
+    Store,
+    Var,
+    blocks_of,
+    is_float,
+    with_blocks,
 )
 
 __all__ = ["tangent"]
@@ -83,7 +94,7 @@ class _Tangent:
                 match stmt:
                     case Assign() if stmt.target in self.dot:
                         self.assign(stmt)
-                    case Load(target, array, index) if target in self.dot:
+                    case Load(target=target) if target in self.dot:
                         self.load(stmt)
                     case Store(array=array) if array in self.dot:
                         self.store(stmt)

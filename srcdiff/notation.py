@@ -29,7 +29,20 @@ import numpy as np
 from srcdiff.builder import Builder
 from srcdiff.primitives import PRIMITIVES, infer, unify
 from srcdiff.syntax import (
-    Array, Assign, Const, For, If, Load, Param, Program, Raise, Scalar, Span, Store, Type, Var,
+    Array,
+    Assign,
+    Const,
+    For,
+    If,
+    Load,
+    Param,
+    Program,
+    Raise,
+    Scalar,
+    Span,
+    Store,
+    Type,
+    Var,
     While,
 )
 
@@ -191,7 +204,7 @@ def run(program: Program, *args):
     """
     if len(args) != len(program.params):
         raise TypeError(f"{program.name} takes {len(program.params)} arguments, not {len(args)}")
-    values = {p.name: copy.deepcopy(a) for p, a in zip(program.params, args)}
+    values = {p.name: copy.deepcopy(a) for p, a in zip(program.params, args, strict=False)}
     _run_block(program.body, values, program.types)
     results = tuple(_value(a, values) for a in program.results)
     return results[0] if len(results) == 1 else results

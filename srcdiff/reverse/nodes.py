@@ -119,7 +119,7 @@ class Tree:
         places = self.changes.get(name, []) + self.uses.get(name, [])
         chains = [[node.block, *(p.block for p in node.parents())][::-1] for node in places]
         block = self.top
-        for level in zip(*chains):
+        for level in zip(*chains, strict=False):
             if any(b is not level[0] for b in level):
                 break
             block = level[0]
