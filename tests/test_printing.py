@@ -495,6 +495,44 @@ def f(x: "float64[:]"):
     agrees(program, np.arange(1.0, 7.0))
 
 
+def test_a_slice_that_is_used_up_at_once_is_not_copied():
+    program = read('''
+def f(x: "float64[:]", n: "weak int64"):
+    y = copy(x)
+    a = y[1:]
+    b = sin(a)
+    y[:-1] = b
+    c = y[1:]
+    m = subtract(n, 1)
+    d = reshape(c, m, 1)
+    d[0, 0] = 5.0
+    e = y[1:]
+    m2 = subtract(n, 1)
+    g = reshape(e, m2)
+    h = multiply(g, 2.0)
+    return y, d, h
+''')
+    assert "y[:-1] = np.sin(y[1:])" in body(program)
+    assert "d = np.reshape(y[1:].copy(), (n - 1, 1))" in body(program)
+    assert "np.reshape(y[1:], n - 1) * 2.0" in body(program)
+    agrees(program, np.arange(1.0, 5.0), 4)
+
+
+def test_an_element_that_is_added_to_is_augmented():
+    program = read('''
+def f(x: "float64[:]", i: "weak int64"):
+    y = copy(x)
+    a = y[i]
+    b = multiply(x, 2.0)
+    t = b[0]
+    c = add(a, t)
+    y[i] = c
+    return y
+''')
+    assert "y[i] += b[0]" in body(program)
+    agrees(program, np.arange(1.0, 5.0), 2)
+
+
 def test_repeated_fancy_indices_add_up():
     program = read('''
 def f(x: "float64[:]", k: "int64[:]", W: "float64[:,:]"):

@@ -131,8 +131,6 @@ HELPERS = {
     "lgamma_": (_each("lgamma_", "math.lgamma", "the logarithm of the gamma function"), ()),
     "quotient": (QUOTIENT, ()),
     "quotient_": (QUOTIENT_EACH, ()),
-    "quotient": (QUOTIENT, ()),
-    "quotient_": (QUOTIENT_EACH, ()),
     "tape_grow": (TAPE_GROW, ()),
     "sum_to": (SUM_TO, ()),
 }

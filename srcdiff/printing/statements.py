@@ -39,7 +39,6 @@ from srcdiff.syntax import (
 __all__ = ["Writer"]
 
 WIDTH = 88                  # columns of a line, indentation included
-DEEP = 24                   # more nodes than this in one expression are hard to read
 AUGMENTED = ("add", "subtract", "multiply", "divide")
 _SUFFIX = re.compile(r"(_dot|_bar|_tape|_\d+)+$")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -64,9 +63,14 @@ def width(node) -> int:
 
 @dataclass
 class Pending:
-    """A temporary that waits for its one reader: its statement's tree, and what it reads."""
+    """A temporary that waits for its one reader: its statement's tree, and what it reads.
+
+    `view` is the tree without the copy that keeps it apart from its source; a
+    reader that makes a new value at once can do without.
+    """
 
     tree: gast.expr
+    view: gast.expr
     reads: frozenset[str]
     where: Where
     width: int
@@ -131,7 +135,7 @@ class Writer:
         return block.out
 
     def _result(self, atom, block):
-        tree = self._take(atom, block)
+        tree = self._take(atom, block, viewed=False)
         is_param = isinstance(atom, Var) and self.uses.block.get(atom.name) is None
         if is_param and isinstance(self.types[atom.name], Array):
             return expression("a.copy()", a=tree)       # never hand out the caller's memory
@@ -159,16 +163,16 @@ class Writer:
 
     # -- operands ---------------------------------------------------------------------
 
-    def _take(self, atom: Atom, block: Block) -> gast.expr:
+    def _take(self, atom: Atom, block: Block, viewed: bool = True) -> gast.expr:
         """Return the tree of an operand, a waiting temporary's expression if there is one."""
         if isinstance(atom, Const):
             return constant(atom.value)
         if atom.name in block.pending:
             pending = block.pending.pop(atom.name)
             self._reads |= pending.reads
-            return pending.tree
+            return pending.view if viewed else pending.tree
         self._reads.add(atom.name)
-        return gast.Name(atom.name, gast.Load(), None, None)
+        return _name(atom.name)
 
     _reads: set[str] = set()
 
@@ -198,39 +202,51 @@ class Writer:
 
     # -- values -----------------------------------------------------------------------
 
-    def _value(self, stmt, block) -> gast.expr:
-        """Return the expression of an `Assign` or `Load`, with the type its variable has."""
+    def _value(self, stmt, block) -> tuple[gast.expr, gast.expr]:
+        """Return the expression of an `Assign` or `Load`, kept apart from its source, and not.
+
+        Both have the type that the variable has.
+        """
         declared = self.types[stmt.target]
+        source = shares(stmt, self.types)
+        apart = source is not None and stmt.target not in self.shared
         if isinstance(stmt, Load):
-            tree = gast.Subscript(gast.Name(stmt.array, gast.Load(), None, None),
-                                  self._index(stmt.index, block), gast.Load())
-            given = declared if isinstance(declared, Array) else Scalar(self.types[stmt.array].dtype)
-            self._reads.add(stmt.array)
-            if isinstance(declared, Array) and all(item == Span() for item in stmt.index):
-                tree = tree.value
+            (tree, given), kept = self._loaded(stmt, block), None
         else:
-            tree, given = self._operation(stmt, block)
-        tree, fresh = self._convert(tree, given, declared, stmt)
-        if not fresh and shares(stmt, self.types) is not None and not self._invisible(stmt):
-            tree = expression("a.copy()", a=tree)
-        return tree
+            tree, kept, given = self._operation(stmt, block, None if apart else source)
+        converted = self._convert(tree, given, declared, stmt)
+        if converted is not tree:
+            return converted, converted
+        if apart:
+            return expression("a.copy()", a=tree), tree
+        return kept or tree, tree
 
-    def _invisible(self, stmt):
-        """Tell whether the result may share memory with the source."""
-        return stmt.target in self.shared
+    def _loaded(self, stmt, block):
+        self._reads.add(stmt.array)
+        declared = self.types[stmt.target]
+        given = declared if isinstance(declared, Array) else Scalar(self.types[stmt.array].dtype)
+        if isinstance(declared, Array) and all(item == Span() for item in stmt.index):
+            return _name(stmt.array), given
+        return gast.Subscript(_name(stmt.array), self._index(stmt.index, block), gast.Load()), given
 
-    def _operation(self, stmt, block):
+    def _operation(self, stmt, block, source):
+        """Return the expression, the same on a copy of `source` if it waits as a view, and the type."""
         types = tuple(self.program.type_of(a) for a in stmt.args)
         static = tuple((k, v) for k, v in stmt.static if k != "move")
+        declared = self.types[stmt.target]
+        if stmt.op == "copy" and isinstance(stmt.args[0], Const):
+            return self._constant(stmt.args[0], declared), None, declared
+        if stmt.op in ("zeros", "empty") and not stmt.args:
+            return self._constant(Const(0), declared), None, declared
         try:
             given = infer(stmt.op, types, static)
         except (IndexError, ValueError, TypeError):
-            given = self.types[stmt.target]
-        if stmt.op == "copy" and isinstance(stmt.args[0], Const):
-            return self._constant(stmt.args[0], self.types[stmt.target]), self.types[stmt.target]
+            given = declared
+        waiting = block.pending.get(source)
         trees = [self._take(a, block) for a in stmt.args]
         trees = [self._narrowed(tree, a, types, given) for tree, a in zip(trees, stmt.args, strict=True)]
-        return spell(stmt.op, types, given, trees, static), given
+        kept = spell(stmt.op, types, given, [waiting.tree, *trees[1:]], static) if waiting else None
+        return spell(stmt.op, types, given, trees, static), kept, given
 
     def _constant(self, atom, declared):
         kinds = {"bool": bool, "int64": int, "float64": float, "complex128": complex}
@@ -253,16 +269,16 @@ class Writer:
         return tree
 
     def _convert(self, tree, given, declared, stmt):
-        """Return the tree with a conversion if the variable's type is not the value's."""
+        """Return the tree, with a conversion if the variable's type is not the value's."""
         if isinstance(declared, Array):
             if given.dtype != declared.dtype:
-                return expression(f"a.astype({dtype_name(declared.dtype)})", a=tree), True
-            return tree, False
-        if given.dtype != declared.dtype or (self.narrow and given.weak != declared.weak):
-            return expression(converter(declared), a=tree), True
-        if self.narrow and isinstance(stmt, Assign) and _strength_differs(tree, declared):
-            return expression(converter(declared), a=tree), True
-        return tree, False
+                return expression(f"a.astype({dtype_name(declared.dtype)})", a=tree)
+            return tree
+        strength = self.narrow and (given.weak != declared.weak or (
+            isinstance(stmt, Assign) and _strength_differs(tree, declared)))
+        if given.dtype != declared.dtype or strength:
+            return expression(converter(declared), a=tree)
+        return tree
 
     # -- statements -------------------------------------------------------------------
 
@@ -279,10 +295,10 @@ class Writer:
         self._before(stmt, block)
         match stmt:
             case Assign(target=target) | Load(target=target):
-                tree = self._value(stmt, block)
+                tree, view = self._value(stmt, block)
                 reads = frozenset(self._reads)
                 if target in self.nestable and (w := width(tree)) <= WIDTH - block.indent - 10:
-                    block.pending[target] = Pending(tree, reads, stmt.where, w)
+                    block.pending[target] = Pending(tree, view, reads, stmt.where, w)
                 else:
                     self._emit(block, self._assignment(stmt, tree), stmt.where)
             case Store():
@@ -304,21 +320,22 @@ class Writer:
         return _assign(stmt.target, tree)
 
     def _store(self, stmt, block):
-        value = self._take(stmt.value, block)
-        array = gast.Name(stmt.array, gast.Load(), None, None)
+        waiting = block.pending.get(str(stmt.value))
+        value = self._take(stmt.value, block, viewed=waiting is not None and stmt.array not in waiting.reads)
         index = self._index(stmt.index, block)
         if all(item == Span() for item in stmt.index):
             index = gast.Slice(None, None, None)
-        if stmt.accumulate and self._is_fancy(stmt.index):
-            call = expression("np.add.at(a, b, c)", a=array, b=_plain(index), c=value)
+        fancy = any(isinstance(i, Var) and isinstance(self.types[i.name], Array) for i in stmt.index)
+        if stmt.accumulate and fancy:
+            call = expression("np.add.at(a, b, c)", a=_name(stmt.array), b=_plain(index), c=value)
             return gast.Expr(call)
-        target = gast.Subscript(array, index, gast.Store())
+        target = gast.Subscript(_name(stmt.array), index, gast.Store())
         if stmt.accumulate:
             return gast.AugAssign(target, gast.Add(), value)
+        whole = not any(isinstance(i, Span) for i in stmt.index) and not fancy
+        if whole and isinstance(value, gast.BinOp) and _same_element(value.left, target):
+            return gast.AugAssign(target, value.op, value.right)
         return gast.Assign([target], value, None)
-
-    def _is_fancy(self, index):
-        return any(isinstance(i, Var) and isinstance(self.types[i.name], Array) for i in index)
 
     def _compound(self, stmt, block):
         deeper = block.indent + 4
@@ -365,6 +382,15 @@ def _own_atoms(stmt):
     for atom in () if isinstance(stmt, While) else atoms_of(stmt):
         if isinstance(atom, Var) and atom.name != skip:
             yield atom
+
+
+def _name(name):
+    return gast.Name(name, gast.Load(), None, None)
+
+
+def _same_element(a, b):
+    return (isinstance(a, gast.Subscript) and a.value.id == b.value.id
+            and gast.dump(a.slice) == gast.dump(b.slice))
 
 
 def _assign(name, tree):

@@ -21,7 +21,7 @@ except ImportError:                     # a missing printer costs the wrapping o
 
 __all__ = ["unparse"]
 
-WIDTH = 96
+WIDTH = 100
 
 
 def unparse(tree: gast.AST, comments: Mapping[int, str]) -> str:
