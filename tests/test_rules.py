@@ -21,7 +21,7 @@ from srcdiff.primitives import PRIMITIVES, infer, type_of_value
 from srcdiff.rules import RULES
 from srcdiff.rules.rule import Choice, Row
 from srcdiff.rules.table import row
-from srcdiff.syntax import Array, Assign, Const, Param, Program, Var, atoms_of, defined, is_float, walk
+from srcdiff.syntax import Array, Assign, Const, Param, Program, Var, atoms_of, is_float, walk
 from srcdiff.verify import verify
 from tests.oracle import differences, inner
 
@@ -37,8 +37,8 @@ class Case:
     static: tuple = ()
 
     def __str__(self):
-        shown = ",".join("x".join(map(str, o)) or "()" if isinstance(o, tuple) else str(o) for o in self.operands)
-        return f"{self.op}-{shown}" + "".join(f"-{k}={v}" for k, v in self.static)
+        shown = ("x".join(map(str, o)) or "()" if isinstance(o, tuple) else str(o) for o in self.operands)
+        return f"{self.op}-{','.join(shown)}" + "".join(f"-{k}={v}" for k, v in self.static)
 
 
 UNARY = [((),), ((3,),), ((2, 3),), ((0,),)]
@@ -53,14 +53,15 @@ SPECIAL = {
     "polygamma": [((Const(n), shape), ()) for n in (1, 2, 3) for shape in [(), (3,)]],
     "sum": REDUCED + [(((3,),), (("axis", (0,)),))], "prod": REDUCED, "max": REDUCED, "min": REDUCED,
     "matmul": [(pair, ()) for pair in [
-        ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)),
-        ((5, 2, 3), (5, 3, 4)), ((5, 1, 2, 3), (4, 3, 2)), ((5, 2, 3), (3,)), ((3,), (5, 3, 4)),
-        ((6, 5, 2, 3), (3,)), ((1, 2, 3), (5, 3, 4))]],
+        ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)),
+        ((2, 3), (5, 3, 4)), ((5, 2, 3), (5, 3, 4)), ((5, 1, 2, 3), (4, 3, 2)), ((5, 2, 3), (3,)),
+        ((3,), (5, 3, 4)), ((6, 5, 2, 3), (3,)), ((1, 2, 3), (5, 3, 4))]],
     "transpose": [(((2, 3, 4),), (("perm", (2, 0, 1)),)), (((2, 3),), (("perm", (1, 0)),))],
     "reshape": [(((2, 3), Const(3), Const(2)), ()), (((6,), Const(2), Const(3)), ()), (((), Const(1)), ())],
     "expand_dims": [(((2, 3),), (("axis", 1),)), (((),), (("axis", 0),))],
     "squeeze": [(((2, 1),), (("axis", 1),)), (((1,),), (("axis", 0),))],
-    "broadcast_to": [(((3,), Const(2), Const(3)), ()), (((2, 1), Const(2), Const(3)), ()), (((), Const(2)), ())],
+    "broadcast_to": [(((3,), Const(2), Const(3)), ()), (((2, 1), Const(2), Const(3)), ()),
+                     (((), Const(2)), ())],
     "sum_to": [(((2, 3), Const(3)), ()), (((2, 3), Const(2), Const(1)), ()), (((2, 3),), ())],
     "concatenate": [(((2,), (3,), (1,)), (("axis", 0),)), (((2, 2), (2, 3)), (("axis", 1),))],
     "cumsum": [(((4,),), (("axis", 0),)), (((2, 3),), (("axis", 1),))],
@@ -190,9 +191,9 @@ def as_tuple(result):
 # -- first order ----------------------------------------------------------------------------
 
 ANALYTIC = frozenset("""
-    negative exp exp2 expm1 log log2 log10 log1p sqrt square reciprocal sin cos tan arcsin arccos arctan sinh cosh
-    tanh arcsinh arccosh arctanh add subtract multiply divide power sum prod matmul transpose reshape expand_dims
-    squeeze broadcast_to sum_to concatenate cumsum take where positive copy
+    negative exp exp2 expm1 log log2 log10 log1p sqrt square reciprocal sin cos tan arcsin arccos arctan
+    sinh cosh tanh arcsinh arccosh arctanh add subtract multiply divide power sum prod matmul transpose
+    reshape expand_dims squeeze broadcast_to sum_to concatenate cumsum take where positive copy
 """.split())
 
 
@@ -253,7 +254,8 @@ def fits(found, expected, atom):
 @everything
 def test_single_precision_agrees_with_double(case):
     s = statement(case, "float32")
-    wide = Statement(case, [v.astype("float64") if getattr(v, "dtype", None) == "float32" else v for v in s.values])
+    wide = Statement(case, [v.astype("float64") if getattr(v, "dtype", None) == "float32" else v
+                            for v in s.values])
     wanted = tuple(s.active)
     direction = s.directions(wanted)
     got = run(s.tangent(wanted), *s.inputs, *direction)
@@ -315,8 +317,8 @@ def test_second_order(case, mode):
     results = as_tuple(run(second, *values, *(d for d in direction if d is not None)))
     got = results[len(results) // 2:]
     step = 1e-3 if case.op in ("fmod", "remainder") else 1e-2
-    for (expected, error), value in zip(differences(lambda *v: run(program, *v), values, direction, step=step),
-                                        got, strict=True):
+    oracle = differences(lambda *v: run(program, *v), values, direction, step=step)
+    for (expected, error), value in zip(oracle, got, strict=True):
         assert np.shape(value) == np.shape(expected)
         assert error < 1e-5, "the oracle is not trusted here: move the sample"
         np.testing.assert_allclose(value, expected, rtol=max(1e-7, 10 * error), atol=max(1e-8, 10 * error))
@@ -383,19 +385,29 @@ def test_every_rule_is_tested():
     assert {c.op for c in CASES} == {name for name, rule in RULES.items() if not rule.zero}
 
 
-@pytest.mark.parametrize("name", [n for n, r in RULES.items() if r.zero and PRIMITIVES[n].kind == "elementwise"])
+CONSTANT = [n for n, r in RULES.items() if r.zero and PRIMITIVES[n].kind == "elementwise"]
+
+
+@pytest.mark.parametrize("name", sorted(set(CONSTANT) - {"stop_gradient"}))
 def test_what_is_declared_zero_is_locally_constant(name):
-    for shape in [(), (3,)]:
-        x = np.random.default_rng(0).normal(size=shape)
-        for count in (1, 2):
-            near = [x + 0.3, x * x + 1.7][:count]
-            try:
-                values = [PRIMITIVES[name].evaluate(*(v + h for v in near)) for h in (-1e-9, 0.0, 1e-9)]
-            except (TypeError, ValueError):
-                continue
-            if name != "stop_gradient":
-                np.testing.assert_array_equal(values[0], values[2])
-            break
+    x = np.random.default_rng(0).normal(size=3)
+    operands = [x + 0.3, x * x + 1.7][:1 if _takes(name, x) else 2]
+    if any(word in name for word in ("bitwise", "invert")):
+        with pytest.raises(TypeError):          # not for floating-point numbers at all
+            PRIMITIVES[name].evaluate(*operands)
+        return
+    at, near = ([v + h for v in operands] for h in (0.0, 1e-9))
+    np.testing.assert_array_equal(PRIMITIVES[name].evaluate(*at), PRIMITIVES[name].evaluate(*near))
+
+
+def _takes(name, *operands) -> bool:
+    """Tell whether the operation takes that many operands."""
+    try:
+        infer(name, tuple(type_of_value(v) if "bitwise" not in name and name != "invert"
+                          else Array("int64", 1) for v in operands))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def test_a_declared_zero_gives_zeros_of_the_answer():
@@ -471,18 +483,22 @@ def slopes(op, *values, static=()):
     ("absolute", (0.0,), [0.0]), ("absolute", (-0.0,), [0.0]), ("absolute", (-2.0,), [-1.0]),
     ("maximum", (1.0, 1.0), [0.5, 0.5]), ("minimum", (1.0, 1.0), [0.5, 0.5]),
     ("maximum", (0.0, -0.0), [0.5, 0.5]), ("maximum", (2.0, 1.0), [1.0, 0.0]),
-    ("fmax", (np.nan, 1.0), [0.0, 1.0]), ("fmin", (1.0, np.nan), [1.0, 0.0]), ("fmax", (1.0, 1.0), [0.5, 0.5]),
+    ("fmax", (np.nan, 1.0), [0.0, 1.0]), ("fmin", (1.0, np.nan), [1.0, 0.0]),
+    ("fmax", (1.0, 1.0), [0.5, 0.5]),
     ("hypot", (0.0, 0.0), [0.0, 0.0]), ("hypot", (3.0, -4.0), [0.6, -0.8]),
     ("sqrt", (0.0,), [np.inf]), ("cbrt", (0.0,), [np.inf]), ("arcsin", (1.0,), [np.inf]),
     ("arccos", (1.0,), [-np.inf]), ("arccosh", (1.0,), [np.inf]),
-    ("cbrt", (-8.0,), [1 / 12]), ("copysign", (2.0, -0.0), [-1.0, 0.0]), ("copysign", (-2.0, 1.0), [-1.0, 0.0]),
-    ("power", (-2.0, Const(2)), [-4.0]), ("power", (-2.0, Const(3)), [12.0]), ("power", (-2.0, Const(2.0)), [-4.0]),
+    ("cbrt", (-8.0,), [1 / 12]), ("copysign", (2.0, -0.0), [-1.0, 0.0]),
+    ("copysign", (-2.0, 1.0), [-1.0, 0.0]),
+    ("power", (-2.0, Const(2)), [-4.0]), ("power", (-2.0, Const(3)), [12.0]),
+    ("power", (-2.0, Const(2.0)), [-4.0]),
     ("power", (0.0, Const(1)), [1.0]), ("power", (0.0, Const(2)), [0.0]), ("power", (0.0, Const(0)), [0.0]),
     ("power", (0.0, Const(0.5)), [np.inf]), ("power", (-2.0, Const(-1)), [-0.25]),
     ("power", (0.0, 0.0), [0.0, 0.0]), ("power", (0.0, 1.0), [1.0, 0.0]), ("power", (0.0, 2.0), [0.0, 0.0]),
     ("power", (0.0, 0.5), [np.inf, 0.0]), ("power", (3.0, 0.0), [0.0, np.log(3.0)]),
     ("remainder", (5.5, 2.0), [1.0, -2.0]), ("remainder", (-5.5, 2.0), [1.0, 3.0]),
-    ("remainder", (5.5, -2.0), [1.0, 3.0]), ("fmod", (-5.5, 2.0), [1.0, 2.0]), ("fmod", (5.5, -2.0), [1.0, 2.0]),
+    ("remainder", (5.5, -2.0), [1.0, 3.0]), ("fmod", (-5.5, 2.0), [1.0, 2.0]),
+    ("fmod", (5.5, -2.0), [1.0, 2.0]),
     ("fmod", (1e17, 3.0), [1.0, -(1e17 - np.fmod(1e17, 3.0)) / 3.0]),
     ("logaddexp", (-np.inf, 1.0), [0.0, 1.0]), ("logaddexp", (800.0, -800.0), [1.0, 0.0]),
     ("exp2", (3.0,), [8 * np.log(2.0)]), ("expm1", (-50.0,), [np.exp(-50.0)]),
@@ -514,18 +530,17 @@ def test_a_zero_differential_does_not_hide_the_second_derivative():
 
 
 def test_where_never_mixes_in_the_branch_not_taken():
-    s = Statement(Case("where", ()), [np.array([True, False]), np.array([1.0, np.nan]), np.array([np.nan, 2.0])])
-    nan = np.array([np.nan, np.nan])
+    values = [np.array([True, False]), np.array([1.0, np.nan]), np.array([np.nan, 2.0])]
+    s = Statement(Case("where", ()), values)
     got = run(s.tangent((1, 2)), *s.inputs, np.array([3.0, np.nan]), np.array([np.nan, 4.0]))
     np.testing.assert_array_equal(got, [3.0, 4.0])
     back = run(s.adjoint((1, 2)), *s.inputs, np.array([5.0, np.nan]))
     np.testing.assert_array_equal(back, [[5.0, 0.0], [0.0, np.nan]])
-    assert np.isnan(nan).all()
 
 
 def test_mask_stops_what_the_branch_not_taken_would_give():
     """Below a `where`, a contribution is zero where the result is not used."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         s = Statement(Case("sqrt", ()), [np.array([4.0, -1.0])])
         program = s.adjoint((0,), mask=Array("bool", 1))
         mask = np.array([True, False])
@@ -543,7 +558,8 @@ def test_ties_of_reductions_share_equally(op):
     s = Statement(Case(op, (), (("axis", (1,)), ("keepdims", False))), [x])
     back = run(s.adjoint((0,)), x, np.array([1.0, 3.0]))
     np.testing.assert_array_equal(back, [[0.5, 0.5, 0.0], [0.0, 3.0, 0.0]])
-    np.testing.assert_array_equal(run(s.tangent((0,)), x, np.array([[1.0, 2.0, 9.0], [9.0, 4.0, 9.0]])), [1.5, 4.0])
+    x_dot = np.array([[1.0, 2.0, 9.0], [9.0, 4.0, 9.0]])
+    np.testing.assert_array_equal(run(s.tangent((0,)), x, x_dot), [1.5, 4.0])
 
 
 @pytest.mark.parametrize("zeros", [0, 1, 2, 3])
@@ -584,6 +600,5 @@ def test_a_wrong_row_is_caught(op, wrong, monkeypatch):
         test_tangent_against_trusted_derivatives(case)
 
 
-def test_choice_and_row_are_the_only_rules_with_samples():
+def test_only_rows_have_samples():
     assert all(isinstance(rule, Row | Choice) for rule in RULES.values() if rule.samples)
-    assert all(defined(Assign("y", name)) == "y" for name in RULES)

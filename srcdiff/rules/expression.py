@@ -20,12 +20,12 @@ import ast
 import functools
 import linecache
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 
 import numpy as np
 
-from srcdiff.errors import RuleError
+from srcdiff.errors import Problem, RuleError, Where
 from srcdiff.primitives import PRIMITIVES
 
 __all__ = [
@@ -131,20 +131,20 @@ def parse(function: Callable) -> Expression:
         linear in its differentials.
     """
     tree = _source_of(function)
+    reader = _Reader({}, function.__globals__, frozenset(), function.__code__.co_filename)
     names = [a.arg for a in tree.args.args]
     count = (len(names) - 1) // 2
     operands = tuple(names[:count])
     if names != [*operands, *("d" + x for x in operands), "ans"]:
-        raise RuleError(f"a rule takes its operands, their differentials and ans, not {names}")
+        raise reader.refusal(tree, f"a rule takes its operands, their differentials and ans, not {names}")
     static = {a.arg: None if d is None else ast.literal_eval(d)
               for a, d in zip(tree.args.kwonlyargs, tree.args.kw_defaults, strict=True)}
     leaves: dict[str, Node] = {x: Operand(i) for i, x in enumerate(operands)}
     leaves |= {"d" + x: Differential(i) for i, x in enumerate(operands)}
     leaves["ans"] = Answer()
-    node = _Reader(leaves, function.__globals__, frozenset(static)).node(tree.body)
+    node = replace(reader, leaves=leaves, static=frozenset(static)).node(tree.body)
     if not _is_linear(node):
-        raise RuleError(f"the differential does not depend on {' or '.join('d' + x for x in operands)}: "
-                        f"{ast.unparse(tree.body)}")
+        raise reader.refusal(tree.body, f"it does not depend on {' or '.join('d' + x for x in operands)}")
     return Expression(operands, node, static, function)
 
 
@@ -155,9 +155,8 @@ def _source_of(function: Callable) -> ast.Lambda:
     here = [n for n in lambdas if n.lineno == code.co_firstlineno
             and tuple(a.arg for a in n.args.args) == code.co_varnames[:code.co_argcount]]
     if len(here) > 1:
-        columns = {p[2] for p in code.co_positions() if p[2] is not None}
-        here = [n for n in here if columns and n.col_offset <= min(columns) and
-                max(columns) <= n.end_col_offset]
+        columns = [start for _, _, start, end in code.co_positions() if start != end]
+        here = [n for n in here if n.col_offset <= min(columns) and max(columns) <= n.end_col_offset]
     if len(here) != 1:
         raise RuleError(f"the source of the rule at {code.co_filename}:{code.co_firstlineno} is not found")
     return here[0]
@@ -175,6 +174,12 @@ class _Reader:
     leaves: dict[str, Node]
     globals: dict[str, object]
     static: frozenset[str]
+    file: str
+
+    def refusal(self, tree: ast.expr, what: str) -> RuleError:
+        text = linecache.getline(self.file, tree.lineno).rstrip("\n")
+        where = Where(self.file, tree.lineno, tree.col_offset, tree.end_col_offset, text)
+        return RuleError(Problem(RuleError.code, f"`{ast.unparse(tree)}` is no differential", where, what))
 
     def node(self, tree: ast.expr) -> Node:
         match tree:
@@ -195,21 +200,21 @@ class _Reader:
                 value = self.look_up(tree)
                 if isinstance(value, bool | int | float):
                     return Number(value)
-        raise RuleError(f"not in the language of rules: {ast.unparse(tree)}")
+        raise self.refusal(tree, "this is not in the language of rules")
 
     def apply(self, tree, name, *args, static=()) -> Node:
         if name is None:
-            raise RuleError(f"not in the language of rules: {ast.unparse(tree)}")
+            raise self.refusal(tree, "this operation is not in the language of rules")
         codes = tuple((k.arg, self.static_code(k.value)) for k in static)
         node = Apply(name, tuple(map(self.node, args)), codes)
         if problem := _not_linear(node):
-            raise RuleError(f"not linear in its differentials: {ast.unparse(tree)} ({problem})")
+            raise self.refusal(tree, f"it is not linear: {problem}")
         return node
 
     def static_code(self, tree) -> CodeType:
         names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
         if unknown := names - self.static:
-            raise RuleError(f"{sorted(unknown)} are not static keywords: {ast.unparse(tree)}")
+            raise self.refusal(tree, f"{', '.join(sorted(unknown))} is not a static keyword of the row")
         return compile(ast.Expression(tree), "<rule>", "eval")
 
     def look_up(self, tree) -> object:
@@ -218,7 +223,7 @@ class _Reader:
                 return self.globals[name]
             case ast.Attribute(value=value, attr=attr):
                 return getattr(self.look_up(value), attr)
-        raise RuleError(f"the rule uses an unknown name: {ast.unparse(tree)}")
+        raise self.refusal(tree, "the name is not known")
 
 
 # -- properties of nodes --------------------------------------------------------------

@@ -208,8 +208,25 @@ def _as_answer(emission: Emission, tangent: Atom) -> Atom:
     if isinstance(type_, Array) and PRIMITIVES[emission.stmt.op].kind == "elementwise":
         shape = emission.shape(tangent)
         if ANS not in shape and not shape.issuperset(_arrays(emission)):
-            tangent = builder.op("broadcast_to", tangent, *builder.extents(target))
+            tangent = builder.op("broadcast_to", tangent, *_answer_extents(emission))
     return settle(builder, tangent, type_)
+
+
+def _answer_extents(emission: Emission) -> tuple[Atom, ...]:
+    """Emit the extents of the answer; from the operands where it takes the name of one of them.
+
+    In ``x = x + y`` the tangent is computed before the new x is there.
+    """
+    builder, stmt = emission.builder, emission.stmt
+    if Var(stmt.target) not in stmt.args:
+        return builder.extents(stmt.target)
+    total: list[Atom] = [Const(1)] * builder.types[stmt.target].ndim
+    for i in _arrays(emission):
+        sizes = emission.extents(i)
+        for axis, n in enumerate(sizes, start=len(total) - len(sizes)):
+            one = emission.op("equal", total[axis], Const(1))
+            total[axis] = emission.op("where", one, n, total[axis])
+    return tuple(total)
 
 
 def _as_operand(emission: Emission, position: int, parts: list[Atom], mask: Atom | None) -> Atom:
