@@ -8,6 +8,7 @@ import pytest
 from srcdiff.lower import lower
 from srcdiff.notation import read, run, show
 from srcdiff.syntax import Array, Assign, Load, Span, Store, walk
+from srcdiff.verify import verify
 
 RNG = np.random.default_rng(7)
 KEPT = {"empty", "zeros", "size", "matmul", "reshape", "tape_grow", "copy", "transpose"}
@@ -41,6 +42,7 @@ def check(text, *args, level=lower):
     """Assert that the lowered program is scalar code and gives the same results."""
     program = read(text)
     lowered = level(program)
+    verify(lowered)
     assert is_scalar_code(lowered), show(lowered)
     try:
         expected = run(program, *args)
@@ -207,7 +209,7 @@ LOOPS = {
     "growing": one(f"x: {V}, m: {M}", "n = size(m, axis=0)", "y = copy(x)",
                    "for i in range(0, n, 1):", "    y = concatenate(y, x, axis=0)",
                    "    z = multiply(y, 2.0)", "    y = copy(z)", "y"),
-    "branch": one(f"x: {V}, m: {M}", "n = size(m, axis=0)", "for i in range(0, n, 1):",
+    "branch": one(f"x: {V}, m: {M}", "n = size(m, axis=0)", "m2 = copy(m)", "for i in range(0, n, 1):",
                   "    c = m[i, 0]", "    p = greater(c, 0.0)", "    if p:",
                   "        y = multiply(x, c)", "    else:", "        y = x[::-1]",
                   "    m2 = add(m, y)", "m2"),

@@ -1,0 +1,150 @@
+"""Join neighbouring loops over the same range.
+
+>>> from srcdiff.notation import read, show
+>>> print(show(fuse(read('''
+... def f(x: "float64[:]", n: "weak int64", t: "float64[:]"):
+...     t2 = empty(n, dtype="float64")
+...     for i in range(0, n, 1):
+...         a = x[i]
+...         t2[i] = a
+...     s = 0.0
+...     for j in range(0, n, 1):
+...         b = t2[j]
+...         s = add(s, b)
+...     return s
+... '''))), end="")
+def f(x: "float64[:]", n: "weak int64", t: "float64[:]"):
+    t2 = empty(n, dtype='float64')
+    s = 0.0
+    for i in range(0, n, 1):
+        a = x[i]
+        t2[i] = a
+        b = t2[i]
+        s = add(s, b)
+    return s
+
+Two loops may be joined where each iteration of the second needs at most what
+the same iteration of the first has done: every array that one of them changes
+and the other uses is indexed, in one of its axes, by the loop variable in all
+of these places.  What stands between them moves in front of the first, or
+stays behind; the second never moves in front of a check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from srcdiff.lower.effects import Effects, effects_of
+from srcdiff.syntax import Const, For, Program, Var, blocks_of, rename, walk, with_blocks
+
+__all__ = ["fuse"]
+
+MOST_STORED = 4                 # arrays stored in one innermost loop: more defeat the alias checks
+EXPENSIVE = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
+             "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf",
+             "erfc", "power", "cbrt", "arctan2", "hypot", "logaddexp"}
+
+
+def fuse(program: Program) -> Program:
+    """Return `program` with neighbouring loops joined, at every depth."""
+    return program.with_body(_Fuser(program).block(program.body))
+
+
+class _Fuser:
+    def __init__(self, program):
+        self.types = program.types
+        self._effects: dict[int, tuple[object, Effects]] = {}
+
+    def effects(self, stmt) -> Effects:
+        if id(stmt) not in self._effects:
+            self._effects[id(stmt)] = (stmt, effects_of(stmt, self.types))
+        return self._effects[id(stmt)][1]
+
+    def block(self, body):
+        """Join the loops of a block, then those inside them."""
+        out: list = []
+        for stmt in body:
+            if not isinstance(stmt, For) or not self.join(out, stmt):
+                out.append(stmt)
+        return tuple(with_blocks(s, [self.block(b) for b in blocks_of(s)]) if blocks_of(s) else s
+                     for s in out)
+
+    def join(self, out, loop) -> bool:
+        """Join `loop` with one of the loops of `out`, the nearest that it can reach."""
+        mine = self.effects(loop)
+        if not mine.plain:
+            return False
+        for at in range(len(out) - 1, -1, -1):
+            other = out[at]
+            if isinstance(other, For) and self.joins(other, loop):
+                early, late = self.split(other, out[at + 1:])
+                if not any(self.blocks(s, mine) for s in late):
+                    names = {loop.var: other.var}
+                    joined = replace(other, body=other.body + rename(loop.body, names))
+                    out[at:] = [*early, joined, *late]
+                    return True
+        return False
+
+    def blocks(self, stmt, mine: Effects) -> bool:
+        effects = self.effects(stmt)
+        return effects.raises or effects.conflicts(mine)
+
+    def split(self, first, between):
+        """Divide what follows `first`: what can stand before it, and what cannot."""
+        early, late, held = [], [], [self.effects(first)]
+        for stmt in between:
+            effects = self.effects(stmt)
+            if effects.loops_on or any(h.conflicts(effects) for h in held):
+                late.append(stmt)
+                held.append(effects)
+            else:
+                early.append(stmt)
+        return early, late
+
+    def joins(self, first: For, second: For) -> bool:
+        """Tell whether the body of `second` may run right after that of `first`."""
+        if (first.start, first.stop, first.step) != (second.start, second.stop, second.step):
+            return False
+        if first.start != Const(0) or first.step != Const(1):
+            return False
+        a, b = self.effects(first), self.effects(second)
+        if not a.plain:
+            return False
+        shared = (a.writes & (b.reads | b.writes)) | (b.writes & a.reads)
+        for name in sorted(shared):
+            if not self.in_step(name, a, first.var, b, second.var):
+                return False
+        return _profitable(first, a, second, b)
+
+    def in_step(self, name, a, i, b, j) -> bool:
+        """Tell whether iteration `i` alone touches what iteration `j` = `i` touches."""
+        ndim = self.types[name].ndim
+        if not ndim or name in a.bound or name in b.bound:
+            return False
+        return any(all(index[k] == Var(i) for index in a.elements[name])
+                   and all(index[k] == Var(j) for index in b.elements[name])
+                   for k in range(ndim))
+
+
+def _profitable(first, a: Effects, second, b: Effects) -> bool:
+    """Keep what would not vectorise apart from expensive functions, which would."""
+    if any(isinstance(s, For) for s in (*first.body, *second.body)):
+        return True
+    carried = [_carried(first), _carried(second)]
+    if carried[0] != carried[1]:
+        return not (a if carried[1] else b).operations & EXPENSIVE
+    return True
+
+
+def _carried(loop) -> bool:
+    """Tell whether an innermost loop carries a scalar from one iteration to the next."""
+    seen: set[str] = set()
+    reads: set[str] = set()
+    from srcdiff.syntax import atoms_of, defined
+    for stmt in walk(loop.body):
+        reads.update(a.name for a in atoms_of(stmt) if isinstance(a, Var) and a.name not in seen)
+        if (name := defined(stmt)) is not None and name not in reads:
+            seen.add(name)
+        elif name in reads and getattr(stmt, "target", None) == name:
+            return True
+    return False

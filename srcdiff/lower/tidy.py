@@ -1,0 +1,237 @@
+"""Name equal numbers once, and hand stored elements on to the loads that follow.
+
+>>> from srcdiff.notation import read, show
+>>> print(show(tidy(read('''
+... def f(x: "float64[:]"):
+...     n = size(x, axis=0)
+...     t = empty(n, dtype="float64")
+...     m = size(t, axis=0)
+...     for i in range(0, m, 1):
+...         a = x[i]
+...         b = exp(a)
+...         t[i] = b
+...         c = t[i]
+...         d = x[i]
+...         e = multiply(c, d)
+...         t[i] = e
+...     return t
+... '''))), end="")
+def f(x: "float64[:]"):
+    n = size(x, axis=0)
+    t = empty(n, dtype='float64')
+    for i in range(0, n, 1):
+        a = x[i]
+        b = exp(a)
+        e = multiply(b, a)
+        t[i] = e
+    return t
+
+Equal integers are found by their forms (see `extents`), other scalars where the
+same operation has the same operands.  A load of what was just stored becomes
+that value, converted as the store would.  Memory that nobody reads any more is
+then removed by `dead`: that is how temporaries of fused loops become scalars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from srcdiff.lower.extents import Extents
+from srcdiff.optimize.dead import dead
+from srcdiff.primitives import PRIMITIVES
+from srcdiff.syntax import (
+    Array, Assign, Const, For, If, Load, Program, Scalar, Span, Store, Var, While, blocks_of,
+    defined, index_atoms, map_atoms, walk, with_blocks,
+)
+
+__all__ = ["tidy"]
+
+EXTENT = Scalar("int64", weak=True)
+
+
+def tidy(program: Program) -> Program:
+    """Return `program` with equal scalars shared and stored values forwarded."""
+    while True:
+        new = dead(_Tidy(program).run())
+        if new == program:
+            return program
+        program = new
+
+
+class _Tidy:
+    """One forward walk.
+
+    `same` maps a variable to the atom that replaces it; `known` is a stack of
+    maps from what was computed to the atom that holds it, one for each open
+    block; `memory` maps (array, index) to the atom that holds that element.
+    """
+
+    def __init__(self, program):
+        self.program, self.types = program, dict(program.types)
+        self.forms = Extents(program)
+        self.same, self.known, self.memory = {}, [], {}
+
+    def run(self) -> Program:
+        body = self.block(self.program.body)
+        results = tuple(map(self.atom, self.program.results))
+        return replace(self.program, body=body, results=results, types=self.types)
+
+    def once(self, atom) -> bool:
+        return isinstance(atom, Const) or self.forms.counts[atom.name] <= 1
+
+    def atom(self, atom):
+        return self.same.get(atom.name, atom) if isinstance(atom, Var) else atom
+
+    # -- blocks --------------------------------------------------------------------------
+
+    def block(self, body):
+        self.known.append({})
+        out = []
+        for stmt in body:
+            out.extend(self.statement(map_atoms(stmt, self.atom)))
+        self.known.pop()
+        return tuple(_without_overwritten(out))
+
+    def statement(self, stmt):
+        match stmt:
+            case Assign():
+                return self.assign(stmt)
+            case Load():
+                return self.load(stmt)
+            case Store():
+                return self.store(stmt)
+            case For() | While() | If():
+                return (self.compound(stmt),)
+        return (stmt,)
+
+    def compound(self, stmt):
+        if not isinstance(stmt, If):
+            self.forget(stmt)
+        blocks, before = [], dict(self.memory)
+        if isinstance(stmt, While):
+            self.known.append({})
+            test = self.block(stmt.test)
+            stmt = replace(stmt, condition=self.atom(stmt.condition))
+            self.forget(stmt)
+            blocks = [test, self.block(stmt.body)]
+            self.known.pop()
+        else:
+            for block in blocks_of(stmt):
+                self.memory = dict(before)
+                blocks.append(self.block(block))
+        self.memory = before
+        self.forget(stmt)
+        return with_blocks(stmt, blocks)
+
+    def forget(self, stmt):
+        """Forget the elements that a compound statement may change."""
+        changed = {defined(s) for s in walk((stmt,))}
+        self.memory = {k: v for k, v in self.memory.items() if not _touches(k, v, changed)}
+
+    # -- statements ------------------------------------------------------------------------
+
+    def assign(self, stmt):
+        target, type_ = stmt.target, self.types[stmt.target]
+        if self.forms.counts[target] != 1 or isinstance(type_, Array):
+            self.kill(target)
+            return (stmt,)
+        if stmt.op == "copy" and self.forwards(stmt.args[0], type_):
+            self.same[target] = stmt.args[0]
+            return ()
+        form = self.forms.scalars.get(target) if type_ == EXTENT else None
+        if form is not None and not form[1]:
+            self.same[target] = Const(form[0])
+            return ()
+        keys = [] if form is None else [("form", form)]
+        if self.pure(stmt):
+            keys.append((stmt.op, stmt.args, stmt.static, type_))
+        return self.share(stmt, keys)
+
+    def share(self, stmt, keys):
+        for key in keys:
+            for known in self.known:
+                if key in known:
+                    self.same[stmt.target] = known[key]
+                    return ()
+            self.known[-1][key] = Var(stmt.target)
+        return (stmt,)
+
+    def pure(self, stmt) -> bool:
+        """Tell whether equal operands give the same scalar again later."""
+        scalars = all(isinstance(a, Const) or isinstance(self.types[a.name], Scalar)
+                      and self.once(a) for a in stmt.args)
+        return scalars and (PRIMITIVES[stmt.op].kind == "elementwise" or stmt.op == "trips")
+
+    def forwards(self, atom, type_) -> bool:
+        return self.once(atom) and self.program.type_of(atom) == type_
+
+    def load(self, stmt):
+        target, type_ = stmt.target, self.types[stmt.target]
+        key = (stmt.array, stmt.index)
+        if any(isinstance(i, Span) for i in stmt.index) or isinstance(type_, Array):
+            self.kill(target)
+            return (stmt,)
+        value = self.memory.get(key)
+        if value is None:
+            self.kill(target)
+            if target not in (a.name for a in index_atoms(stmt.index) if isinstance(a, Var)):
+                self.memory[key] = Var(target)
+            return (stmt,)
+        once = self.forms.counts[target] == 1
+        if once and self.forwards(value, type_):
+            self.same[target] = value
+            return ()
+        self.kill(target)
+        convert = self.program.type_of(value) != type_
+        if convert:
+            return (Assign(target, "cast", (value,), (("dtype", type_.dtype),), stmt.where),)
+        return (Assign(target, "copy", (value,), (), stmt.where),)
+
+    def store(self, stmt):
+        key = (stmt.array, stmt.index)
+        self.memory = {k: v for k, v in self.memory.items()
+                       if k[0] != stmt.array or k != key and _apart(k[1], stmt.index)}
+        scalar = not any(isinstance(i, Span) for i in stmt.index) \
+            and isinstance(self.program.type_of(stmt.value), Scalar)
+        if scalar and not stmt.accumulate:
+            self.memory[key] = stmt.value
+        return (stmt,)
+
+    def kill(self, name):
+        self.memory = {k: v for k, v in self.memory.items() if not _touches(k, v, {name})}
+
+
+def _touches(key, value, changed) -> bool:
+    array, index = key
+    atoms = (*index_atoms(index), value)
+    return array in changed or any(isinstance(a, Var) and a.name in changed for a in atoms)
+
+
+def _apart(a, b) -> bool:
+    """Tell whether two indices provably differ: in two different non-negative constants."""
+    return any(isinstance(x, Const) and isinstance(y, Const) and x.value != y.value
+               and x.value >= 0 and y.value >= 0 for x, y in zip(a, b, strict=True))
+
+
+def _without_overwritten(body):
+    """Drop stores of a block that a later one overwrites before anyone could read."""
+    kept, doomed = [], set()
+    for stmt in reversed(body):
+        if isinstance(stmt, Store) and not any(isinstance(i, Span) for i in stmt.index):
+            key = (stmt.array, stmt.index)
+            if key in doomed:
+                continue
+            if not stmt.accumulate:
+                doomed.add(key)
+        elif not isinstance(stmt, Store):
+            doomed = set() if blocks_of(stmt) else _survivors(doomed, stmt)
+        kept.append(stmt)
+    return reversed(kept)
+
+
+def _survivors(doomed, stmt):
+    if isinstance(stmt, Load | Assign):
+        names = {stmt.target} | ({stmt.array} if isinstance(stmt, Load) else
+                                 {a.name for a in stmt.args if isinstance(a, Var)})
+        return {k for k in doomed if not _touches(k, Const(0), names)}
+    return set()
