@@ -33,7 +33,7 @@ from srcdiff.syntax import (
     map_index,
 )
 
-__all__ = ["adjoint"]
+__all__ = ["Sweep", "adjoint", "differentiable_results"]
 
 ZERO = Const(0.0)
 ONE = Const(1)
@@ -64,10 +64,10 @@ def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] 
         Its results are those of `program`, then one adjoint for each of `active`.
     """
     if outputs is None:
-        outputs = tuple(i for i, a in enumerate(program.results) if is_float(program.type_of(a)))
+        outputs = differentiable_results(program)
     seeded = [program.results[i] for i in outputs]
     carriers = active_variables(program, active, [a.name for a in seeded if isinstance(a, Var)])
-    sweep = _Sweep(program, carriers)
+    sweep = Sweep(program, carriers)
     params = sweep.declare_seeds(seeded) if seed == "param" else ()
     sweep.forward(sweep.tree.top)
     sweep.start(seeded, seed, params)
@@ -78,7 +78,14 @@ def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] 
                    types=sweep.builder.types, tree=None)
 
 
-class _Sweep:
+def differentiable_results(program: Program) -> tuple[int, ...]:
+    """Return the positions of the floating-point results."""
+    return tuple(i for i, a in enumerate(program.results) if is_float(program.type_of(a)))
+
+
+class Sweep:
+    """One adjoint in the making: what is needed, what is kept, and the writer of both sweeps."""
+
     def __init__(self, program: Program, carriers: frozenset[str]):
         self.program, self.carriers = program, carriers
         self.builder = Builder(program.types)

@@ -78,6 +78,9 @@ class BlockTape:
     def _is_row(self, name: str) -> bool:
         return self.indexed and (name in self.scalars or name in self.known)
 
+    def layout(self, name: str) -> str:
+        return "indexed" if self._is_row(name) else "stack"
+
     def _stacked(self) -> list[str]:
         return [name for name in self.arrays if not self._is_row(name)]
 
