@@ -1,13 +1,17 @@
 """Compiled programs: both targets compute what the program means, and failures point at the user's line."""
 
 import math
+import os
+import subprocess
+import sys
 import threading
 import traceback
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from srcdiff.backend import Options, compile_program, compile_source, harvest
+from srcdiff.backend import Options, compile_program, compile_source, harvest, vector_math
 from srcdiff.errors import CompileError, Where
 from srcdiff.notation import read, run
 from srcdiff.primitives import PRIMITIVES, infer
@@ -187,6 +191,121 @@ def test_threads_may_compile_the_same_program():
     for t in threads:
         t.join()
     assert answers == [(0.0,)] * 4
+
+
+# -- vector math --------------------------------------------------------------------------
+
+def _vector_loop(name):
+    two = name in vector_math.TWO
+    own = {"acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan",
+           "atanh": "arctanh", "atan2": "arctan2"}.get(name, name)
+    return f'''
+        u = {own}(t{", t2" * two})
+        out[{(vector_math.ONE + vector_math.TWO).index(name)}, i] = u'''
+
+
+@pytest.fixture(scope="module")
+def vectorised():
+    """One loop over all functions that may be vectorised; one function a row of the result."""
+    names = [n for n in vector_math.ONE + vector_math.TWO if n != "pow"]
+    count = len(vector_math.ONE + vector_math.TWO)
+    program = read('''
+def f(x: "float64[:]", y: "float64[:]"):
+    n = size(x, axis=0)
+    out = zeros(COUNT, n, dtype="float64")
+    for i in range(0, n, 1):
+        t = x[i]
+        t2 = y[i]BODY
+    return out
+'''.replace("BODY", "".join(map(_vector_loop, names))).replace("COUNT", str(count)))
+    fast = compile_program(program, "numba", Options(cache=False, vector_math=True))
+    plain = compile_program(program, "numba", Options(cache=False, vector_math=False))
+    return names, fast, plain
+
+
+@pytest.mark.skipif(not vector_math.available(), reason="no vector math on this system")
+@pytest.mark.parametrize("values", [
+    np.linspace(-40.0, 40.0, 1003), np.linspace(0.0, 1.0, 37), np.geomspace(1e-300, 1e300, 201),
+    np.array([0.0, -0.0, math.inf, -math.inf, math.nan, 1.0, -1.0, 5e-324, 710.0, -745.2, 1e22, 3.0])],
+    ids=["wide", "unit", "magnitudes", "special"])
+def test_vector_math_is_accurate(vectorised, values):
+    names, fast, plain = vectorised
+    got, = fast(values, values[::-1].copy())
+    want, = plain(values, values[::-1].copy())
+    for row, name in enumerate(vector_math.ONE + vector_math.TWO):
+        if name in names:
+            np.testing.assert_allclose(got[row], want[row], rtol=1e-15, atol=0, err_msg=name)
+            np.testing.assert_array_equal(np.signbit(got[row][~np.isnan(want[row])]),
+                                          np.signbit(want[row][~np.isnan(want[row])]), err_msg=name)
+
+
+@pytest.mark.skipif(not vector_math.available(), reason="no vector math on this system")
+def test_loops_over_functions_are_vectorised(vectorised):
+    _, fast, plain = vectorised
+    loop = read('''
+def f(x: "float64[:]", z: "float64[:]"):
+    n = size(x, axis=0)
+    y = zeros(n, dtype="float64")
+    for i in range(0, n, 1):
+        t = x[i]
+        u = tanh(t)
+        y[i] = u
+    return y
+''')
+    compiled = compile_program(loop, "numba", Options(cache=False))
+    compiled(np.ones(3), np.ones(3))
+    (code,) = compiled.dispatcher.inspect_asm().values()
+    assert "_ZGVdN4v_tanh" in code
+    (code,) = plain.dispatcher.inspect_asm().values()
+    assert "_ZGV" not in code
+
+
+def test_vector_math_is_off_where_it_cannot_work(monkeypatch):
+    from numba.core import config
+    monkeypatch.setattr(config, "CPU_NAME", "generic")
+    assert vector_math.available.__wrapped__() == ()
+    monkeypatch.undo()
+    monkeypatch.setattr(vector_math, "LIBRARY", "libmissing.so.1")
+    assert vector_math.available.__wrapped__() == ()
+
+
+USER = '''
+import sys
+sys.path.insert(0, {place!r})
+import numpy as np
+import user_module
+print(user_module.total(np.ones(9)))
+'''
+USER_MODULE = '''
+import numba
+import numpy as np
+from srcdiff.backend import Options, compile_program
+from srcdiff.notation import read
+inner = compile_program(read("""
+def f(x: "float64[:]"):
+    n = size(x, axis=0)
+    y = zeros(n, dtype="float64")
+    for i in range(0, n, 1):
+        t = x[i]
+        u = tanh(t)
+        y[i] = u
+    return y
+"""), "numba", Options()).dispatcher
+
+@numba.njit(cache=True)
+def total(x):
+    return inner(x).sum()
+'''
+
+
+def test_a_users_cached_function_may_hold_our_code(tmp_path):
+    (tmp_path / "user_module.py").write_text(USER_MODULE)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+                   "SRCDIFF_CACHE_DIR": str(tmp_path / "cache")}
+    outputs = [subprocess.run([sys.executable, "-c", USER.format(place=str(tmp_path))], env=environment,
+                              capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert outputs[0] == outputs[1]
+    assert math.isclose(float(outputs[0]), 9 * math.tanh(1.0), rel_tol=1e-14)
 
 
 # -- type inference -------------------------------------------------------------------

@@ -91,9 +91,13 @@ def _write(path: Path, content: str) -> bool:
 
 # -- modules ---------------------------------------------------------------------------
 
-def load(source: str, options) -> types.ModuleType:
-    """Return the module of this text, the same one for the same text and options."""
-    digest = hashlib.sha256("\n".join((source, options.key(), versions())).encode()).hexdigest()[:24]
+def load(source: str, options, system: str = "") -> types.ModuleType:
+    """Return the module of this text, the same one for the same text and options.
+
+    `system` names what else the machine code depends on.
+    """
+    depends = "\n".join((source, options.key(), versions(), system))
+    digest = hashlib.sha256(depends.encode()).hexdigest()[:24]
     name = f"_srcdiff_{digest}"
     with _LOCK:
         if name in sys.modules:

@@ -10,7 +10,7 @@ import re
 import threading
 import types
 
-from srcdiff.backend import modules
+from srcdiff.backend import modules, vector_math
 from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import CompileError, Problem, Where
 
@@ -21,7 +21,7 @@ _LOCK = threading.RLock()
 
 def load(name: str, source: str, options):
     """Return Numba's dispatcher of the function `name` of a module text."""
-    module = modules.load(source, options)
+    module = modules.load(source, options, vector_math.state() if options.vector_math else "")
     with _LOCK:
         if not hasattr(module, "_srcdiff_jitted"):
             _jit_functions(module, options)
@@ -37,6 +37,8 @@ def _jit_functions(module, options):
         "error_model": "numpy", "parallel": options.parallel, "boundscheck": options.boundscheck,
         "fastmath": options.fastmath if isinstance(options.fastmath, bool) else set(options.fastmath),
     }
+    if options.vector_math and "math" in vars(module) and vector_math.available():
+        module.math = vector_math.vector_module()
     for key, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
             dispatcher = numba.njit(**settings)(value)

@@ -104,19 +104,6 @@ def quotient_(a, b):
     return a / np.where((a == 0) & (b == 0), 1, b)
 '''
 
-# The product of the zeros is a zero of their own type.
-QUOTIENT = '''\
-def quotient(a, b):
-    """Return a / b, and 0 for 0 / 0."""
-    return a * b if a == 0 and b == 0 else a / b
-'''
-QUOTIENT_EACH = '''\
-def quotient_(a, b):
-    """Return a / b of each element, and 0 for 0 / 0."""
-    with np.errstate(invalid="ignore"):
-        return np.where((a == 0) & (b == 0), a * b, a / b)
-'''
-
 
 # name -> (text, names of the helpers it calls)
 HELPERS = {
