@@ -192,7 +192,9 @@ def f(a_dot: "float64[:,:,:]", v_dot: "float64[:]", i: "int64[:]", j: "int64[:]"
     z[i, i, i] += v_dot
     z[0, :, j] += b
     z[:, :, m] = 2.0
-    z[0, m, 0] += w
+    u = v_dot[0:2]
+    z[0, m, 0] += u
+    z[0, m, 1] += 1.5
     return b, c, d, e, g, h, k, z
 ''',
     "two-dimensional mask": '''
