@@ -1,24 +1,28 @@
 """From array statements to loops: `lower(program) -> Program`.
 
 The passes, in order: `scalarize` writes each array statement as a loop nest,
-`tidy` names equal extents once, `fuse` joins neighbouring loops, and `tidy`
-turns the temporaries inside them into scalars.
+`tidy` names equal extents once, `fuse` joins neighbouring loops, `tidy` turns
+the temporaries inside them into scalars, `hoist` moves allocations out of
+loops, `names` gives the loop variables short names.
 """
 
 from __future__ import annotations
 
 from srcdiff.lower.fuse import fuse
+from srcdiff.lower.hoist import hoist
+from srcdiff.lower.names import names
 from srcdiff.lower.scalarize import scalarize
 from srcdiff.lower.tidy import tidy
-from srcdiff.syntax import Program
+from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (scalarize, tidy, fuse, tidy)
+PASSES = (scalarize, tidy, fuse, tidy, hoist, tidy)
 
 
 def lower(program: Program) -> Program:
     """Return an equivalent program of scalar statements, loops and element accesses."""
+    users = frozenset(s.var for s in walk(program.body) if isinstance(s, For))
     for one in PASSES:
         program = one(program)
-    return program
+    return names(program, users)

@@ -35,7 +35,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcdiff.lower.effects import Effects, effects_of
-from srcdiff.syntax import Const, For, Program, Var, blocks_of, rename, walk, with_blocks
+from srcdiff.syntax import (
+    Const, For, Program, Var, atoms_of, blocks_of, defined, rename, walk, with_blocks,
+)
 
 __all__ = ["fuse"]
 
@@ -140,7 +142,6 @@ def _carried(loop) -> bool:
     """Tell whether an innermost loop carries a scalar from one iteration to the next."""
     seen: set[str] = set()
     reads: set[str] = set()
-    from srcdiff.syntax import atoms_of, defined
     for stmt in walk(loop.body):
         reads.update(a.name for a in atoms_of(stmt) if isinstance(a, Var) and a.name not in seen)
         if (name := defined(stmt)) is not None and name not in reads:

@@ -1,0 +1,61 @@
+"""Name the loop variables that lowering made: i, j, k from the outside in.
+
+>>> from srcdiff.notation import read, show
+>>> print(show(names(read('''
+... def f(n: "weak int64", j: "float64"):
+...     t = zeros(n, n, dtype="float64")
+...     for i_7 in range(0, n, 1):
+...         for i_8 in range(0, n, 1):
+...             t[i_7, i_8] = j
+...     return t
+... '''), frozenset())), end="")
+def f(n: "weak int64", j: "float64"):
+    t = zeros(n, n, dtype='float64')
+    for i in range(0, n, 1):
+        for k in range(0, n, 1):
+            t[i, k] = j
+    return t
+
+Loop variables of the user keep their names, and no two nested loops share one.
+"""
+
+from __future__ import annotations
+
+from srcdiff.syntax import For, Program, blocks_of, rename, walk, with_blocks
+
+__all__ = ["names"]
+
+LETTERS = ("i", "j", "k", "l", "m", "p", "q", "r")
+
+
+def names(program: Program, keep: frozenset[str]) -> Program:
+    """Rename the loop variables but those of `keep`."""
+    loops = {s.var for s in walk(program.body) if isinstance(s, For)}
+    mine = loops - keep
+    taken = (set(program.types) | {p.name for p in program.params}) - mine
+    types = {name: t for name, t in program.types.items() if name not in mine}
+
+    def block(body, outer):
+        return tuple(one(s, outer) for s in body)
+
+    def one(stmt, outer):
+        if isinstance(stmt, For) and stmt.var in mine:
+            name = _free(taken, outer)
+            types[name] = program.types[stmt.var]
+            body = rename(stmt.body, {stmt.var: name})
+            return For(name, stmt.start, stmt.stop, stmt.step, block(body, outer | {name}),
+                       stmt.where)
+        return with_blocks(stmt, [block(b, outer) for b in blocks_of(stmt)]) \
+            if blocks_of(stmt) else stmt
+
+    return program.with_body(block(program.body, frozenset()), types=types)
+
+
+def _free(taken, outer) -> str:
+    count = 1
+    while True:
+        for letter in LETTERS:
+            name = letter if count == 1 else f"{letter}_{count}"
+            if name not in taken and name not in outer:
+                return name
+        count += 1
