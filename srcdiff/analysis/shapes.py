@@ -336,7 +336,7 @@ class Shapes:
             return axes
         together = len({position for _, position in places}) == 1
         at = places[0][1] if together else 0
-        return [*axes[:at], *self._broadcast_all(fancy), *axes[at:]]
+        return [*axes[:at], *self.broadcast_all(fancy), *axes[at:]]
 
     def _span(self, n, span):
         bounds = [None if b is None else self.value(b) for b in (span.start, span.stop, span.step)]
@@ -358,7 +358,8 @@ class Shapes:
             return Extent(len(range(*slice(*bounds).indices(n.constant))))
         return self.root("span", n, start, stop, step)
 
-    def _broadcast_all(self, shapes):
+    def broadcast_all(self, shapes):
+        """Return the extents of the broadcast of arrays of these extents."""
         ndim = max(map(len, shapes), default=0)
         padded = [(Extent(1),) * (ndim - len(shape)) + tuple(shape) for shape in shapes]
         return [self.broadcast(*axis) for axis in zip(*padded, strict=True)]
@@ -371,7 +372,7 @@ def _unknown(shapes, stmt):
 
 
 def _elementwise(shapes, stmt):
-    return shapes._broadcast_all([shapes.of(a) for a in stmt.args])
+    return shapes.broadcast_all([shapes.of(a) for a in stmt.args])
 
 
 def _same(shapes, stmt):
@@ -397,7 +398,7 @@ def _matmul(shapes, stmt):
     a, b = (list(shapes.of(x)) for x in stmt.args)
     rows = a[-2:-1] if len(a) > 1 else []
     columns = b[-1:] if len(b) > 1 else []
-    return [*shapes._broadcast_all([a[:-2], b[:-2]]), *rows, *columns]
+    return [*shapes.broadcast_all([a[:-2], b[:-2]]), *rows, *columns]
 
 
 def _given(first):
