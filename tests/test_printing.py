@@ -3,6 +3,7 @@
 import ast
 import itertools
 import math
+import random
 import sys
 
 import numpy as np
@@ -580,3 +581,141 @@ def test_printing_twice_gives_the_same_text():
     program = read('def f(x: "float64[:]"):\n    y = digamma(x)\n    z = erf(y)\n    return z\n')
     assert to_source(program) == to_source(program)
     assert Writer(program).places.keys() == Writer(program).places.keys()
+
+
+# -- random programs ---------------------------------------------------------------------
+
+class Random:
+    """Writes a random program in the plain notation: scalars, arrays of one extent, views, stores."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.lines, self.count = [], 0
+        self.scalars, self.arrays, self.tables = ["p"], ["x"], ["W"]
+        self.changing = {"s", "y"}
+
+    def fresh(self):
+        self.count += 1
+        return f"v{self.count}"
+
+    def pick(self, names):
+        return self.random.choice(names[-6:])       # recent ones, so that most are read once
+
+    def index(self):
+        return self.random.choice(["0", "1", "-1", "2"])
+
+    def block(self, indent, length, depth):
+        outer = len(self.scalars), len(self.arrays), len(self.tables)
+        for _ in range(length):
+            self.statement(" " * indent, depth)
+        for names, n in zip((self.scalars, self.arrays, self.tables), outer, strict=True):
+            del names[n:]               # what a block defines may be undefined after it
+
+    def statement(self, pad, depth):
+        kinds = ["scalar"] * 4 + ["array"] * 4 + ["view"] * 4 + ["element"] * 3 + ["store"] * 3 + ["again"] * 2
+        kind = self.random.choice(kinds + (["loop", "branch", "while"] if depth else []))
+        getattr(self, kind)(pad, depth)
+
+    def add(self, pad, text_):
+        self.lines.append(pad + text_)
+
+    def define(self, pad, names, text_):
+        name = self.fresh()
+        self.add(pad, f"{name} = {text_}")
+        names.append(name)
+
+    def scalar(self, pad, depth):
+        op = self.random.choice(["add", "subtract", "multiply", "maximum"])
+        other = self.random.choice([self.pick(self.scalars), "2.0", "0.5"])
+        text_ = self.random.choice([f"{op}({self.pick(self.scalars)}, {other})", f"sin({self.pick(self.scalars)})",
+                                    f"sum({self.pick(self.arrays)}, axis=(0,))", f"copy({self.pick(self.scalars)})"])
+        self.define(pad, self.scalars, text_)
+
+    def array(self, pad, depth):
+        op = self.random.choice(["add", "subtract", "multiply"])
+        other = self.random.choice([self.pick(self.arrays), self.pick(self.scalars)])
+        text_ = self.random.choice([f"{op}({self.pick(self.arrays)}, {other})", f"sin({self.pick(self.arrays)})",
+                                    f"matmul({self.pick(self.tables)}, {self.pick(self.arrays)})"])
+        self.define(pad, self.arrays, text_)
+
+    def view(self, pad, depth):
+        a, W = self.pick(self.arrays), self.pick(self.tables)
+        names, text_ = self.random.choice([
+            (self.arrays, f"copy({a})"), (self.arrays, f"{W}[{self.index()}, :]"), (self.arrays, f"{W}[:, 1]"),
+            (self.arrays, f"{a}[:]"), (self.arrays, f"{a}[::-1]"), (self.arrays, f"reshape({a}, 3)"),
+            (self.tables, f"transpose({W}, perm=(1, 0))"), (self.tables, f"copy({W})"),
+            (self.tables, f"reshape({W}, 3, 3)"), (self.tables, f"{W}[::-1, :]"),
+            (self.tables, f"broadcast_to({a}, 3, 3)"), (self.arrays, f"copy({a}, move=False)")])
+        self.define(pad, names, text_)
+
+    def element(self, pad, depth):
+        text_ = self.random.choice([f"{self.pick(self.arrays)}[{self.index()}]",
+                                    f"{self.pick(self.tables)}[{self.index()}, {self.index()}]"])
+        self.define(pad, self.scalars, text_)
+
+    def store(self, pad, depth):
+        changed = [a for a in self.arrays if a != "x"]
+        sign = self.random.choice(["=", "+="])
+        if changed:
+            a = self.pick(changed)
+            others = [b for b in self.arrays if b != a] or ["x"]
+            self.add(pad, self.random.choice([
+                f"{a}[{self.index()}] {sign} {self.pick(self.scalars)}", f"{a}[:] {sign} {self.pick(others)}",
+                f"{a}[::-1] {sign} {self.pick(self.arrays)}"]))
+        tables = [t for t in self.tables if t != "W"]
+        if tables:
+            self.add(pad, f"{self.pick(tables)}[{self.index()}, :] {sign} {self.pick(self.arrays)}")
+
+    def again(self, pad, depth):
+        """Assign once more to a variable that exists."""
+        old = [a for a in self.arrays if a != "x"]
+        if old:
+            self.add(pad, f"{self.pick(old)} = sin({self.pick(self.arrays)})")
+        old = [s for s in self.scalars if s != "p"]
+        if old:
+            name = self.pick(old)
+            self.add(pad, f"{name} = multiply({self.random.choice([name, self.pick(self.scalars)])}, 0.5)")
+
+    def loop(self, pad, depth):
+        self.add(pad, f"for {self.fresh()} in range(0, {self.random.choice([0, 2, 3])}, 1):")
+        self.block(len(pad) + 4, 6, depth - 1)
+        self.add(pad + "    ", "s0 = add(s0, 1.0)")
+
+    def branch(self, pad, depth):
+        test = self.fresh()
+        self.add(pad, f"{test} = less({self.pick(self.scalars)}, {self.pick(self.scalars)})")
+        self.add(pad, f"if {test}:")
+        self.block(len(pad) + 4, 4, depth - 1)
+        self.add(pad + "    ", "s0 = add(s0, 2.0)")
+        self.add(pad, "else:")
+        self.block(len(pad) + 4, 4, depth - 1)
+        self.add(pad + "    ", "s0 = sin(s0)")
+
+    def while_(self, pad, depth):
+        k, c = self.fresh(), self.fresh()
+        self.add(pad, f"{k} = 0")
+        self.add(pad, "while True:")
+        self.add(pad, f"    {c} = less({k}, 2)")
+        self.add(pad, f"    if not {c}:")
+        self.add(pad, "        break")
+        self.add(pad, f"    {k} = add({k}, 1)")
+        self.block(len(pad) + 4, 4, depth - 1)
+
+    def program(self):
+        self.lines = ['def f(p: "float64", x: "float64[:]", W: "float64[:,:]"):', "    s0 = multiply(p, 1.0)"]
+        self.scalars.append("s0")
+        for _ in range(30):
+            self.statement("    ", 2)
+        results = [*self.scalars[-3:], "s0", *self.arrays[-3:], *self.tables[-2:]]
+        return "\n".join(self.lines) + f"\n    return {', '.join(results)}\n"
+
+
+setattr(Random, "while", Random.while_)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_programs_mean_the_same_when_printed(seed):
+    W = np.linspace(-1.0, 1.0, 9).reshape(3, 3)
+    written = Random(seed).program()
+    with np.errstate(all="ignore"):
+        agrees(read(written), 0.75, np.array([0.5, -0.25, 1.5]), W)
