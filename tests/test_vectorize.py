@@ -65,7 +65,7 @@ def f(a_dot: "float64[:,:]", a: "float64[:,:]"):
 def f(a_dot: "float64[:,:]", x_dot: "float64[:]", n: "weak int64", idx: "int64[:]"):
     t = transpose(a_dot, perm=(1, 0))
     r = reshape(a_dot, -1)
-    r2 = reshape(a_dot, 2, 2, -1)
+    r2 = reshape(a_dot, 3, -1, 1)
     c = expand_dims(x_dot, axis=1)
     d = expand_dims(x_dot, axis=0)
     e = squeeze(d, axis=0)
