@@ -185,7 +185,7 @@ def _find(function):
     except (SyntaxError, ValueError) as error:
         raise NoSourceError(_changed(function, f"its file does not parse: {error}")) from None
     candidates = list(_candidates(module, code))
-    node = _choose(candidates, code)
+    node = _choose(candidates, code, _imports(module))
     if node is None:
         raise NoSourceError(_changed(function, "the text there is not what the function runs"))
     chosen, owner = node
@@ -250,16 +250,23 @@ def _first_line(node) -> int:
     return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
 
 
-def _choose(candidates, code):
+def _choose(candidates, code, imports):
     """Return the (node, owner) whose compiled code is `code`; of twins, the one that stands there."""
-    matching = [(node, owner) for node, owner, top in candidates if _runs(node, top, code)]
+    matching = [(node, owner) for node, owner, top in candidates if _runs(node, top, code, imports)]
     if len(matching) > 1:
         # Equal code means equal meaning; positions only settle what a message points to.
         matching = [m for m in matching if _contains(m[0], code)] or matching
     return matching[0] if matching else None
 
 
-def _runs(node, top, code) -> bool:
+def _imports(module) -> list[ast.stmt]:
+    """Return the imports of a module: calls through an imported name compile differently."""
+    return [part for top in module.body if isinstance(top, ast.Import | ast.ImportFrom | ast.If | ast.Try)
+            for part in ast.walk(top) if isinstance(part, ast.Import | ast.ImportFrom)
+            and getattr(part, "module", None) != "__future__"]
+
+
+def _runs(node, top, code, imports=()) -> bool:
     """Tell whether compiling `node`, inside its statement `top`, gives `code`."""
     mark = 1 << 24                          # a line of its own, to know the code of `node` again
     copies = {}
@@ -271,7 +278,7 @@ def _runs(node, top, code) -> bool:
     flags = sum(f for f in futures if f & code.co_flags & ~inspect.CO_NESTED)
     flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
-        module = compile(ast.Module([top], []), code.co_filename, "exec", flags, True)
+        module = compile(ast.Module([*imports, top], []), code.co_filename, "exec", flags, True)
     except (SyntaxError, ValueError):
         return False
     return any(c.co_firstlineno == mark and c.co_name == code.co_name and _same(c, code)
