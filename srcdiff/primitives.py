@@ -217,6 +217,33 @@ _define("argmin", "reduction", lambda x, *, axis: np.argmin(x, axis=axis))
 
 _define("matmul", "contraction", lambda a, b: np.matmul(a, b)[()])
 
+# -- linear algebra, on matrices -----------------------------------------------------
+#    Functions that return several values are one operation for each of them.
+#    As in NumPy, those of a symmetric matrix read its lower triangle only.
+
+
+def _linalg(name, function, *callables):
+    def evaluate(x, *more):
+        if np.ndim(x) != 2:
+            raise ValueError(f"{name} takes a matrix, not {np.ndim(x)} dimensions")
+        return function(x, *more)
+    _define(name, "contraction", evaluate, *callables)
+
+
+_linalg("solve", lambda a, b: np.linalg.solve(a, b), np.linalg.solve)
+_linalg("inv", np.linalg.inv, np.linalg.inv)
+_linalg("det", np.linalg.det, np.linalg.det)
+_linalg("det_sign", lambda x: np.linalg.slogdet(x)[0])
+_linalg("logabsdet", lambda x: np.linalg.slogdet(x)[1])
+_linalg("cholesky", np.linalg.cholesky, np.linalg.cholesky)
+_linalg("eigvalsh", np.linalg.eigvalsh, np.linalg.eigvalsh)
+_linalg("eigenvectors", lambda x: np.linalg.eigh(x)[1])
+_linalg("qr_q", lambda x: np.linalg.qr(x)[0])
+_linalg("qr_r", lambda x: np.linalg.qr(x)[1])
+_linalg("svdvals", lambda x: np.linalg.svd(x, full_matrices=False)[1])
+_linalg("svd_u", lambda x: np.linalg.svd(x, full_matrices=False)[0])
+_linalg("svd_vt", lambda x: np.linalg.svd(x, full_matrices=False)[2])
+
 # -- structure: linear in the first operand -------------------------------------
 
 

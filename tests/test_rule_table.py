@@ -66,6 +66,7 @@ def test_static_keywords():
     (lambda x, dx, ans: np.where(x > 0, dx, 1), "a term without a differential"),
     (lambda x, dx, ans: dx ** 2, "power of a differential"),
     (lambda a, b, da, db, ans: np.matmul(da, db), "matmul of two differentials"),
+    (lambda x, dx, ans: np.sum(np.matmul(dx, x), axis=(0,)), "not shaped like an operand"),
     (lambda x, dx, ans: 2 * x, "does not depend on dx"),
     (lambda x, dx, ans: undefined * dx, "the name is not known"),  # noqa: F821
     (lambda x, dx, ans: pytest.approx(x) * dx, "not in the language"),

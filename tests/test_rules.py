@@ -72,8 +72,10 @@ SPECIAL = {
               (((), (), (), ()), (("dtype", "float64"), ("shape", (2, 2))))],
     "full": [(((), Const(2), Const(3)), (("dtype", "float64"),))],
     "solve": [(((3, 3), (3,)), ()), (((3, 3), (3, 2)), ())],
-    "inv": [(((3, 3),), ())], "det": [(((3, 3),), ())], "slogdet": [(((3, 3),), ())],
-    "cholesky": [(((3, 3),), ())],
+    **{name: [(((3, 3),), ()), (((1, 1),), ())] for name in (
+        "inv", "det", "logabsdet", "cholesky", "eigvalsh", "eigenvectors")},
+    **{name: [(((3, 3),), ()), (((4, 3),), ()), (((2, 3),), ())] for name in ("svdvals", "svd_u", "svd_vt")},
+    **{name: [(((3, 3),), ()), (((4, 3),), ())] for name in ("qr_q", "qr_r")},
 }
 
 
@@ -193,7 +195,7 @@ def as_tuple(result):
 ANALYTIC = frozenset("""
     negative exp exp2 expm1 log log2 log10 log1p sqrt square reciprocal sin cos tan arcsin arccos arctan
     sinh cosh tanh arcsinh arccosh arctanh add subtract multiply divide power sum prod matmul transpose
-    reshape expand_dims squeeze broadcast_to sum_to concatenate cumsum take where positive copy
+    reshape expand_dims squeeze broadcast_to sum_to concatenate cumsum take where positive copy solve inv det
 """.split())
 
 

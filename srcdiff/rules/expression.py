@@ -30,7 +30,7 @@ from srcdiff.primitives import PRIMITIVES
 
 __all__ = [
     "Answer", "Apply", "Differential", "Expression", "FORMS", "LINEAR_IN", "Node", "Number", "Operand",
-    "differentials", "parse", "reads",
+    "differentials", "is_pointwise", "parse", "reads",
 ]
 
 
@@ -76,8 +76,14 @@ LINEAR_IN = JOINTLY | {
     "multiply": (0, 1), "divide": (0,), "negative": (0,), "quotient": (0,), "matmul": (0, 1), "sum": (0,),
     "transpose": (0,), "reshape": (0,), "broadcast_to": (0,), "sum_to": (0,), "expand_dims": (0,),
     "squeeze": (0,), "cumsum": (0,), "take": (0,), "tape_grow": (0,), "cast": (0,), "weaken": (0,),
-    "copy": (0,), "positive": (0,),
+    "copy": (0,), "positive": (0,), "solve": (1,), "swap": (0,), "mirrored": (0,), "lower": (0,),
+    "folded": (0,), "mixed": (0,), "beyond": (0,), "column_dots": (1,),
 }
+
+# What acts on each element by itself; and what can be transposed only where its
+# argument is shaped like an operand, because the extents are the operand's.
+POINTWISE = ("add", "subtract", "negative", "multiply", "divide", "quotient", "where")
+SHAPED = ("sum", "reshape", "broadcast_to", "sum_to", "take", "tape_grow")
 
 _OPERATORS = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
@@ -94,6 +100,7 @@ def _functions() -> dict[Callable, str]:
     names |= {getattr(np, n): n for n in (
         "where", "sum", "prod", "max", "min", "matmul", "transpose", "reshape", "broadcast_to", "expand_dims",
         "squeeze", "cumsum", "take")}
+    names |= {p.evaluate: p.name for p in PRIMITIVES.values()}
     return names | {function: name for name, function in FORMS.items()}
 
 
@@ -254,7 +261,16 @@ def _not_linear(node: Apply) -> str:
         missing = [node.args[i] for i in allowed if i not in linear]
         zero = all(isinstance(m, Number) and m.value == 0 for m in missing)
         return "" if zero else "a term without a differential"
+    if node.function in SHAPED and not is_pointwise(node.args[0]):
+        return f"{node.function} of what is not shaped like an operand"
     return "" if len(linear) == 1 else f"{node.function} of two differentials"
+
+
+def is_pointwise(node: Node) -> bool:
+    """Tell whether a linear expression acts on each element by itself."""
+    if not isinstance(node, Apply):
+        return True
+    return node.function in POINTWISE and all(is_pointwise(arg) for arg in node.args if differentials(arg))
 
 
 def _names(node: Node) -> Iterator[int | str]:

@@ -17,10 +17,10 @@ from srcdiff.rules.expression import FORMS
 from srcdiff.rules.transposes import restore
 from srcdiff.syntax import Atom, Const, Var
 
-__all__ = ["attained", "exclusive", "quotient"]
+__all__ = ["attained", "exclusive", "form", "quotient"]
 
 
-def _form(emit):
+def form(emit):
     """Register the decorated NumPy function together with what emits it."""
     def register(function):
         FORMS[function.__name__] = function
@@ -33,7 +33,7 @@ def _emit_quotient(emission: Emission, a: Atom, b: Atom) -> Atom:
     return emission.op("quotient", a, b)
 
 
-@_form(_emit_quotient)
+@form(_emit_quotient)
 def quotient(a, b):
     """Divide, with 0 / 0 = 0.
 
@@ -49,7 +49,7 @@ def _emit_attained(emission: Emission, x: Atom, ans: Atom, *, axis, keepdims) ->
     return emission.op("equal", x, restore(emission, ans, axis=axis, keepdims=keepdims))
 
 
-@_form(_emit_attained)
+@form(_emit_attained)
 def attained(x, ans, *, axis, keepdims):
     """Tell which elements attain the maximum or minimum `ans` of `x` along the axes."""
     return x == (ans if keepdims or not np.ndim(ans) else np.expand_dims(ans, axis))
@@ -97,7 +97,7 @@ def _row_products(emission: Emission, matrix: Atom, rows: Atom, columns: Atom) -
     return result
 
 
-@_form(_emit_exclusive)
+@form(_emit_exclusive)
 def exclusive(x, *, axis):
     """Multiply all elements along the axes but the one at each place; zeros are like any number."""
     axis = tuple(sorted(axis))

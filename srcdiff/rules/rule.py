@@ -21,7 +21,15 @@ from srcdiff.builder import Builder
 from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.rules.emission import ANS, Emission, settle
-from srcdiff.rules.expression import Apply, Differential, Expression, Operand, differentials, reads
+from srcdiff.rules.expression import (
+    Apply,
+    Differential,
+    Expression,
+    Operand,
+    differentials,
+    is_pointwise,
+    reads,
+)
 from srcdiff.rules.transposes import TRANSPOSES
 from srcdiff.syntax import Array, Assign, Atom, Const, Var
 
@@ -156,11 +164,16 @@ def pull_back(emission: Emission, node, g: Atom, terms: dict[int, list[Atom]]) -
         return
     if isinstance(node, Differential):
         terms[node.position].append(g)
-    elif node.function == "where":
+    elif node.function == "where" and is_pointwise(node):
         # Each element reaches one branch: as one expression per differential
         # this is shorter than masks handed down.
         for i in wanted:
             terms[i].append(emission.linear(node, {i: g}))
+    elif node.function == "where":
+        condition, zero = emission.value(node.args[0]), Const(0.0)
+        for branch, args in zip(node.args[1:], ((g, zero), (zero, g)), strict=True):
+            if any(i in differentials(branch) for i in wanted):
+                pull_back(emission, branch, emission.op("where", condition, *args), terms)
     elif node.function in ("add", "subtract"):
         left, right = node.args
         pull_back(emission, left, g, terms)

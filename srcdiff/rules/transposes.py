@@ -16,12 +16,13 @@ from collections.abc import Callable
 from srcdiff.rules.emission import Emission
 from srcdiff.syntax import ALL, Array, Atom, Const, Span
 
-__all__ = ["TRANSPOSES", "restore"]
+__all__ = ["TRANSPOSES", "restore", "swap", "transpose_of"]
 
 TRANSPOSES: dict[tuple[str, int], Callable[..., Atom]] = {}
 
 
-def _transpose(function: str, position: int = 0):
+def transpose_of(function: str, position: int = 0):
+    """Register the decorated function as a transpose."""
     def register(transpose):
         TRANSPOSES[function, position] = transpose
         return transpose
@@ -39,7 +40,7 @@ def restore(emission: Emission, x: Atom, *, axis: tuple[int, ...], keepdims: boo
     return x
 
 
-@_transpose("sum")
+@transpose_of("sum")
 def _(emission, g, values, like, *, axis, keepdims=False):
     if not axis:
         return g
@@ -47,12 +48,12 @@ def _(emission, g, values, like, *, axis, keepdims=False):
                        *emission.extents(like))
 
 
-@_transpose("broadcast_to")
+@transpose_of("broadcast_to")
 def _(emission, g, values, like):
     return emission.op("sum_to", g, *emission.extents(like))
 
 
-@_transpose("sum_to")
+@transpose_of("sum_to")
 def _(emission, g, values, like):
     if not isinstance(emission.operand(like), Array):
         return g
@@ -61,25 +62,25 @@ def _(emission, g, values, like):
 
 # -- moves ----------------------------------------------------------------------------
 
-@_transpose("transpose")
+@transpose_of("transpose")
 def _(emission, g, values, like, *, perm):
     inverse = tuple(perm.index(axis) for axis in range(len(perm)))
     return emission.op("transpose", g, perm=inverse)
 
 
-@_transpose("reshape")
+@transpose_of("reshape")
 def _(emission, g, values, like):
     if not isinstance(emission.operand(like), Array):
         return emission.op("sum_to", g)
     return emission.op("reshape", g, *emission.extents(like))
 
 
-@_transpose("expand_dims")
+@transpose_of("expand_dims")
 def _(emission, g, values, like, *, axis):
     return emission.op("squeeze", g, axis=axis)
 
 
-@_transpose("squeeze")
+@transpose_of("squeeze")
 def _(emission, g, values, like, *, axis):
     return emission.op("expand_dims", g, axis=axis)
 
@@ -91,13 +92,13 @@ def flip(emission: Emission, x: Atom, axis: int) -> Atom:
     return emission.load(x, tuple(index))
 
 
-@_transpose("cumsum")
+@transpose_of("cumsum")
 def _(emission, g, values, like, *, axis):
     # d(ans)[i] = sum of dx[j], j <= i, so dx[j] receives the sum of g[i], i >= j.
     return flip(emission, emission.op("cumsum", flip(emission, g, axis), axis=axis), axis)
 
 
-@_transpose("take")
+@transpose_of("take")
 def _(emission, g, values, like, *, axis):
     builder, type_ = emission.builder, emission.operand(like)
     total = builder.zeros(type_, emission.extents(like))
@@ -107,7 +108,7 @@ def _(emission, g, values, like, *, axis):
     return total
 
 
-@_transpose("tape_grow")
+@transpose_of("tape_grow")
 def _(emission, g, values, like):
     length, *_ = emission.extents(like)
     return emission.load(g, (Span(None, length, None), *[ALL] * (emission.type_of(g).ndim - 1)))
@@ -137,7 +138,17 @@ def _summed(emission, total, like):
     return emission.op("sum_to", total, *emission.extents(like))
 
 
-@_transpose("matmul", 0)
+@transpose_of("swap")
+def _(emission, g, values, like):
+    return swap(emission, g)
+
+
+@transpose_of("solve", 1)
+def _(emission, g, values, like):
+    return emission.op("solve", swap(emission, values[0]), g)
+
+
+@transpose_of("matmul", 0)
 def _(emission: Emission, g, values, like):
     """With c = a b: the cotangent of a is g b^T; a vector is a row here."""
     b = values[1]
@@ -156,7 +167,7 @@ def _(emission: Emission, g, values, like):
     return _summed(emission, emission.op("matmul", g, swap(emission, b)), like)
 
 
-@_transpose("matmul", 1)
+@transpose_of("matmul", 1)
 def _(emission: Emission, g, values, like):
     """With c = a b: the cotangent of b is a^T g; a vector is a column here."""
     a = values[0]
