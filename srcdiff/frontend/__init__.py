@@ -2,5 +2,6 @@
 
 from srcdiff.frontend.desugar import desugar
 from srcdiff.frontend.source import Source, environment, fetch, source_of, where
+from srcdiff.frontend.specialise import Specialisation, specialise
 
-__all__ = ["Source", "desugar", "environment", "fetch", "source_of", "where"]
+__all__ = ["Source", "Specialisation", "desugar", "environment", "fetch", "source_of", "specialise", "where"]

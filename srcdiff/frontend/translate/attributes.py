@@ -1,0 +1,124 @@
+"""Attributes: of arrays, of Python objects, of NamedTuples; methods are bound here, called in `methods`."""
+
+from __future__ import annotations
+
+import types
+
+import numpy as np
+
+from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.values import (
+    Closure, Dict, Known, Method, Poison, Ref, Refused, Tuple, View, is_atom,
+)
+from srcdiff.frontend.translate.views import as_atom, as_view, shape_of
+from srcdiff.syntax import Array, Const, Scalar
+
+__all__ = ["attribute", "class_of", "has_attribute", "transpose"]
+
+
+def attribute(t: Translator, value, name: str):
+    """Return ``value.name``."""
+    if isinstance(value, Poison):
+        t.use_poison(value)
+    if isinstance(value, Known):
+        return _known(t, value, name)
+    if is_atom(value) or isinstance(value, View):
+        return _array(t, value, name)
+    if isinstance(value, Tuple) and value.cls is not None:
+        if name in value.cls._fields:
+            return value.items[value.cls._fields.index(name)]
+    if isinstance(value, Ref) and not isinstance(t.contents(value), Tuple | Dict) and name in _OF_ARRAYS:
+        raise Refused(f"a list has no attribute `{name}`", fix="make it an array with np.array")
+    if isinstance(value, Closure):
+        raise Refused(f"attribute `{name}` of a function")
+    return Method(value, name)
+
+
+def _known(t, value, name):
+    try:
+        found = getattr(value.value, name)
+    except AttributeError:
+        raise Refused(f"{describe(value)} has no attribute `{name}`", code="SD0203") from None
+    owner = value.value
+    if isinstance(owner, types.ModuleType) and owner.__name__.split(".")[0] in ("math", "numpy", "scipy", "cmath"):
+        return t.lift(found)
+    if isinstance(found, types.MethodType) and found.__self__ is owner and not isinstance(owner, type):
+        return Method(value, name)
+    origin = value.origin.attribute(name) if value.origin is not None else None
+    return t.lift(found, origin, name)
+
+
+_OF_ARRAYS = ("shape", "size", "ndim", "dtype", "T", "real", "imag")
+
+
+def _array(t, value, name):
+    type_ = t.type_of(value) if is_atom(value) else None
+    ndim = type_.ndim if type_ else len(value.axes)
+    dtype = type_.dtype if type_ else t.builder.types[value.base].dtype
+    if name == "shape":
+        return Tuple(shape_of(t, value))
+    if name == "ndim":
+        return Const(ndim)
+    if name == "dtype":
+        return Known(np.dtype(dtype))
+    if name == "itemsize":
+        return Const(np.dtype(dtype).itemsize)
+    if name == "size":
+        return count(t, value)
+    if name == "T":
+        return transpose(t, value, tuple(reversed(range(ndim))))
+    if name == "real" and not dtype.startswith("complex"):
+        return value
+    if name in ("imag", "real", "flat", "base", "data", "strides", "flags"):
+        raise Refused(f"the attribute `{name}` of an array is not supported",
+                      fix="use real arrays and ordinary indexing")
+    return Method(value, name)
+
+
+def count(t: Translator, value):
+    """Return the number of elements."""
+    extents = shape_of(t, value)
+    total = extents[0] if extents else Const(1)
+    for extent in extents[1:]:
+        total = t.emit("multiply", total, extent)
+        t.nonnegative.add(total.name)
+    return total
+
+
+def transpose(t: Translator, value, perm):
+    """Return the view of an array with its axes permuted."""
+    if is_atom(value) and isinstance(t.type_of(value), Scalar):
+        return value
+    view = as_view(t, value)
+    if tuple(perm) == tuple(range(len(view.axes))):
+        return value
+    return View(view.base, view.index, tuple(view.axes[p] for p in perm), view.hint)
+
+
+def class_of(t: Translator, value):
+    """Return the Python class that the value has when the user's function runs."""
+    if isinstance(value, Ref):
+        return value.kind
+    if isinstance(value, Tuple):
+        return value.cls or tuple
+    if isinstance(value, Known):
+        return type(value.value)
+    if isinstance(value, View):
+        return np.ndarray
+    if is_atom(value):
+        type_ = t.type_of(value)
+        if isinstance(type_, Array):
+            return np.ndarray
+        if type_.weak:
+            return {"b": bool, "i": int, "f": float, "c": complex}[type_.dtype[0]]
+        return np.dtype(type_.dtype).type
+    return types.FunctionType if isinstance(value, Closure) else type(value)
+
+
+def has_attribute(t: Translator, value, name: str) -> bool:
+    if isinstance(value, Known):
+        return hasattr(value.value, name)
+    return hasattr(class_of(t, value), name)
+
+
+_ = as_atom

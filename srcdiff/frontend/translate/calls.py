@@ -1,0 +1,175 @@
+"""Calls: evaluate the arguments, then find who translates the called thing."""
+
+from __future__ import annotations
+
+import functools
+import types
+
+import gast
+import numpy as np
+
+from srcdiff.frontend.translate import builtin_calls, inline, methods, numpy_calls
+from srcdiff.frontend.translate.context import Translator, describe, text_of
+from srcdiff.frontend.translate.expressions import evaluate
+from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.numeric import elementwise
+from srcdiff.frontend.translate.values import (
+    Closure, Dict, Intrinsic, Known, Method, Partial, Poison, Refused, Tuple,
+)
+from srcdiff.primitives import PRIMITIVES
+from srcdiff.syntax import Const
+
+__all__ = ["call", "call_node"]
+
+_ELEMENTWISE = {f: p.name for p in PRIMITIVES.values() if p.kind == "elementwise" for f in p.callables}
+_OTHER = {f: p for p in PRIMITIVES.values() if p.kind != "elementwise" for f in p.callables}
+_HANDLERS = {**numpy_calls.HANDLERS, **builtin_calls.HANDLERS}
+
+
+def call_node(t: Translator, node):
+    """Translate a call expression."""
+    function = evaluate(t, node.func)
+    args, keywords = [], {}
+    for arg in node.args:
+        if isinstance(arg, gast.Starred):
+            args += items_of(t, evaluate(t, arg.value))
+        else:
+            args.append(evaluate(t, arg))
+    for keyword in node.keywords:
+        value = evaluate(t, keyword.value)
+        if keyword.arg is not None:
+            keywords[keyword.arg] = value
+            continue
+        contents = t.contents(value)
+        if not isinstance(contents, Dict):
+            raise Refused(f"** needs a dict, not {describe(value)}", node=keyword.value)
+        keywords.update(contents.items)
+    return call(t, function, tuple(args), keywords, node)
+
+
+def call(t: Translator, function, args: tuple, keywords: dict, node=None):
+    """Translate the call of a value with evaluated arguments."""
+    if isinstance(function, Poison):
+        t.use_poison(function)
+    if isinstance(function, Closure):
+        return inline.closure(t, function, args, keywords)
+    if isinstance(function, Intrinsic):
+        return function.apply(t, *args)
+    if isinstance(function, Partial):
+        return call(t, function.function, function.args + args, {**dict(function.keywords), **keywords})
+    if isinstance(function, Method):
+        return methods.call_method(t, function, args, keywords)
+    if isinstance(function, Known):
+        return _known(t, function, args, keywords, node)
+    raise Refused(f"{describe(function)} cannot be called", fix="call a function")
+
+
+def _known(t, function, args, keywords, node):
+    target = function.value
+    handler = _find(_HANDLERS, target)
+    if handler is not None:
+        return bound_call(handler, t, args, keywords, function)
+    op = _find(_ELEMENTWISE, target)
+    if op is not None:
+        return _elementwise(t, op, target, args, keywords)
+    if (primitive := _find(_OTHER, target)) is not None:
+        return _primitive(t, primitive, args, keywords)
+    if getattr(target, "__srcdiff_stop_gradient__", False):
+        from srcdiff.frontend.translate.statements import constant
+        return constant(t, *args)
+    if hasattr(target, "__srcdiff_program__"):
+        return inline.spliced(t, target, args, keywords)
+    if isinstance(target, functools.partial):
+        return inline.partial(t, function, args, keywords)
+    if isinstance(target, type):
+        return _class(t, target, args, keywords, node)
+    if isinstance(target, types.FunctionType | types.MethodType) or isinstance(
+            getattr(target, "py_func", None), types.FunctionType) or isinstance(
+            target, functools._lru_cache_wrapper):
+        return inline.function(t, function, args, keywords)
+    if type(target).__call__ is not object and isinstance(getattr(type(target), "__call__", None),
+                                                          types.FunctionType):
+        method = Known(type(target).__call__)
+        return inline.function(t, method, (function, *args), keywords)
+    if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())) and _harmless(target):
+        return _now(t, target, args, keywords)
+    name = getattr(target, "__name__", type(target).__name__)
+    module = getattr(target, "__module__", "") or ""
+    shown = text_of(node.func) if node is not None else name
+    raise Refused(f"no derivative is known for `{shown}`",
+                  why=f"`{module}.{name}` is compiled code that srcdiff has no rule for".replace("`.", "`"),
+                  fix="write it with NumPy functions, or give a rule: sd.custom_rule(...)", code="SD0231")
+
+
+def _find(table, target):
+    try:
+        return table.get(target)
+    except TypeError:               # not hashable
+        return None
+
+
+def bound_call(handler, t, args, keywords, function):
+    """Call a handler; what its signature does not take is refused in the user's terms."""
+    import inspect
+    try:
+        bound = inspect.signature(handler).bind(t, *args, **keywords)
+    except TypeError as error:
+        name = getattr(function.value, "__name__", "this function")
+        raise Refused(f"these arguments of `{name}` are not supported: {error}",
+                      fix="use the plain form of the call", code="SD0239") from error
+    return handler(*bound.args, **bound.kwargs)
+
+
+def _elementwise(t, op, target, args, keywords):
+    for name, value in keywords.items():
+        if not (isinstance(value, Known) and value.value is None):
+            raise Refused(f"the argument `{name}=` of `{target.__name__}` is not supported",
+                          fix="assign the result instead", code="SD0239")
+    arity = getattr(target, "nin", len(args))
+    if op == "log" and len(args) == 2 and not isinstance(target, np.ufunc):
+        logs = [elementwise(t, "log", (a,), True) for a in args]
+        return t.emit("divide", *logs)
+    if len(args) != arity:
+        raise Refused(f"`{target.__name__}` takes {arity} arguments here, not {len(args)}", code="SD0239")
+    if getattr(target, "__module__", "") in ("_operator", "operator"):
+        return elementwise(t, op, args, False)
+    return elementwise(t, op, args, not isinstance(target, np.ufunc) and target.__module__ == "math")
+
+
+def _primitive(t, primitive, args, keywords):
+    """Call an operation whose NumPy signature is its own: arrays first, keywords static."""
+    from srcdiff.frontend.translate.views import as_atom
+    static = {}
+    for name, value in keywords.items():
+        number = t.static_number(value)
+        static[name] = value.value if number is None and isinstance(value, Known) else number
+    return t.emit(primitive.name, *(as_atom(t, a) for a in args), **static)
+
+
+def _class(t, cls, args, keywords, node):
+    """Make a NamedTuple or an exception; other classes of the user's are refused."""
+    if hasattr(cls, "_fields") and issubclass(cls, tuple):
+        values = dict(zip(cls._fields, args, strict=False)) | keywords
+        defaults = getattr(cls, "_field_defaults", {})
+        return Tuple(tuple(values[f] if f in values else t.lift(defaults[f]) for f in cls._fields), cls)
+    if issubclass(cls, BaseException):
+        return Known(cls)
+    if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())):
+        return _now(t, cls, args, keywords)
+    raise Refused(f"an object of class `{cls.__name__}` is made of run-time numbers",
+                  why="srcdiff follows numbers, arrays, tuples, lists, dicts and NamedTuples",
+                  fix="use a NamedTuple", code="SD0213")
+
+
+def _harmless(target) -> bool:
+    module = (getattr(target, "__module__", None) or "").split(".")[0]
+    return module in ("builtins", "math", "operator", "_operator", "numpy", "itertools", "warnings", "_warnings")
+
+
+def _now(t, target, args, keywords):
+    """Evaluate a call whose arguments are all known."""
+    try:
+        found = target(*(a.value for a in args), **{k: v.value for k, v in keywords.items()})
+    except Exception as error:
+        raise Refused(f"this raises {type(error).__name__}: {error}") from error
+    return t.lift(found)

@@ -1,0 +1,194 @@
+"""Comprehensions and generator expressions: unrolled, or loops that fill an array or add up.
+
+A comprehension is a small function of its own, as in Python: it is rewritten to
+one, with a loop in it, and that function is inlined.
+"""
+
+from __future__ import annotations
+
+import gast
+
+from srcdiff.frontend.translate import inline
+from srcdiff.frontend.translate.context import Frame, Translator
+from srcdiff.frontend.translate.expressions import evaluate
+from srcdiff.frontend.translate.indexing import key_of
+from srcdiff.frontend.translate.iteration import length, static_items
+from srcdiff.frontend.translate.numeric import truth
+from srcdiff.frontend.translate.values import Closure, Dict, Known, Range, Refused, Tuple
+
+__all__ = ["build", "unrolled", "accumulate"]
+
+UNROLLED_AT_MOST = 64
+
+
+def build(t: Translator, node):
+    """Translate a list, set or dict comprehension."""
+    if isinstance(node, gast.DictComp):
+        pairs = unrolled(t, node, t.frame)
+        if pairs is None:
+            raise Refused("a dict is built over a range that only run time knows", fix="use an array")
+        return t.allocate(Dict(tuple((key_of(t, k), v) for k, v in pairs)), dict)
+    items = unrolled(t, node, t.frame)
+    if items is not None:
+        return t.allocate(Tuple(items), list)
+    return t.allocate(filled(t, node), list)
+
+
+def scope(t: Translator, node, frame) -> Frame:
+    """Return the scope of a comprehension: the names of its targets."""
+    targets = [g.target for g in node.generators]
+    body = [gast.Assign(targets=[x], value=gast.Constant(value=0, kind=None), type_comment=None)
+            for x in targets]
+    made = Frame(t.key(), frame.name, frame.source, _function("comprehension", [], body), frame.globals,
+                 frame.cells, frame, node)
+    made.function = frame.function
+    made.caller = t.frame
+    return made
+
+
+def _function(name, params, body):
+    args = gast.arguments(args=params, posonlyargs=[], vararg=None, kwonlyargs=[], kw_defaults=[],
+                          kwarg=None, defaults=[])
+    return gast.FunctionDef(name=name, args=args, body=body, decorator_list=[], returns=None,
+                            type_comment=None, type_params=[])
+
+
+def unrolled(t: Translator, node, frame):
+    """Return the items of a comprehension over iterables of known length, else None."""
+    from srcdiff.frontend.translate.statements import assign_to
+    outer, t.frame = t.frame, scope(t, node, frame)
+    made = []
+
+    def generate(k):
+        if k == len(node.generators):
+            made.append((evaluate(t, node.key), evaluate(t, node.value))
+                        if isinstance(node, gast.DictComp) else evaluate(t, node.elt))
+            return True
+        clause = node.generators[k]
+        items = known_items(t, evaluate(t, clause.iter))
+        if items is None:
+            return False
+        for item in items:
+            assign_to(t, clause.target, item)
+            held = [truth(t, evaluate(t, test)) for test in clause.ifs]
+            if not all(isinstance(h, bool) for h in held):
+                return False
+            if all(held) and not generate(k + 1):
+                return False
+        return True
+
+    emitted = len(t.builder.block)
+    try:
+        if generate(0):
+            return tuple(made)
+        del t.builder.block[emitted:]
+        return None
+    finally:
+        t.frame = outer
+
+
+def known_items(t: Translator, iterable):
+    """Return the items of an iterable of small known length, ranges included."""
+    items = static_items(t, iterable)
+    if items is not None:
+        return items
+    from srcdiff.frontend.translate.iteration import as_range, item_at
+    from srcdiff.syntax import Const
+    counted = as_range(t, iterable)
+    count = t.static_number(length(t, counted)) if isinstance(counted, Range) else None
+    if count is None or count > UNROLLED_AT_MOST:
+        return None
+    return tuple(item_at(t, counted, Const(k)) for k in range(int(count)))
+
+
+# -- over ranges that only run time knows ---------------------------------------------
+
+def _name(identifier, ctx=None):
+    return gast.Name(id=identifier, ctx=ctx or gast.Load(), annotation=None, type_comment=None)
+
+
+def _assign(target, value):
+    return gast.Assign(targets=[_name(target, gast.Store()) if isinstance(target, str) else target],
+                       value=value, type_comment=None)
+
+
+def _call(function, *args):
+    return gast.Call(func=_name(function), args=list(args), keywords=[])
+
+
+def _inlined(t, node, frame, body, values):
+    """Inline a synthetic function whose parameters are the names in `values`."""
+    for statement in body:
+        for part in gast.walk(statement):
+            if isinstance(part, gast.expr | gast.stmt) and not hasattr(part, "lineno"):
+                gast.copy_location(part, node)
+    params = [_name(n, gast.Param()) for n in values]
+    function = gast.copy_location(_function("comprehension", params, body), node)
+    return inline.closure(t, Closure(function, frame), tuple(values.values()), {})
+
+
+def accumulate(t: Translator, node, frame, start, kind="Add"):
+    """Return the sum (or product) of a generator over ranges that only run time knows."""
+    operator = {"Add": gast.Add(), "Mult": gast.Mult()}[kind]
+    body = [_assign("total_", gast.BinOp(left=_name("total_"), op=operator, right=node.elt))]
+    body = _loops(node, body)
+    return _inlined(t, node, frame, [*body, gast.Return(value=_name("total_"))], {"total_": start})
+
+
+def fold(t: Translator, node, frame, function, start):
+    """Return ``function(...function(start, a), b...)`` over a generator."""
+    body = [_assign("total_", gast.Call(func=_name("function_"), args=[_name("total_"), node.elt],
+                                        keywords=[]))]
+    body = _loops(node, body)
+    return _inlined(t, node, frame, [*body, gast.Return(value=_name("total_"))],
+                    {"total_": start, "function_": function})
+
+
+def _loops(node, body):
+    for clause in reversed(node.generators):
+        for test in reversed(clause.ifs):
+            body = [gast.If(test=test, body=body, orelse=[])]
+        body = [gast.For(target=clause.target, iter=clause.iter, body=body, orelse=[], type_comment=None)]
+    return body
+
+
+def filled(t: Translator, node):
+    """Return the array that holds a list comprehension over one run-time range."""
+    clause = node.generators[0]
+    if len(node.generators) > 1 or clause.ifs:
+        raise Refused("a list is built whose length only run time knows",
+                      fix="allocate an array first, and fill it in a loop", code="SD0215")
+    from srcdiff.frontend.translate.numpy_calls import allocate_like
+    body = [
+        _assign("out_", _call("allocate_", _name("count_"))),
+        gast.For(target=gast.Tuple(elts=[_name("k_", gast.Store()), clause.target], ctx=gast.Store()),
+                 iter=_call("enumerate", _name("items_")), type_comment=None, orelse=[],
+                 body=[_assign(gast.Subscript(value=_name("out_"), slice=_name("k_"), ctx=gast.Store()),
+                               node.elt)]),
+        gast.Return(value=_name("out_")),
+    ]
+    items = evaluate(t, clause.iter)
+    count = length(t, items)
+    sample = _sample(t, node, items)
+    return _inlined(t, node, t.frame, body,
+                    {"items_": items, "count_": count, "allocate_": allocate_like(sample)})
+
+
+def _sample(t, node, items):
+    """Return the type of an element, and how to compute its extents: by a discarded translation."""
+    from srcdiff.frontend.translate.iteration import item_at
+    from srcdiff.frontend.translate.statements import assign_to
+    from srcdiff.frontend.translate.views import as_atom
+    from srcdiff.syntax import Array, Const
+    outer, state = t.frame, dict(t.state)
+    t.frame = scope(t, node, t.frame)
+    try:
+        with t.builder.nested():
+            assign_to(t, node.generators[0].target, item_at(t, items, Const(0)))
+            type_ = t.type_of(as_atom(t, evaluate(t, node.elt)))
+    finally:
+        t.frame, t.state = outer, state
+    if isinstance(type_, Array):
+        raise Refused("a list of arrays is built whose length only run time knows",
+                      fix="allocate an array first, and fill it in a loop", code="SD0215")
+    return type_

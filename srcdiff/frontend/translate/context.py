@@ -1,0 +1,358 @@
+"""The state of one translation, and the small services that every part uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import gast
+import numpy as np
+
+from srcdiff.builder import Builder
+from srcdiff.errors import NOWHERE, Problem, SrcdiffError, UnsupportedError
+from srcdiff.frontend.source import where as place_of
+from srcdiff.frontend.translate.liveness import Liveness, assigned_names
+from srcdiff.frontend.translate.values import (
+    UNBOUND, Known, MaybeUnbound, Origin, Poison, PoisonUsed, Ref, Refused, Tuple, View,
+)
+from srcdiff.primitives import type_of_value
+from srcdiff.syntax import ALL, Array, Atom, Const, Param, Scalar, Span, Var
+
+__all__ = ["Frame", "Translator"]
+
+_WIDE = {"float64", "int64", "bool", "complex128"}
+
+
+@dataclass(eq=False)
+class Frame:
+    """One activation of a user function: its source, its scopes, its liveness."""
+
+    key: int
+    name: str
+    source: object
+    node: object
+    globals: dict
+    cells: dict[str, Callable] = field(default_factory=dict)
+    parent: Frame | None = None
+    code: object = None
+    caller: Frame | None = None
+
+    @property
+    def path(self) -> str:
+        function = self.source.function
+        return f"{function.__module__}.{function.__qualname__}"
+
+    def __post_init__(self):
+        self.liveness = Liveness(self.node)
+        args = self.node.args
+        every = [*args.args, *args.posonlyargs, *args.kwonlyargs, args.vararg, args.kwarg]
+        self.params = [a.id for a in every if a is not None]
+        self.locals = {*self.params, *assigned_names(self.node.body)}
+
+
+class Translator:
+    """Hold what is known while one function, and what it calls, is translated.
+
+    Attributes
+    ----------
+    state
+        The value of every place: ``(frame key, name)`` for names, ``("heap", key)``
+        for the contents of lists and dicts, ``("argument", name)`` for the array
+        that the caller passed.
+    stems
+        The name that a variable should have in the end.
+    shared
+        Array variables whose aliases were lost where two paths met; storing
+        into one is refused.
+    derived
+        Reshaped arrays (values here, views in NumPy) and the array they show.
+    """
+
+    def __init__(self):
+        self.builder = Builder()
+        self.state: dict = {}
+        self.frame: Frame | None = None
+        self.problems: list[Problem] = []
+        self.node = None
+        self.stems: dict[str, object] = {}
+        self.shared: dict[str, str] = {}
+        self.derived: dict[str, str] = {}
+        self.nonnegative: set[str] = set()
+        self.params: list[Param] = []
+        self.captures: dict[str, tuple[Atom, Origin]] = {}
+        self.assumed: dict[str, tuple[Origin, object]] = {}
+        self.written: list[str] = []
+        self.narrow = False
+        self.constant_depth = 0
+        self.loaded: dict = {}
+        self.versions: dict[str, int] = {}
+        self.depth = 0
+        self._keys = 0
+
+    # -- places -----------------------------------------------------------------
+
+    def key(self) -> int:
+        self._keys += 1
+        return self._keys
+
+    def allocate(self, contents, kind: type) -> Ref:
+        """Return a new list or dict with these contents."""
+        ref = Ref(self.key(), kind)
+        self.state["heap", ref.key] = contents
+        return ref
+
+    def contents(self, ref: Ref):
+        value = self.state.get(("heap", ref.key), UNBOUND)
+        if isinstance(value, Poison):
+            self.use_poison(value)
+        return value
+
+    def bind(self, name: str, value) -> None:
+        self.state[self.frame.key, name] = value
+
+    def use_poison(self, poison: Poison):
+        if poison.problem is not None:
+            raise poison.problem
+        raise PoisonUsed
+
+    # -- problems -----------------------------------------------------------------
+
+    def where(self, node=None):
+        node = self.node if node is None else node
+        if self.frame is None or node is None or not hasattr(node, "lineno"):
+            return self.builder.where
+        return place_of(self.frame.source, node)
+
+    def report(self, refused: Refused) -> None:
+        problem = Problem(refused.code, refused.what, self.where(refused.node), refused.why, refused.fix)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    @contextmanager
+    def at(self, node):
+        """Translate `node`: errors and statements made inside point to it."""
+        before, self.node = self.node, node
+        with self.builder.at(self.where(node)):
+            yield
+        self.node = before
+
+    @contextmanager
+    def guard(self, node, recover: Callable):
+        """Turn what goes wrong inside into a problem, then call `recover`."""
+        frame, depth = self.frame, self.depth
+        try:
+            with self.builder.at(self.where(node)):
+                before, self.node = self.node, node
+                yield
+        except Refused as refused:
+            self.report(refused)
+            self.frame, self.depth = frame, depth
+            recover()
+        except PoisonUsed:
+            self.frame, self.depth = frame, depth
+            recover()
+        except (SrcdiffError, RecursionError):
+            raise
+        except Exception as error:
+            if os.environ.get("SRCDIFF_DEBUG") == "1":
+                raise
+            problem = Problem("SD0299", f"this could not be translated ({type(error).__name__}: {error})",
+                              self.where(), why="srcdiff met a case that it did not expect",
+                              fix="please report it; SRCDIFF_DEBUG=1 shows the whole traceback")
+            raise UnsupportedError([*self.problems, problem]) from error
+        finally:
+            self.node = before
+
+    # -- emission -----------------------------------------------------------------
+
+    def type_of(self, atom: Atom):
+        return self.builder.type_of(atom)
+
+    def ndim(self, atom: Atom) -> int:
+        return self.type_of(atom).ndim
+
+    def emit(self, op: str, *args: Atom, **static) -> Var:
+        """Append an operation; what NumPy says against its operands becomes a problem."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.builder.op(op, *args, **static)
+        except (ValueError, TypeError, np.exceptions.AxisError) as error:
+            kinds = ", ".join(str(self.type_of(a)) for a in args)
+            raise Refused(f"`{op}` cannot be applied to ({kinds})", why=str(error).splitlines()[0],
+                          fix="check the shapes and types of the operands") from error
+
+    def cast(self, atom: Atom, dtype: str) -> Atom:
+        """Return `atom` as this dtype; a Python number that fits is converted here."""
+        type_ = self.type_of(atom)
+        if type_.dtype == dtype:
+            return atom
+        if isinstance(atom, Const) and not self.narrow and dtype in ("float64", "int64"):
+            return Const({"float64": float, "int64": int}[dtype](atom.value))
+        return self.emit("cast", atom, dtype=dtype)
+
+    def weak(self, atom: Atom) -> Atom:
+        """Return a Python number of this value (the type of `float(x)`, `math.sin(x)`).
+
+        Python numbers and 64-bit NumPy scalars differ only beside narrower
+        arrays, so nothing is emitted in programs without them.
+        """
+        type_ = self.type_of(atom)
+        if not self.narrow or not isinstance(type_, Scalar) or type_.weak:
+            return atom
+        wide = {"f": "float64", "i": "int64", "u": "int64", "b": "bool"}[np.dtype(type_.dtype).kind]
+        return self.emit("weaken", self.cast(atom, wide))
+
+    def strong(self, atom: Atom) -> Atom:
+        """Return a NumPy scalar of a Python number (the type of `np.sin(x)`)."""
+        type_ = self.type_of(atom)
+        if self.narrow and isinstance(type_, Scalar) and type_.weak:
+            return self.emit("cast", atom, dtype=type_.dtype)
+        return atom
+
+    def size(self, array: Var, axis: int) -> Var:
+        var = self.builder.op("size", array, stem="n", axis=axis)
+        self.stems[var.name] = ("n", array.name)
+        self.nonnegative.add(var.name)
+        return var
+
+    def name(self, value, stem: str) -> None:
+        """Let the variable behind `value` be called `stem` if it has no name yet."""
+        if isinstance(value, Var) and value.name not in self.stems:
+            self.stems[value.name] = stem
+
+    def is_nonnegative(self, atom) -> bool:
+        if isinstance(atom, Const):
+            return isinstance(atom.value, int) and atom.value >= 0
+        return isinstance(atom, Var) and atom.name in self.nonnegative
+
+    # -- captured values --------------------------------------------------------------
+
+    def lift(self, value, origin: Origin | None = None, stem: str = "constant"):
+        """Return the abstract value of a Python object.
+
+        Numbers and arrays that come from outside (`origin`) become hidden
+        parameters, flags stay known but are noted in `assumed`.
+        """
+        if isinstance(value, bool | np.bool_):
+            self.assume(origin, value)
+            return Const(bool(value))
+        if isinstance(value, int | float | complex | np.number):
+            if origin is not None:
+                return self.capture(value, origin, stem)
+            return Const(value.item() if isinstance(value, np.generic) else value)
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+            return self.capture(value, origin or Origin(f"array:{id(value)}", lambda: value), stem)
+        if isinstance(value, tuple | list) and not isinstance(value, np.ndarray):
+            return self.lift_sequence(value, origin, stem)
+        if isinstance(value, range):
+            return Known(value)
+        if value is None or isinstance(value, str):
+            self.assume(origin, value)
+        return Known(value, origin)
+
+    def lift_sequence(self, value, origin, stem):
+        if origin is not None and _plain(value):
+            self.assume(origin, value)
+            origin = None
+        items = tuple(self.lift(v, origin and origin.item(i), f"{stem}_{i}") for i, v in enumerate(value))
+        cls = type(value) if hasattr(value, "_fields") else None
+        made = Tuple(items, cls)
+        return self.allocate(made, list) if isinstance(value, list) else made
+
+    def assume(self, origin: Origin | None, value) -> None:
+        if origin is not None:
+            self.assumed.setdefault(origin.path, (origin, value))
+
+    def capture(self, value, origin: Origin, stem: str) -> Atom:
+        if origin.path in self.captures:
+            return self.captures[origin.path][0]
+        if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+            raise Refused(f"`{stem}` is an array of Python objects", fix="use a numeric dtype")
+        type_ = type_of_value(value)
+        self.narrow |= type_.dtype not in _WIDE
+        name = self.builder.fresh(stem if stem.isidentifier() else "constant", type_)
+        self.stems[name] = stem
+        self.params.append(Param(name, type_, captured=True))
+        self.captures[origin.path] = (Var(name), origin)
+        return Var(name)
+
+    def static_number(self, value):
+        """Return the Python number behind a value, or None if only run time knows it.
+
+        A captured integer may be relied on; that is noted in `assumed`.
+        """
+        if isinstance(value, Const):
+            return value.value
+        if isinstance(value, Known) and isinstance(value.value, int | float | np.number):
+            return value.value
+        for atom, origin in self.captures.values():
+            if atom == value and isinstance(self.type_of(atom), Scalar):
+                present = origin.get()
+                if isinstance(present, int | np.integer):
+                    self.assume(origin, present)
+                    return int(present)
+        return None
+
+    # -- places that alias --------------------------------------------------------------
+
+    def root(self, value) -> str | None:
+        """Return the array variable whose memory a value shows, or None."""
+        if isinstance(value, View):
+            return self.root(Var(value.base))
+        if isinstance(value, Var) and isinstance(self.type_of(value), Array):
+            return self.derived.get(value.name, value.name)
+        return None
+
+    def roots_in_state(self):
+        """Yield ``(place, root, value)`` for each array that a place shows, containers included."""
+        def inside(value):
+            if isinstance(value, Tuple):
+                for item in value.items:
+                    yield from inside(item)
+            elif isinstance(value, MaybeUnbound):
+                yield from inside(value.value)
+            elif (root := self.root(value)) is not None:
+                yield root, value
+        for place, value in self.state.items():
+            for root, shown in inside(value):
+                yield place, root, shown
+
+    def full_view(self, name: str) -> View:
+        ndim = self.builder.types[name].ndim
+        return View(name, (ALL,) * ndim, tuple(range(ndim)))
+
+
+def _plain(value) -> bool:
+    """Tell whether a sequence holds only numbers, strings, None and such sequences."""
+    if isinstance(value, tuple | list):
+        return all(map(_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def is_full(item) -> bool:
+    return isinstance(item, Span) and item == ALL
+
+
+def describe(value) -> str:
+    """Name a value in the user's terms."""
+    if isinstance(value, Known):
+        if value.value is None:
+            return "None"
+        if isinstance(value.value, str):
+            return f"the string {value.value!r}"
+        return f"`{getattr(value.value, '__name__', type(value.value).__name__)}`"
+    names = {"Tuple": "a tuple", "Ref": "a list", "Range": "a range", "Closure": "a function",
+             "Method": "a method", "Generator": "a generator", "Unbound": "a name without a value",
+             "Slice": "a slice", "Dict": "a dict"}
+    return names.get(type(value).__name__, f"a {type(value).__name__.lower()}")
+
+
+def text_of(node) -> str:
+    """Return the source text of an expression."""
+    import ast
+    try:
+        return ast.unparse(gast.gast_to_ast(node))
+    except Exception:
+        return "this expression"

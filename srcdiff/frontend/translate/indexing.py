@@ -1,0 +1,263 @@
+"""Subscripts: reads, writes and augmented writes of arrays, tuples, lists and dicts."""
+
+from __future__ import annotations
+
+from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.values import (
+    Dict, Known, Poison, Range, Ref, Refused, Slice, Tuple, View, is_atom,
+)
+from srcdiff.frontend.translate.views import (
+    as_atom, as_view, check_storable, compose, load_view, store, store_view,
+)
+from srcdiff.syntax import ALL, Array, Const, Scalar, Span, Var
+
+__all__ = ["load", "store_subscript"]
+
+
+def load(t: Translator, base, index):
+    """Return ``base[index]``."""
+    if isinstance(base, Poison):
+        t.use_poison(base)
+    if isinstance(base, Ref):
+        return _load_container(t, t.contents(base), index, base.kind)
+    if isinstance(base, Tuple | Dict):
+        return _load_container(t, base, index, tuple)
+    if isinstance(base, Range):
+        return _load_range(t, base, index)
+    if isinstance(base, Known):
+        return _load_known(t, base, index)
+    if isinstance(base, View) or is_atom(base):
+        return _load_array(t, base, index)
+    raise Refused(f"{describe(base)} cannot be indexed")
+
+
+def _load_container(t, contents, index, kind):
+    if isinstance(contents, Dict):
+        found = contents.get(key_of(t, index))
+        if found is None:
+            raise Refused(f"the dict has no key {key_of(t, index)!r}")
+        return found
+    if not isinstance(contents, Tuple):
+        return _load_array(t, contents, index)
+    if isinstance(index, Slice):
+        bounds = slice(*(None if b is None else need_static(t, b, "a slice of a tuple or list")
+                         for b in (index.start, index.stop, index.step)))
+        made = Tuple(contents.items[bounds])
+        return t.allocate(made, list) if kind is list else made
+    position = t.static_number(index)
+    if position is None:
+        return _load_array(t, as_atom(t, contents), index)
+    try:
+        return contents.items[int(position)]
+    except IndexError:
+        raise Refused(f"index {position} is out of range: there are {len(contents.items)} items") from None
+
+
+def key_of(t, index):
+    if isinstance(index, Known):
+        return index.value
+    if isinstance(index, Tuple):
+        return tuple(key_of(t, i) for i in index.items)
+    number = t.static_number(index)
+    if number is None:
+        raise Refused("the key of a dict must be known when the function is specialised",
+                      fix="use a literal key")
+    return number
+
+
+def need_static(t, value, role: str) -> int:
+    number = t.static_number(value)
+    if number is None:
+        raise Refused(f"{role} needs integers that are known when the function is specialised",
+                      fix="use a literal, or an array in place of the tuple or list")
+    return int(number)
+
+
+def _load_range(t, base, index):
+    from srcdiff.frontend.translate.numeric import arithmetic
+    scaled = arithmetic(t, "Mult", as_atom(t, index), base.step)
+    return arithmetic(t, "Add", base.start, scaled)
+
+
+def _load_known(t, base, index):
+    if isinstance(base.value, type):            # np.ndarray[...] and the like, in annotations
+        return base
+    key = key_of(t, index) if not isinstance(index, Slice) else slice(
+        *(None if b is None else need_static(t, b, "this slice")
+          for b in (index.start, index.stop, index.step)))
+    try:
+        found = base.value[key]
+    except Exception as error:
+        raise Refused(f"{describe(base)} cannot be indexed so: {error}") from error
+    return t.lift(found, base.origin and base.origin.item(key), str(key))
+
+
+# -- arrays ---------------------------------------------------------------------------
+
+def items_of(t: Translator, index, ndim: int) -> list:
+    """Return one item per axis (atoms, `Span`s) and None for each new axis."""
+    if isinstance(index, Ref) or isinstance(index, Tuple) and index.cls is not None:
+        index = as_atom(t, index)
+    parts = list(index.items) if isinstance(index, Tuple) else [index]
+    items, ellipsis, covered = [], None, 0
+    for part in parts:
+        if isinstance(part, Known) and part.value is Ellipsis:
+            ellipsis = len(items)
+            continue
+        item = _item(t, part)
+        items.append(item)
+        if item is not None:
+            mask = is_atom(item) and t.type_of(item).dtype == "bool"
+            covered += t.ndim(item) if mask else 1
+    if covered > ndim:
+        raise Refused(f"{covered} indices for an array with {ndim} {'axis' if ndim == 1 else 'axes'}",
+                      fix="index no more axes than the array has", code="SD0230")
+    fill = [ALL] * (ndim - covered)
+    ellipsis = len(items) if ellipsis is None else ellipsis
+    return items[:ellipsis] + fill + items[ellipsis:]
+
+
+def _item(t, part):
+    if isinstance(part, Slice):
+        return Span(*(None if b is None or isinstance(b, Known) and b.value is None else integer(t, b)
+                      for b in (part.start, part.stop, part.step)))
+    if isinstance(part, Known) and isinstance(part.value, slice):
+        s = part.value
+        return Span(*(None if b is None else Const(int(b)) for b in (s.start, s.stop, s.step)))
+    if isinstance(part, Known) and part.value is None:
+        return None
+    atom = as_atom(t, part)
+    type_ = t.type_of(atom)
+    if isinstance(type_, Array) and (type_.dtype == "bool" or type_.dtype.startswith(("int", "uint"))):
+        return atom
+    return integer(t, atom)
+
+
+def integer(t, value):
+    atom = as_atom(t, value)
+    type_ = t.type_of(atom)
+    if not isinstance(type_, Scalar) or not type_.dtype.startswith(("int", "uint")):
+        raise Refused(f"an index must be an integer, not {type_}", fix="convert it with int(...)",
+                      code="SD0231")
+    return atom
+
+
+def _fancy(t, items) -> bool:
+    return any(is_atom(item) and t.ndim(item) for item in items)
+
+
+def _load_array(t, base, index):
+    base = base if isinstance(base, View) else as_atom(t, base)
+    ndim = len(base.axes) if isinstance(base, View) else t.ndim(base)
+    if ndim == 0:
+        return _load_scalar(t, base, index)
+    items = items_of(t, index, ndim)
+    if _fancy(t, items):
+        return _load_fancy(t, base, items)
+    made = compose(t, as_view(t, base), items)
+    if made is None:
+        value = load_view(t, base)
+        t.derived[value.name] = t.root(base)
+        made = compose(t, as_view(t, value), items)
+    name, index, axes = made
+    if not axes:
+        return t.builder.load(name, index)
+    return View(name, index, axes)
+
+
+def _load_scalar(t, base, index):
+    if isinstance(index, Tuple) and not index.items or isinstance(index, Known):
+        return base
+    raise Refused("a number cannot be indexed", why=f"it is {t.type_of(base)} here",
+                  fix="pass an array, or test the type first", code="SD0232")
+
+
+def _load_fancy(t, base, items):
+    new_axes = [k for k, item in enumerate(items) if item is None]
+    items = [item for item in items if item is not None]
+    name = load_view(t, base).name if isinstance(base, View) else base.name
+    result = t.builder.load(name, tuple(items))
+    if new_axes:
+        if sum(bool(is_atom(i)) for i in items) > 1 or t.ndim(result) != len(items):
+            raise Refused("new axes together with several index arrays",
+                          fix="add the new axis in a second step")
+        for axis in new_axes:
+            result = t.emit("expand_dims", result, axis=axis)
+    return result
+
+
+# -- stores -----------------------------------------------------------------------------
+
+def store_subscript(t: Translator, base, index, value, accumulate: bool = False) -> None:
+    """Translate ``base[index] = value``, or ``+=`` for a basic index of an array."""
+    if isinstance(base, Poison):
+        t.use_poison(base)
+    if isinstance(base, Ref):
+        contents = t.contents(base)
+        if isinstance(contents, Dict):
+            items = dict(contents.items)
+            items[key_of(t, index)] = value
+            t.state["heap", base.key] = Dict(tuple(items.items()))
+            return
+        if isinstance(contents, Tuple):
+            position = t.static_number(index)
+            if position is not None:
+                items = list(contents.items)
+                items[int(position)] = value
+                t.state["heap", base.key] = Tuple(tuple(items))
+                return
+            # A run-time position: from here on the list is kept as an array.
+            contents = t.state["heap", base.key] = _list_as_array(t, contents, value)
+        base = contents
+    if isinstance(base, Tuple | Known) or not (isinstance(base, View) or is_atom(base)):
+        raise Refused(f"{describe(base)} cannot be assigned to by index")
+    _store_array(t, base, index, value, accumulate)
+
+
+def _list_as_array(t, contents, value):
+    """Return a new array for a list of numbers that is to hold `value` too."""
+    atom = as_atom(t, contents)
+    if t.ndim(atom) == 1 and t.type_of(as_atom(t, value)).dtype == "float64":
+        return t.cast(atom, "float64")
+    return atom
+
+
+def _store_array(t, base, index, value, accumulate):
+    value = as_atom(t, value)
+    base = base if isinstance(base, View) else as_atom(t, base)
+    ndim = len(base.axes) if isinstance(base, View) else t.ndim(base)
+    if ndim == 0:
+        raise Refused("an element of a number is assigned", why=f"it is {t.type_of(base)} here",
+                      fix="pass an array", code="SD0232")
+    items = items_of(t, index, ndim)
+    view = as_view(t, base)
+    if _fancy(t, items):
+        _store_fancy(t, view, items, value, accumulate)
+        return
+    made = compose(t, view, items)
+    if made is not None:
+        store_view(t, View(*made), value, accumulate)
+        return
+    check_storable(t, view.base)
+    whole = load_view(t, view)
+    part = t.emit("copy", whole)
+    store_view(t, View(*compose(t, as_view(t, part), items)), value, accumulate)
+    store_view(t, view, part)
+
+
+def _store_fancy(t, view, items, value, accumulate):
+    if accumulate:
+        raise AssertionError("augmented fancy stores are read, changed and written")
+    if any(item is None for item in items):
+        raise Refused("a store with a new axis and an index array", fix="leave the new axis out")
+    whole = t.full_view(view.base)
+    if view == whole:
+        store(t, view.base, tuple(items), value)
+        return
+    check_storable(t, view.base)
+    part = t.emit("copy", load_view(t, view))
+    store(t, part.name, tuple(items), value)
+    store_view(t, view, part)
+
+
+_ = Var

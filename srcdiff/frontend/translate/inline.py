@@ -1,0 +1,279 @@
+"""Calls of Python functions: the callee is translated in place, with the values of the arguments."""
+
+from __future__ import annotations
+
+import inspect
+import types
+
+import gast
+
+from srcdiff.errors import NoSourceError
+from srcdiff.frontend.desugar import desugar
+from srcdiff.frontend.source import source_of, unwrap
+from srcdiff.frontend.translate.context import Frame, Translator
+from srcdiff.frontend.translate.values import (
+    UNBOUND, Closure, Dict, Known, Origin, Partial, Poison, PoisonUsed, Refused, Tuple,
+)
+from srcdiff.frontend.translate.views import as_atom
+from srcdiff.syntax import Array, Const, Static, Var, rename, walk
+
+__all__ = ["closure", "frame_of", "function", "partial", "run", "spliced"]
+
+try:
+    from srcdiff.frontend.fence import fence
+except ImportError:
+    def fence(source):
+        return []
+
+_SAME_FUNCTION_AT_MOST = 3
+_DEPTH_AT_MOST = 40
+_TREES: dict = {}
+
+
+def function(t: Translator, value: Known, args, keywords):
+    """Inline a plain function, a bound method, or the function of a dispatcher."""
+    target = value.value
+    if isinstance(target, types.MethodType):
+        owner = target.__self__
+        origin = value.origin and Origin(value.origin.path + ".__self__", lambda: value.origin.get().__self__)
+        args = (Known(owner, origin or Origin(f"object:{id(owner)}", lambda: owner)), *args)
+    frame = frame_of(t, target)
+    _check_recursion(t, frame)
+    return run(t, frame, args, keywords, _defaults(t, frame))
+
+
+def frame_of(t: Translator, target) -> Frame:
+    """Return a new frame for a Python function; refuse what has no source or is outside the fence."""
+    plain = unwrap(target)
+    found = _TREES.get(plain.__code__)
+    if found is None:
+        try:
+            source = source_of(plain)
+        except NoSourceError as error:
+            raise Refused(f"the source of `{plain.__name__}` cannot be found", why=error.problems[0].what,
+                          fix="define it in a file or a notebook cell", code="SD0100") from error
+        problems = tuple(fence(source))
+        found = _TREES[plain.__code__] = (source, None if problems else desugar(source.tree), problems)
+    source, tree, problems = found
+    if problems:
+        t.problems += [p for p in problems if p not in t.problems]
+        raise PoisonUsed
+    cells = {}
+    if plain.__closure__:
+        for name, cell in zip(plain.__code__.co_freevars, plain.__closure__, strict=True):
+            cells[name] = lambda cell=cell: cell.cell_contents
+    frame = Frame(t.key(), source.name, source, tree, plain.__globals__, cells, None, plain.__code__)
+    frame.function = plain
+    return frame
+
+
+def _check_recursion(t, frame):
+    chain, caller = [], t.frame
+    while caller is not None:
+        chain.append(caller)
+        caller = caller.caller
+    again = sum(c.code is frame.code for c in chain)
+    if again >= _SAME_FUNCTION_AT_MOST or len(chain) > _DEPTH_AT_MOST:
+        names = " -> ".join([*(c.name for c in reversed(chain)), frame.name][-5:])
+        raise Refused(f"`{frame.name}` calls itself", why=f"the calls are {names}",
+                      fix="write the recursion as a loop", code="SD0214")
+
+
+def _defaults(t, frame):
+    """Return the default values of a Python function by parameter name."""
+    plain, defaults = frame.function, {}
+    names = [p.name for p in inspect.signature(plain, follow_wrapped=False).parameters.values()
+             if p.default is not inspect.Parameter.empty]
+    values = inspect.signature(plain, follow_wrapped=False).parameters
+    for name in names:
+        default = values[name].default
+        plain_number = isinstance(default, bool | int | float | complex | str | type(None))
+        origin = None if plain_number else Origin(
+            f"{frame.path}.default.{name}",
+            lambda name=name: inspect.signature(plain, follow_wrapped=False).parameters[name].default)
+        defaults[name] = lambda d=default, o=origin, n=name: t.lift(d, o, n)
+    return defaults
+
+
+def closure(t: Translator, value: Closure, args, keywords):
+    """Inline a nested function or a lambda."""
+    node = value.node
+    if isinstance(node, gast.Lambda):
+        node = _lambda_function(node)
+    else:
+        node = desugar(node)
+    frame = Frame(t.key(), getattr(value.node, "name", "lambda_"), value.frame.source, node,
+                  value.frame.globals, value.frame.cells, value.frame, value.node)
+    frame.function = value.frame.function
+    _check_recursion(t, frame)
+    names = [a.id for a in [*node.args.posonlyargs, *node.args.args]]
+    defaults = {n: (lambda d=d: d) for n, d in zip(names[len(names) - len(value.defaults):], value.defaults,
+                                                  strict=True)}
+    for arg, default in zip(node.args.kwonlyargs, value.kw_defaults, strict=False):
+        if default is not None:
+            defaults[arg.id] = lambda d=default: d
+    return run(t, frame, args, keywords, defaults)
+
+
+_LAMBDAS: dict = {}
+
+
+def _lambda_function(node):
+    """Return the FunctionDef of a lambda (the same one each time)."""
+    found = _LAMBDAS.get(id(node))
+    if found is None or found[0] is not node:
+        made = gast.FunctionDef(name="lambda_", args=node.args, body=[gast.copy_location(
+            gast.Return(value=node.body), node)], decorator_list=[], returns=None, type_comment=None,
+            type_params=[])
+        made = desugar(gast.copy_location(made, node))
+        found = _LAMBDAS[id(node)] = (node, made)
+    return found[1]
+
+
+def run(t: Translator, frame: Frame, args, keywords, defaults):
+    """Translate the body of `frame` here, and return the value that it returns."""
+    from srcdiff.frontend.translate.expressions import evaluate
+    from srcdiff.frontend.translate.statements import block
+    bound = bind(t, frame, args, keywords, defaults)
+    caller, frame.caller = t.frame, t.frame
+    node = t.node
+    t.frame = frame
+    depth, t.constant_depth = t.constant_depth, t.constant_depth
+    for name, value in bound.items():
+        t.bind(name, value)
+    try:
+        last = frame.node.body[-1]
+        if not isinstance(last, gast.Return):
+            last = gast.copy_location(gast.Return(value=None), last)
+            block(t, frame.node.body)
+        else:
+            block(t, frame.node.body[:-1])
+        if t.state is None:
+            raise Refused(f"`{frame.name}` always raises", fix="return a value on some path")
+        result = Poison()
+        with t.guard(last, lambda: None):
+            result = Known(None) if last.value is None else evaluate(t, last.value)
+        for place in [p for p in t.state if p[0] == frame.key]:
+            if not _captured_by(result, frame):
+                del t.state[place]
+        return result
+    finally:
+        t.frame, t.node, t.constant_depth = caller, node, depth
+
+
+def _captured_by(result, frame) -> bool:
+    """Tell whether a returned function still sees the frame."""
+    if isinstance(result, Tuple):
+        return any(_captured_by(v, frame) for v in result.items)
+    return isinstance(result, Closure | Partial)
+
+
+def bind(t, frame, args, keywords, defaults) -> dict:
+    """Return the value of each parameter, as Python binds arguments."""
+    spec = frame.node.args
+    names = [a.id for a in [*spec.posonlyargs, *spec.args]]
+    bound = dict(zip(names, args, strict=False))
+    rest = tuple(args[len(names):])
+    if spec.vararg is not None:
+        bound[spec.vararg.id] = Tuple(rest)
+    elif rest:
+        raise Refused(f"`{frame.name}` takes {len(names)} arguments, not {len(args)}", code="SD0240")
+    extra = {}
+    allowed = {*names, *(a.id for a in spec.kwonlyargs)} - {a.id for a in spec.posonlyargs}
+    for name, value in keywords.items():
+        if name in allowed and name not in bound:
+            bound[name] = value
+        elif spec.kwarg is not None and name not in allowed:
+            extra[name] = value
+        else:
+            raise Refused(f"`{frame.name}` has no parameter `{name}`, or gets it twice", code="SD0240")
+    if spec.kwarg is not None:
+        bound[spec.kwarg.id] = t.allocate(Dict(tuple(extra.items())), dict)
+    for name in [*names, *(a.id for a in spec.kwonlyargs)]:
+        if name not in bound:
+            if name not in defaults:
+                raise Refused(f"`{frame.name}` is called without its argument `{name}`", code="SD0240")
+            bound[name] = defaults[name]()
+    return bound
+
+
+def partial(t: Translator, value: Known, args, keywords):
+    """Call a `functools.partial`: its arguments are captured values."""
+    from srcdiff.frontend.translate.calls import call
+    target = value.value
+    origin = value.origin or Origin(f"partial:{id(target)}", lambda: target)
+    inner = Known(target.func, Origin(f"{origin.path}.func", lambda: origin.get().func))
+    stems = _parameter_names(target.func)
+    first = tuple(t.lift(v, Origin(f"{origin.path}.args[{k}]", lambda k=k: origin.get().args[k]),
+                         stems[k] if k < len(stems) else f"argument_{k}")
+                  for k, v in enumerate(target.args))
+    named = {n: t.lift(v, Origin(f"{origin.path}.keywords[{n!r}]", lambda n=n: origin.get().keywords[n]), n)
+             for n, v in target.keywords.items()}
+    return call(t, inner, first + args, {**named, **keywords})
+
+
+def _parameter_names(function) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
+# -- programs made by transforms, used inside a function -----------------------------------
+
+def spliced(t: Translator, target, args, keywords):
+    """Put the statements of a derivative object's program here, with fresh names."""
+    from srcdiff.frontend.specialise import specs_of
+    spec = target.__srcdiff_program__(tuple(specs_of(t, a) for a in args),
+                                      {k: specs_of(t, v) for k, v in keywords.items()})
+    program = spec.program
+    leaves = [leaf for a in (*args, *keywords.values()) for leaf in _leaves(t, a)]
+    names = {}
+    captured = iter(spec.captures)
+    for k, param in enumerate(program.params):
+        if param.captured:
+            get = next(captured)
+            atom = t.capture(get(), Origin(f"{id(target)}.{param.name}", get), param.name)
+        else:
+            atom = leaves[k]
+        if isinstance(atom, Const):
+            atom = t.emit("copy", atom)
+        names[param.name] = atom.name
+    params = {p.name for p in program.params}
+    for name, type_ in program.types.items():
+        if name not in params:
+            names[name] = t.builder.fresh(name, type_)
+            t.stems[names[name]] = name
+    t.builder.append(*rename(program.body, names))
+    results = tuple(Var(names[a.name]) if isinstance(a, Var) else a for a in program.results)
+    return _rebuild(t, program.tree, results) if program.tree is not None else results[0]
+
+
+def _leaves(t, value):
+    from srcdiff.frontend.translate.values import Ref
+    if isinstance(value, Ref):
+        value = t.contents(value)
+    if isinstance(value, Tuple):
+        return [leaf for item in value.items for leaf in _leaves(t, item)]
+    if isinstance(value, Dict):
+        return [leaf for _, item in value.items for leaf in _leaves(t, item)]
+    if isinstance(value, Known) or value is UNBOUND:
+        return []
+    return [as_atom(t, value)]
+
+
+def _rebuild(t, tree, results):
+    if isinstance(tree, bool | str) or tree is None:
+        return Known(tree)
+    if isinstance(tree, int):
+        return results[tree]
+    if isinstance(tree, Static):
+        return t.lift(tree.value)
+    if isinstance(tree, dict):
+        return t.allocate(Dict(tuple((k, _rebuild(t, v, results)) for k, v in tree.items())), dict)
+    items = Tuple(tuple(_rebuild(t, v, results) for v in tree),
+                  type(tree) if hasattr(tree, "_fields") else None)
+    return t.allocate(items, list) if isinstance(tree, list) else items
+
+
+_ = (Array, walk)

@@ -1,0 +1,170 @@
+"""What can be iterated: how many items, and the item at a position."""
+
+from __future__ import annotations
+
+from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.values import (
+    Dict, Enumerate, Generator, Known, Mapped, Poison, Range, Ref, Refused, Tuple, View, Zipped, is_atom,
+)
+from srcdiff.frontend.translate.views import as_atom, axis_size
+from srcdiff.syntax import Const
+
+__all__ = ["as_range", "item_at", "items_of", "length", "reversed_", "static_items"]
+
+
+def static_items(t: Translator, value):
+    """Return the items of an iterable whose length is known, else None.
+
+    A range with known bounds is not meant: it stays a loop.
+    """
+    if isinstance(value, Poison):
+        t.use_poison(value)
+    if isinstance(value, Ref):
+        value = t.contents(value)
+    if isinstance(value, Tuple):
+        return value.items
+    if isinstance(value, Dict):
+        return tuple(t.lift(k) for k, _ in value.items)
+    if isinstance(value, Known) and not isinstance(value.value, range):
+        try:
+            return tuple(t.lift(v, value.origin and value.origin.item(i))
+                         for i, v in enumerate(value.value))
+        except TypeError:
+            raise Refused(f"{describe(value)} cannot be iterated") from None
+    if isinstance(value, Enumerate):
+        items = static_items(t, value.iterable)
+        start = t.static_number(value.start)
+        if items is None or start is None:
+            return None
+        return tuple(Tuple((Const(start + k), item)) for k, item in enumerate(items))
+    if isinstance(value, Zipped):
+        return _static_zip(t, value)
+    if isinstance(value, Mapped):
+        from srcdiff.frontend.translate.calls import call
+        rows = static_items(t, Zipped(value.iterables))
+        return None if rows is None else tuple(call(t, value.function, r.items, {}) for r in rows)
+    if isinstance(value, Generator):
+        from srcdiff.frontend.translate.comprehensions import unrolled
+        return unrolled(t, value.node, value.frame)
+    return None
+
+
+def _static_zip(t, value):
+    if not value.iterables:
+        return ()
+    parts = [static_items(t, v) for v in value.iterables]
+    known = [len(p) for p in parts if p is not None]
+    if not known:
+        return None
+    # Beside a tuple, an array or a range is taken item by item; zip stops at the shortest.
+    sizes = known + [n for v, p in zip(value.iterables, parts, strict=True) if p is None
+                     and (n := t.static_number(length(t, v))) is not None]
+    count = min(sizes)
+    rows = []
+    for k in range(count):
+        rows.append(Tuple(tuple(p[k] if p is not None else item_at(t, v, Const(k))
+                                for v, p in zip(value.iterables, parts, strict=True))))
+    return tuple(rows)
+
+
+def items_of(t: Translator, value) -> tuple:
+    """Return the items of an iterable, whose number must be known."""
+    items = static_items(t, value)
+    if items is not None:
+        return items
+    count = t.static_number(length(t, value))
+    if count is None:
+        raise Refused("the number of items must be known when the function is specialised",
+                      why=f"this is {describe(value)} whose length only run time knows",
+                      fix="use an array and index it", code="SD0236")
+    return tuple(item_at(t, value, Const(k)) for k in range(int(count)))
+
+
+def length(t: Translator, value):
+    """Return the number of items as an atom."""
+    if isinstance(value, Poison):
+        t.use_poison(value)
+    if isinstance(value, Ref):
+        value = t.contents(value)
+    if isinstance(value, Tuple | Dict):
+        return Const(len(value.items))
+    if isinstance(value, Known):
+        return Const(len(value.value))
+    if isinstance(value, Range):
+        return trips(t, value)
+    if isinstance(value, Enumerate):
+        return length(t, value.iterable)
+    if isinstance(value, Zipped | Mapped):
+        return _shortest(t, [length(t, v) for v in value.iterables])
+    if isinstance(value, View):
+        return axis_size(t, value, 0)
+    if is_atom(value) and t.ndim(value):
+        return t.size(value, 0)
+    raise Refused(f"{describe(value) if not is_atom(value) else 'a number'} has no length here",
+                  fix="pass an array, a tuple or a range", code="SD0237")
+
+
+def _shortest(t, lengths):
+    unique = list(dict.fromkeys(lengths))
+    if all(isinstance(n, Const) for n in unique):
+        return min(unique, key=lambda n: n.value)
+    least = unique[0]
+    for n in unique[1:]:
+        least = t.emit("minimum", least, n)
+    return least
+
+
+def trips(t: Translator, value: Range):
+    bounds = [t.static_number(v) if isinstance(v, Const) else None
+              for v in (value.start, value.stop, value.step)]
+    if None not in bounds:
+        return Const(len(range(*bounds)))
+    if value.start == Const(0) and value.step == Const(1) and t.is_nonnegative(value.stop):
+        return value.stop
+    result = t.emit("trips", value.start, value.stop, value.step)
+    t.nonnegative.add(result.name)
+    return result
+
+
+def item_at(t: Translator, value, position):
+    """Return the item at a position that is not negative."""
+    from srcdiff.frontend.translate import indexing
+    from srcdiff.frontend.translate.numeric import arithmetic
+    if isinstance(value, Enumerate):
+        return Tuple((arithmetic(t, "Add", position, as_atom(t, value.start))
+                      if value.start != Const(0) else position, item_at(t, value.iterable, position)))
+    if isinstance(value, Zipped):
+        return Tuple(tuple(item_at(t, v, position) for v in value.iterables))
+    if isinstance(value, Mapped):
+        from srcdiff.frontend.translate.calls import call
+        return call(t, value.function, tuple(item_at(t, v, position) for v in value.iterables), {})
+    if isinstance(value, Range) and value.start == Const(0) and value.step == Const(1):
+        return position
+    return indexing.load(t, value, position)
+
+
+def reversed_(t: Translator, value):
+    """Return the iterable backwards."""
+    items = static_items(t, value)
+    if items is not None:
+        return Tuple(tuple(reversed(items)))
+    if isinstance(value, Range):
+        from srcdiff.frontend.translate.numeric import arithmetic
+        count = trips(t, value)
+        last = arithmetic(t, "Sub", count, Const(1))
+        start = arithmetic(t, "Add", value.start, arithmetic(t, "Mult", last, value.step))
+        before = arithmetic(t, "Sub", value.start, value.step)
+        return Range(start, before, arithmetic(t, "Sub", Const(0), value.step))
+    if isinstance(value, View) or is_atom(value):
+        from srcdiff.frontend.translate.indexing import load
+        from srcdiff.frontend.translate.values import Slice
+        return load(t, value, Slice(None, None, Const(-1)))
+    raise Refused(f"{describe(value)} cannot be reversed")
+
+
+def as_range(t: Translator, value) -> Range | None:
+    """Return the range that a `for` loop counts through, None where items are looked up."""
+    if isinstance(value, Known) and isinstance(value.value, range):
+        r = value.value
+        return Range(Const(r.start), Const(r.stop), Const(r.step))
+    return value if isinstance(value, Range) else None

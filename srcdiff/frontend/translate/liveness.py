@@ -1,0 +1,120 @@
+"""Which names of a function are read later: a backward walk over the desugared tree.
+
+Only names that are live where two paths meet need a merged variable there, and
+an alias that nobody reads again cannot be noticed.
+"""
+
+from __future__ import annotations
+
+import gast
+
+__all__ = ["Liveness", "assigned_names", "read_names"]
+
+
+def read_names(node) -> frozenset[str]:
+    """Return every name that is loaded anywhere below `node`."""
+    return frozenset(n.id for n in gast.walk(node)
+                     if isinstance(n, gast.Name) and isinstance(n.ctx, gast.Load))
+
+
+def _targets(node):
+    if isinstance(node, gast.Name):
+        yield node.id
+    elif isinstance(node, gast.Tuple | gast.List):
+        for element in node.elts:
+            yield from _targets(element)
+    elif isinstance(node, gast.Starred):
+        yield from _targets(node.value)
+
+
+def assigned_names(nodes) -> list[str]:
+    """Return the names that a block binds, in order of first appearance."""
+    found: dict[str, None] = {}
+    for node in nodes:
+        if isinstance(node, gast.Assign):
+            for target in node.targets:
+                found.update(dict.fromkeys(_targets(target)))
+        elif isinstance(node, gast.AugAssign | gast.For):
+            found.update(dict.fromkeys(_targets(node.target)))
+        elif isinstance(node, gast.FunctionDef):
+            found[node.name] = None
+        elif isinstance(node, gast.Import | gast.ImportFrom):
+            found.update((a.asname or a.name.split(".")[0], None) for a in node.names)
+        elif isinstance(node, gast.With):
+            for item in node.items:
+                if item.optional_vars is not None:
+                    found.update(dict.fromkeys(_targets(item.optional_vars)))
+        if isinstance(node, gast.FunctionDef):
+            continue
+        for block in ("body", "orelse", "finalbody"):
+            found.update(dict.fromkeys(assigned_names(getattr(node, block, []) or [])))
+        for handler in getattr(node, "handlers", []) or []:
+            found.update(dict.fromkeys(assigned_names(handler.body)))
+        for child in gast.walk(node) if not hasattr(node, "body") else ():
+            if isinstance(child, gast.NamedExpr):
+                found.update(dict.fromkeys(_targets(child.target)))
+    return list(found)
+
+
+class Liveness:
+    """`after[id(statement)]` and, for loops, `header[id(loop)]`: sets of live names.
+
+    Names that a nested function or lambda reads are always live, for it may be
+    called at any time.
+    """
+
+    def __init__(self, function):
+        self.after: dict[int, frozenset[str]] = {}
+        self.header: dict[int, frozenset[str]] = {}
+        inner = [n for n in gast.walk(function)
+                 if isinstance(n, gast.FunctionDef | gast.Lambda) and n is not function]
+        self.always = frozenset().union(*map(read_names, inner)) if inner else frozenset()
+        self.block(function.body, frozenset())
+
+    def block(self, nodes, live):
+        for node in reversed(nodes):
+            self.after[id(node)] = live | self.always
+            live = self.statement(node, live)
+        return live
+
+    def statement(self, node, live):
+        match node:
+            case gast.Assign():
+                killed = frozenset(n for t in node.targets for n in _targets(t))
+                return (live - killed) | read_names(node)
+            case gast.AugAssign():
+                return live | read_names(node) | frozenset(_targets(node.target))
+            case gast.If():
+                return (read_names(node.test) | self.block(node.body, live)
+                        | self.block(node.orelse, live))
+            case gast.For():
+                return self.for_loop(node, live)
+            case gast.While():
+                return self.while_loop(node, live)
+            case gast.FunctionDef():
+                return (live - {node.name}) | read_names(node)
+            case gast.With():
+                inside = self.block(node.body, live)
+                return inside.union(*(read_names(i) for i in node.items))
+            case gast.Try():
+                return read_names(node) | self.block(node.body, live | read_names(node))
+            case gast.Raise():
+                return read_names(node)
+        return live | read_names(node)
+
+    def for_loop(self, node, live):
+        targets = frozenset(_targets(node.target))
+        flag = {node.exit_flag} if getattr(node, "exit_flag", None) else set()
+        header = live | flag
+        for _ in range(3):
+            header = header | (self.block(node.body, header) - targets)
+        self.header[id(node)] = header | self.always
+        return header | read_names(node.iter)
+
+    def while_loop(self, node, live):
+        flag = {node.exit_flag} if getattr(node, "exit_flag", None) else set()
+        header = live | flag | read_names(node.test)
+        for _ in range(3):
+            header = header | self.block(node.body, header)
+        self.header[id(node)] = header | self.always
+        return header

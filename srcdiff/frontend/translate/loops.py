@@ -1,0 +1,462 @@
+"""Loops: which variables they carry, of which types, and what is bound after them.
+
+A name that the body assigns and that is live at the loop's header is carried:
+it gets a merged variable, copied to before the loop and at the end of the body.
+Its type is found by translating the body until nothing changes; only the last
+translation is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import gast
+
+from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.expressions import evaluate
+from srcdiff.frontend.translate.iteration import as_range, item_at, length, static_items, trips
+from srcdiff.frontend.translate.liveness import assigned_names
+from srcdiff.frontend.translate.merge import fill, note_lost_aliases, stem_of_place, value_type
+from srcdiff.frontend.translate.numeric import arithmetic, short_circuit_test, truth_atom
+from srcdiff.frontend.translate.values import (
+    UNBOUND, Dict, MaybeUnbound, Poison, Range, Ref, Refused, Tuple, Unbound, View, is_atom, same,
+)
+from srcdiff.frontend.translate.views import as_atom
+from srcdiff.primitives import unify
+from srcdiff.syntax import Array, Const, Scalar, Var
+
+__all__ = ["for_", "while_"]
+
+BOOL = Scalar("bool", weak=True)
+UNROLLED_AT_MOST = 64
+
+
+# -- for ---------------------------------------------------------------------------------
+
+def for_(t: Translator, node):
+    """Translate a `for`: counted, over items of arrays, or unrolled over a tuple."""
+    from srcdiff.frontend.translate.statements import assign_to
+    iterable = evaluate(t, node.iter)
+    items = static_items(t, iterable)
+    if items is not None:
+        unroll(t, node, items)
+        return
+    counted = as_range(t, iterable)
+    if counted is None:
+        counted, source = Range(Const(0), length(t, iterable), Const(1)), iterable
+    else:
+        source = None
+    counted = Range(*(_integer(t, b) for b in (counted.start, counted.stop, counted.step)))
+    count = trips(t, counted) if all(isinstance(b, Const) for b in
+                                     (counted.start, counted.stop, counted.step)) else None
+    if count == Const(0):
+        return
+    stem = node.target.id if isinstance(node.target, gast.Name) and source is None else "i"
+
+    def enter(position):
+        assign_to(t, node.target, position if source is None else item_at(t, source, position))
+
+    attempt = Attempt.of(t)
+    if getattr(node, "exit_flag", None):
+        Loop(t, node, assigned_names([node]), count).counted_while(counted, node.exit_flag, enter, stem)
+    else:
+        Loop(t, node, assigned_names([node]), count).counted(counted, enter, stem)
+    if len(t.problems) > attempt.problems and count is not None and count.value <= UNROLLED_AT_MOST:
+        attempt.undo(t)
+        numbers = range(*(b.value for b in (counted.start, counted.stop, counted.step)))
+        unroll(t, node, [Const(k) if source is None else (lambda k=k: item_at(t, source, Const(k)))
+                         for k in numbers])
+        if len(t.problems) > attempt.problems:
+            # Neither way works: what is wrong with the loop as it stands says more.
+            del t.problems[attempt.problems + attempt.kept:]
+
+
+@dataclass
+class Attempt:
+    """What must be put back to try another translation of the same statement."""
+
+    state: dict
+    problems: int
+    emitted: int
+    kept: int = 1
+
+    @staticmethod
+    def of(t):
+        return Attempt(dict(t.state), len(t.problems), len(t.builder.block))
+
+    def undo(self, t):
+        t.state = self.state
+        del t.problems[self.problems:]
+        del t.builder.block[self.emitted:]
+
+
+def _integer(t, value):
+    atom = as_atom(t, value)
+    type_ = t.type_of(atom)
+    if not isinstance(type_, Scalar) or type_.dtype[0] not in "iub":
+        raise Refused(f"the bounds of range must be integers, not {type_}", fix="convert with int(...)")
+    return Const(int(atom.value)) if isinstance(atom, Const) else atom
+
+
+def unroll(t: Translator, node, items) -> None:
+    """Translate the body once for each item."""
+    from srcdiff.frontend.translate.statements import assign_to, block
+    flag = getattr(node, "exit_flag", None)
+    header = t.frame.liveness.header[id(node)]
+
+    def one(item):
+        assign_to(t, node.target, item() if callable(item) else item)
+        block(t, node.body)
+
+    def rest(k):
+        if k == len(items) or t.state is None:
+            return
+        stopped = truth_atom(t, _flag(t, flag)) if flag else Const(False)
+        if stopped == Const(True):
+            return
+        if stopped == Const(False):
+            one(items[k])
+        else:
+            from srcdiff.frontend.translate.merge import join
+            before = dict(t.state)
+            with t.builder.nested() as body:
+                one(items[k])
+            arms = [(t.state, body)] if t.state is not None else []
+            with t.builder.nested() as other:
+                pass
+            arms.append((before, other))
+            go_on = t.emit("logical_not", stopped)
+            join(t, arms, header)
+            t.builder.branch(go_on, body, other)
+        rest(k + 1)
+    rest(0)
+
+
+def _flag(t, name):
+    from srcdiff.frontend.translate.expressions import lookup
+    return lookup(t, name)
+
+
+# -- while -------------------------------------------------------------------------------------
+
+def while_(t: Translator, node):
+    """Translate a `while`; its test includes the flag of a `break`."""
+    def test():
+        return truth_atom(t, evaluate(t, node.test))
+    before = Attempt.of(t)
+    with t.builder.nested():
+        first = test()
+    t.state = before.state
+    if first == Const(False):
+        return
+    Loop(t, node, assigned_names([node]), None, runs=first == Const(True) or bool(getattr(node, "runs_once", False))).conditional(test)
+
+
+def _not(t, value):
+    from srcdiff.frontend.translate.numeric import unary
+    return unary(t, "Not", value)
+
+
+# -- carried variables ---------------------------------------------------------------------------
+
+@dataclass
+class Carried:
+    """One place that the loop carries: its variable (or structure of them) and entry value."""
+
+    entry: object
+    value: object = None
+    failed: Poison | None = None
+
+
+@dataclass
+class Loop:
+    """Find what one loop carries, and emit the loop."""
+
+    t: Translator
+    node: object
+    assigned: list
+    count: Const | None
+    runs: bool = False
+    carried: dict = field(default_factory=dict)
+    names: dict = field(default_factory=dict)
+
+    def counted(self, counted: Range, enter, stem):
+        """Emit a `For`."""
+        t = self.t
+
+        def once():
+            with t.builder.nested() as outer:
+                with t.builder.loop(counted.start, counted.stop, counted.step, stem=stem) as index:
+                    t.stems[index.name] = stem
+                    if _never_negative(t, counted):
+                        t.nonnegative.add(index.name)
+                    self.body(lambda: enter(index))
+                    block = t.builder.block
+            return outer, block, dict(self.header)
+
+        outer, _, after = self.settle(once)
+        t.builder.append(*outer)
+        self.leave(after)
+
+    def conditional(self, test):
+        """Emit a `While`."""
+        t = self.t
+
+        def once():
+            with t.builder.nested() as before:
+                condition = test()
+            after = dict(t.state)
+            with t.builder.nested() as block:
+                self.body(lambda: None)
+            return (before, condition, block), block, after
+
+        (before, condition, block), _, after = self.settle(once)
+        t.builder.repeat(before, condition, block)
+        self.leave(after)
+
+    def counted_while(self, counted: Range, flag, enter, stem):
+        """Emit a `While` that counts, and stops when the flag is set."""
+        t = self.t
+        counter = t.builder.fresh(f"{stem}_next", Scalar("int64", weak=True))
+        t.stems[counter] = f"{stem}_next"
+        if _never_negative(t, counted):
+            t.nonnegative.add(counter)
+        t.builder.copy(counter, counted.start)
+
+        def once():
+            with t.builder.nested() as before:
+                up = t.static_number(counted.step)
+                if up is None:
+                    raise Refused("a loop with break and a step that only run time knows",
+                                  fix="use a literal step", code="SD0212")
+                inside = t.emit("less" if up > 0 else "greater", Var(counter), counted.stop)
+                condition = short_circuit_test(t, inside, lambda: _not(t, _flag(t, flag)))
+            after = dict(t.state)
+            with t.builder.nested() as block:
+                position = t.emit("copy", Var(counter))
+                t.stems[position.name] = stem
+                if counter in t.nonnegative:
+                    t.nonnegative.add(position.name)
+
+                def end():
+                    t.builder.assign(counter, "add", position, counted.step)
+                self.body(lambda: enter(position), end)
+            return (before, condition, block), block, after
+
+        (before, condition, block), _, after = self.settle(once)
+        t.builder.repeat(before, condition, block)
+        self.leave(after)
+
+    # -- the search for a state that the loop keeps ------------------------------------------
+
+    def settle(self, once):
+        """Translate until the carried places and their types do not change; return the last."""
+        t = self.t
+        entry = dict(t.state)
+        t.loaded.clear()
+        live = t.frame.liveness.header[id(self.node)]
+        for name in self.assigned:
+            place = (t.frame.key, name)
+            if name in live:
+                self.carry(place, entry.get(place, UNBOUND))
+        problems = len(t.problems)
+        for _ in range(12):
+            del t.problems[problems:]
+            self.enter(entry, live)
+            self.changed = False
+            shared = len(t.shared)
+            result = once()
+            if not self.changed and len(t.shared) == shared:
+                break
+        t.loaded.clear()
+        self.copy_entries(entry)
+        return result
+
+    def carry(self, place, entry):
+        """Begin to carry a place: a merged variable for its entry value."""
+        self.carried[place] = Carried(entry, self.variable(place, entry, None))
+
+    def variable(self, place, entry, back):
+        """Return the value at the header of a place that enters as `entry` and comes back as `back`."""
+        stem = stem_of_place(place) if isinstance(place[1], str) or len(place) == 2 else place[-1]
+        if isinstance(entry, Poison) or isinstance(back, Poison):
+            return entry if isinstance(entry, Poison) else back
+        if isinstance(entry, Unbound | MaybeUnbound) or isinstance(back, Unbound | MaybeUnbound):
+            return self.unbound(place, stem, entry, back)
+        if isinstance(entry, Tuple) and (back is None or isinstance(back, Tuple)
+                                         and len(back.items) == len(entry.items)):
+            backs = back.items if back is not None else [None] * len(entry.items)
+            return Tuple(tuple(self.variable((*place, k), e, b)
+                               for k, (e, b) in enumerate(zip(entry.items, backs, strict=True))), entry.cls)
+        if isinstance(entry, Dict) and isinstance(back, Dict | None):
+            return Dict(tuple((k, self.variable((*place, k), e, back and back.get(k)))
+                              for k, e in entry.items)) if not isinstance(back, Dict) or \
+                len(back.items) == len(entry.items) else self.poison(stem, entry, back)
+        types = [value_type(self.t, v) for v in (entry, back) if v is not None]
+        if not types or None in types:
+            if back is None or same(entry, back):
+                return entry
+            return self.poison(stem, entry, back)
+        type_ = types[0] if len(types) == 1 else unify(*types)
+        old = self.names.get(place)
+        if old is not None and type_ is not None:
+            type_ = unify(self.t.builder.types[old], type_)
+        if type_ is None:
+            return self.poison(stem, entry, back, types)
+        return Var(self.named(place, _stem(place), type_))
+
+    def named(self, place, stem, type_):
+        old = self.names.get(place)
+        if old is not None and self.t.builder.types[old] == type_:
+            return old
+        name = self.names[place] = self.t.builder.fresh(stem, type_)
+        self.t.stems[name] = stem
+        return name
+
+    def unbound(self, place, stem, entry, back):
+        """Carry a name that has no value yet, with a flag that tells when it has."""
+        inner = [v.value if isinstance(v, MaybeUnbound) else v for v in (entry, back)
+                 if v is not None and not isinstance(v, Unbound)]
+        if not inner:
+            return UNBOUND
+        value = self.variable((*place, "value"), inner[0], inner[1] if len(inner) > 1 else None)
+        if isinstance(value, Poison):
+            return value
+        flag = self.named((*place, "flag"), f"{stem}_assigned", BOOL)
+        return MaybeUnbound(value, Var(flag))
+
+    def poison(self, stem, entry, back, types=()):
+        kinds = " and then ".join(map(str, types)) or f"{describe(entry)} and then {describe(back)}"
+        return Poison(Refused(f"`{stem}` changes its kind in the loop: {kinds}",
+                              why="one variable has one type in the generated code", node=self.node,
+                              fix="use another name, or an array of fixed rank, inside the loop"))
+
+    def enter(self, entry, live):
+        """Set the state at the header of the loop."""
+        t = self.t
+        state = {p: v for p, v in entry.items()
+                 if p[0] != t.frame.key or p[1] in live}
+        for place, carried in self.carried.items():
+            state[place] = carried.value
+        self.header = {p: v for p, v in state.items() if v is not UNBOUND}
+        t.state = dict(self.header)
+
+    def body(self, begin, end=lambda: None):
+        """Translate the body into the open block, then the copies back to the header."""
+        from srcdiff.frontend.translate.statements import block
+        t = self.t
+        with t.guard(self.node, lambda: None):
+            begin()
+        block(t, self.node.body)
+        if t.state is not None:
+            self.go_back()
+            end()
+
+    def go_back(self):
+        """Compare the state at the end of the body with the header; append the copies."""
+        t = self.t
+        pairs = []
+        for place in list(self.header) + [p for p in self.carried if p not in self.header]:
+            back = t.state.get(place, UNBOUND)
+            carried = self.carried.get(place)
+            header = carried.value if carried else self.header[place]
+            if same(back, header):
+                continue
+            if place[0] == t.frame.key and place[1] not in t.frame.liveness.header[id(self.node)]:
+                continue
+            if carried is None:
+                carried = self.carried[place] = Carried(self.header[place])
+                self.changed = True
+            value = self.variable(place, carried.entry, back)
+            if not _alike(value, carried.value):
+                carried.value, self.changed = value, True
+            if not self.changed:
+                pairs += self.matched(value, back)
+        if not self.changed:
+            self.copy(pairs, t.builder.block)
+
+    def matched(self, target, value):
+        """Return pairs (merged variable, value) of two values of one structure."""
+        if isinstance(target, Poison) or target is UNBOUND:
+            return []
+        if isinstance(target, MaybeUnbound):
+            if isinstance(value, MaybeUnbound):
+                return self.matched(target.value, value.value) + self.matched(target.flag, value.flag)
+            if isinstance(value, Unbound):
+                return [(target.flag, Const(False))] + self.matched(target.value, value)
+            return self.matched(target.value, value) + self.matched(target.flag, Const(True))
+        if isinstance(target, Tuple | Dict) and isinstance(value, Tuple | Dict):
+            first = target.items if isinstance(target, Tuple) else [v for _, v in target.items]
+            second = value.items if isinstance(value, Tuple) else [v for _, v in value.items]
+            return [p for a, b in zip(first, second, strict=True) for p in self.matched(a, b)]
+        if isinstance(target, Tuple):
+            return [p for a in target.items for p in self.matched(a, value)]
+        if isinstance(target, Var) and target.name in self.names.values():
+            return [] if target == value else [(target, value)]
+        return []
+
+    def copy(self, pairs, block):
+        """Append copies that all read before any is written, as one tuple assignment would."""
+        t = self.t
+        made = [(target.name, (value,)) for target, value in pairs
+                if value is not UNBOUND and isinstance(t.type_of(target), Array)]
+        here = t.state
+        t.state = self.header
+        targets = {target.name for target, _ in pairs}
+        note_lost_aliases(t, made, targets)
+        t.state = here
+        ready = []
+        for target, value in pairs:
+            type_ = t.type_of(target)
+            base = value.name if isinstance(value, Var) else getattr(value, "base", None)
+            if (base in targets and base != target.name) or isinstance(value, View | Tuple):
+                with t.builder.continued(block):
+                    atom = as_atom(t, value)
+                    if isinstance(atom, Var) and atom.name in targets:
+                        atom = t.emit("copy", atom)
+                value = atom
+            ready.append((target, type_, value))
+        for target, type_, value in ready:
+            fill(t, target.name, type_, value, block)
+
+    def copy_entries(self, entry):
+        """Append the copies before the loop."""
+        pairs = []
+        for place, carried in self.carried.items():
+            pairs += self.matched(carried.value, entry.get(place, UNBOUND))
+        self.copy(pairs, self.t.builder.block)
+
+    def leave(self, after):
+        """Set the state after the loop: that of the header, for the last test failed there."""
+        t = self.t
+        if self.runs or self.count is not None and self.count.value > 0:
+            after = {p: v.value if isinstance(v, MaybeUnbound) and p in self.carried else v
+                     for p, v in after.items()}
+        t.state = {p: v for p, v in after.items() if v is not UNBOUND}
+        t.versions["loop"] = t.versions.get("loop", 0) + 1
+
+
+def _stem(place) -> str:
+    parts = [str(p) for p in place[1:] if p not in ("value",)]
+    if place[0] == "heap":
+        parts = ["items", *parts[1:]]
+    return "_".join(parts)
+
+
+def _alike(a, b) -> bool:
+    if isinstance(a, Poison) and isinstance(b, Poison):
+        return True
+    return same(a, b)
+
+
+def _never_negative(t, counted: Range) -> bool:
+    """Tell whether every number of the range is certainly not negative."""
+    step = counted.step
+    if not isinstance(step, Const):
+        return False
+    if step.value > 0:
+        return t.is_nonnegative(counted.start)
+    return isinstance(counted.stop, Const) and counted.stop.value >= -1
+
+
+_ = (Ref, is_atom, arithmetic)

@@ -1,0 +1,229 @@
+"""Where paths meet: one value for each name that differs between them.
+
+A number or array that differs gets a merged variable, to which every path
+copies its own value.  For arrays this is by value, so an alias that only one
+path has would be lost: such arrays are noted in `shared`, and storing into
+one is refused.
+"""
+
+from __future__ import annotations
+
+from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.values import (
+    UNBOUND, Dict, MaybeUnbound, Poison, Ref, Refused, Tuple, Unbound, View, is_atom, same,
+)
+from srcdiff.frontend.translate.views import as_atom
+from srcdiff.primitives import unify
+from srcdiff.syntax import Array, Const, Scalar, Type, Var
+
+__all__ = ["Merger", "join", "stem_of_place"]
+
+
+def stem_of_place(place) -> str:
+    return place[1] if isinstance(place[1], str) else "items"
+
+
+def join(t: Translator, arms, live) -> None:
+    """Make the translator's state the one where the arms meet.
+
+    Parameters
+    ----------
+    arms
+        ``(state, block)`` of each path that arrives: its places, and the
+        statements to which its copies are appended.  No arm: nothing arrives.
+    live
+        The names of the present frame that are read later.
+    """
+    if not arms:
+        return
+    if len(arms) == 1:
+        t.state = arms[0][0]
+        return
+    merger = Merger(t, [block for _, block in arms])
+    places = list(dict.fromkeys(p for state, _ in arms for p in state))
+    state = {}
+    for place in places:
+        if place[0] == t.frame.key and place[1] not in live:
+            continue
+        values = [arm.get(place, UNBOUND) for arm, _ in arms]
+        if place[0] == "heap":
+            values = [v for v in values if v is not UNBOUND] or values
+        state[place] = merger.value(place, values)
+    t.state = state
+    merger.note_lost_aliases()
+
+
+class Merger:
+    """Merge the values of places; remembers what was copied to find lost aliases."""
+
+    def __init__(self, t: Translator, blocks):
+        self.t, self.blocks = t, blocks
+        self.made: list[tuple[str, tuple]] = []     # merged array, the values on each path
+
+    def value(self, place, values):
+        first = values[0]
+        if all(same(first, v) for v in values[1:]):
+            return first
+        return self.differing(stem_of_place(place), values)
+
+    def differing(self, stem, values):
+        for v in values:
+            if isinstance(v, Poison):
+                return v
+        if any(isinstance(v, Unbound | MaybeUnbound) for v in values):
+            return self.maybe(stem, values)
+        if all(isinstance(v, Tuple) for v in values) and len({(len(v.items), v.cls) for v in values}) == 1:
+            parts = zip(*(v.items for v in values), strict=True)
+            return Tuple(tuple(self.value((0, f"{stem}_{k}"), list(p)) for k, p in enumerate(parts)),
+                         values[0].cls)
+        if all(isinstance(v, Dict) for v in values) and len({tuple(k for k, _ in v.items) for v in values}) == 1:
+            keys = [k for k, _ in values[0].items]
+            return Dict(tuple((k, self.value((0, f"{stem}_{k}"), [v.get(k) for v in values])) for k in keys))
+        if all(isinstance(v, Ref) for v in values) and len({v.kind for v in values}) == 1:
+            contents = self.value((0, stem), [self.t.contents(v) for v in values])
+            return contents if isinstance(contents, Poison) else self.t.allocate(contents, values[0].kind)
+        return self.atoms(stem, values)
+
+    def maybe(self, stem, values):
+        """Merge where some path has no value: a flag says whether there is one."""
+        parts = [(v.value, v.flag) if isinstance(v, MaybeUnbound)
+                 else (UNBOUND, Const(False)) if isinstance(v, Unbound) else (v, Const(True))
+                 for v in values]
+        bound = [v for v, _ in parts if v is not UNBOUND]
+        sample = bound[0] if all(same(bound[0], b) for b in bound) else None
+        if sample is not None and not (is_atom(sample) or isinstance(sample, View)):
+            merged = sample
+        else:
+            merged = self.differing(stem, [v for v, _ in parts]) if len(bound) == len(parts) \
+                else self.atoms(stem, [v for v, _ in parts])
+        if isinstance(merged, Poison):
+            return merged
+        flags = [f for _, f in parts]
+        flag = flags[0] if all(f == flags[0] for f in flags) else self.atoms(f"{stem}_assigned", flags)
+        return MaybeUnbound(merged, flag)
+
+    def atoms(self, stem, values):
+        """Merge numbers and arrays into one variable."""
+        for variable, merged_values in self.made:
+            if all(map(same, merged_values, values)):
+                return Var(variable)
+        with_type = [(v, value_type(self.t, v)) for v in values if v is not UNBOUND]
+        if any(type_ is None for _, type_ in with_type):
+            kinds = " and ".join(dict.fromkeys(describe(v) if value_type(self.t, v) is None else "a number"
+                                               for v in values))
+            return Poison(Refused(f"`{stem}` is {kinds} on different paths",
+                                  why="one variable has one type in the generated code",
+                                  fix="use different names, or one type on all paths"))
+        type_ = unify_all([type_ for _, type_ in with_type])
+        if type_ is None:
+            kinds = " and ".join(dict.fromkeys(str(x) for _, x in with_type))
+            return Poison(Refused(f"`{stem}` has different ranks on different paths: {kinds}",
+                                  why="one variable has one type in the generated code",
+                                  fix="use different names on the different paths"))
+        name = self.t.builder.fresh(stem, type_)
+        self.t.stems[name] = stem
+        for value, block in zip(values, self.blocks, strict=True):
+            fill(self.t, name, type_, value, block)
+        if isinstance(type_, Array):
+            self.made.append((name, tuple(values)))
+        return Var(name)
+
+    def note_lost_aliases(self):
+        """Mark the merged arrays whose source is still seen under another name."""
+        note_lost_aliases(self.t, self.made)
+
+
+def note_lost_aliases(t: Translator, made, replaced=()) -> None:
+    """Mark as `shared` each merged array whose source some other place still shows.
+
+    Parameters
+    ----------
+    made
+        Pairs of a merged array and the values that it gets, one per path.
+    replaced
+        Variables that get a new value at the same time: what shows them now
+        will show that.
+    """
+    if not made:
+        return
+    why = f"line {t.where().line}" if t.where().line else "a line above"
+    held: dict[str, list[str]] = {}
+    for _, root, value in t.roots_in_state():
+        if root in replaced:
+            continue
+        held.setdefault(root, []).append(value.name if isinstance(value, Var) else value.base)
+    for name, values in made:
+        for k, value in enumerate(values):
+            root = t.root(value)
+            if root is None or root == name:
+                continue
+            rivals = [other for other, theirs in made if other != name and t.root(theirs[k]) == root]
+            if root in held or rivals:
+                for marked in (name, root, *rivals):
+                    t.shared.setdefault(marked, why)
+
+
+def value_type(t: Translator, value) -> Type | None:
+    """Return the type of a number, an array, a view or a list of numbers; None for anything else."""
+    if is_atom(value):
+        return t.type_of(value)
+    if isinstance(value, View):
+        return Array(t.builder.types[value.base].dtype, len(value.axes))
+    if isinstance(value, Tuple) and value.cls is None and value.items:
+        types = [t.type_of(v) if is_atom(v) else None for v in value.items]
+        if all(isinstance(x, Scalar) for x in types):
+            return Array(unify_all(types).dtype, 1)
+    return None
+
+
+def unify_all(types):
+    result = types[0]
+    for type_ in types[1:]:
+        result = None if result is None else unify(result, type_)
+    return result
+
+
+def fill(t: Translator, name: str, type_: Type, value, block) -> None:
+    """Append to `block` the copy of a path's value into a merged variable."""
+    with t.builder.continued(block):
+        if value is UNBOUND:
+            if isinstance(type_, Array):
+                t.builder.assign(name, "zeros", *[Const(0)] * type_.ndim, dtype=type_.dtype)
+                return
+            value = Const(zero_of(type_.dtype))
+        atom = as_atom(t, value)
+        if isinstance(atom, Const):
+            atom = Const(converted(atom.value, type_.dtype))
+        elif t.type_of(atom).dtype != type_.dtype and isinstance(type_, Array):
+            t.builder.assign(name, "cast", atom, dtype=type_.dtype)
+            return
+        t.builder.copy(name, atom)
+
+
+def zero_of(dtype: str):
+    return {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}[dtype[0]]
+
+
+def converted(value, dtype: str):
+    kind = {"b": bool, "i": int, "u": int, "f": float, "c": complex}[dtype[0]]
+    return kind(value)
+
+
+def either(t: Translator, held, first, second):
+    """Translate a two-way choice of values: ``first()`` where `held`, else ``second()``."""
+    before = dict(t.state)
+    with t.builder.nested() as then:
+        a = first()
+    state, t.state = t.state, dict(before)
+    with t.builder.nested() as orelse:
+        b = second()
+    merger = Merger(t, [then, orelse])
+    merged = merger.value((0, "t"), [a, b])
+    if isinstance(merged, Poison):
+        t.use_poison(merged)
+    join(t, [(state, then), (t.state, orelse)], t.frame.locals)
+    note_lost_aliases(t, merger.made)
+    if isinstance(merged, Var):
+        t.stems.pop(merged.name, None)
+    t.builder.branch(held, then, orelse)
+    return merged

@@ -1,0 +1,163 @@
+"""Methods: of arrays, lists, dicts, strings and other objects."""
+
+from __future__ import annotations
+
+import types
+
+from srcdiff.frontend.translate import numpy_calls
+from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.indexing import key_of
+from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.values import (
+    Dict, Known, Method, Origin, Ref, Refused, Tuple, View, is_atom,
+)
+from srcdiff.syntax import Const
+
+__all__ = ["call_method"]
+
+
+def call_method(t: Translator, method: Method, args, keywords):
+    """Call ``owner.name(...)``."""
+    from srcdiff.frontend.translate.calls import bound_call
+    owner, name = method.owner, method.name
+    if isinstance(owner, Known):
+        return _of_object(t, owner, name, args, keywords)
+    if is_atom(owner) or isinstance(owner, View):
+        handler = numpy_calls.METHODS.get(name)
+        if handler is None:
+            raise Refused(f"the array method `.{name}()` is not supported",
+                          fix="write it with other NumPy functions", code="SD0241")
+        return bound_call(handler, t, (owner, *args), keywords, Known(types.SimpleNamespace(__name__=name)))
+    if isinstance(owner, Ref):
+        handler = (_LIST if owner.kind is list else _DICT).get(name)
+        if handler is not None:
+            return handler(t, owner, *args, **keywords)
+    if isinstance(owner, Tuple) and name in ("_replace", "_asdict", "index", "count"):
+        return _of_tuple(t, owner, name, args, keywords)
+    raise Refused(f"the method `.{name}()` of {describe(owner)} is not supported", code="SD0241")
+
+
+def _of_object(t, owner, name, args, keywords):
+    from srcdiff.frontend.translate import calls, inline
+    found = getattr(owner.value, name)
+    origin = owner.origin
+    if isinstance(found, types.MethodType) and isinstance(found.__func__, types.FunctionType):
+        bound = Known(found, origin and Origin(f"{origin.path}.{name}", lambda: getattr(origin.get(), name)))
+        return inline.function(t, bound, args, keywords)
+    if isinstance(owner.value, str | bytes | dict | type) or owner.value is None:
+        if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())):
+            return calls._now(t, found, args, keywords)
+        if isinstance(owner.value, str):
+            return Known(f"<{name}>")       # a message with run-time parts
+    return calls.call(t, Known(found, origin and origin.attribute(name)), args, keywords)
+
+
+def _of_tuple(t, owner, name, args, keywords):
+    if owner.cls is not None and name == "_replace":
+        fields = owner.cls._fields
+        return Tuple(tuple(keywords.get(f, v) for f, v in zip(fields, owner.items, strict=True)), owner.cls)
+    if owner.cls is not None and name == "_asdict":
+        return t.allocate(Dict(tuple(zip(owner.cls._fields, owner.items, strict=True))), dict)
+    raise Refused(f"the method `.{name}()` of a tuple is not supported", code="SD0241")
+
+
+# -- lists -----------------------------------------------------------------------------
+
+def _grow(t, owner, added, at_end=True):
+    contents = t.contents(owner)
+    if not isinstance(contents, Tuple):
+        raise Refused("a list whose length only run time knows grows",
+                      fix="allocate an array before the loop", code="SD0215")
+    t.state["heap", owner.key] = Tuple(contents.items + added if at_end else added + contents.items)
+    return Known(None)
+
+
+def _append(t, owner, item):
+    return _grow(t, owner, (item,))
+
+
+def _extend(t, owner, items):
+    return _grow(t, owner, tuple(items_of(t, items)))
+
+
+def _pop(t, owner, position=Const(-1)):
+    contents, k = t.contents(owner), t.static_number(position)
+    if not isinstance(contents, Tuple) or k is None:
+        raise Refused("pop of a run-time position", fix="use an array and an index")
+    items = list(contents.items)
+    try:
+        item = items.pop(int(k))
+    except IndexError:
+        raise Refused("pop from an empty list") from None
+    t.state["heap", owner.key] = Tuple(tuple(items))
+    return item
+
+
+def _insert(t, owner, position, item):
+    contents, k = t.contents(owner), t.static_number(position)
+    if not isinstance(contents, Tuple) or k is None:
+        raise Refused("insert at a run-time position", fix="use an array and an index")
+    items = list(contents.items)
+    items.insert(int(k), item)
+    t.state["heap", owner.key] = Tuple(tuple(items))
+    return Known(None)
+
+
+def _copy(t, owner):
+    return t.allocate(t.contents(owner), owner.kind)
+
+
+def _reverse(t, owner):
+    t.state["heap", owner.key] = Tuple(tuple(reversed(items_of(t, owner))))
+    return Known(None)
+
+
+_LIST = {"append": _append, "extend": _extend, "pop": _pop, "insert": _insert, "copy": _copy,
+         "reverse": _reverse}
+
+
+# -- dicts ------------------------------------------------------------------------------
+
+def _get(t, owner, key, default=None):
+    found = t.contents(owner).get(key_of(t, key))
+    return found if found is not None else default if default is not None else Known(None)
+
+
+def _items(t, owner):
+    return Tuple(tuple(Tuple((t.lift(k), v)) for k, v in t.contents(owner).items))
+
+
+def _keys(t, owner):
+    return Tuple(tuple(t.lift(k) for k, _ in t.contents(owner).items))
+
+
+def _values(t, owner):
+    return Tuple(tuple(v for _, v in t.contents(owner).items))
+
+
+def _update(t, owner, other=None, **keywords):
+    items = dict(t.contents(owner).items)
+    if other is not None:
+        items.update(t.contents(other).items)
+    t.state["heap", owner.key] = Dict(tuple({**items, **keywords}.items()))
+    return Known(None)
+
+
+def _pop_key(t, owner, key, default=None):
+    items = dict(t.contents(owner).items)
+    found = items.pop(key_of(t, key), default)
+    if found is None:
+        raise Refused(f"the dict has no key {key_of(t, key)!r}")
+    t.state["heap", owner.key] = Dict(tuple(items.items()))
+    return found
+
+
+def _setdefault(t, owner, key, default):
+    items = dict(t.contents(owner).items)
+    found = items.setdefault(key_of(t, key), default)
+    t.state["heap", owner.key] = Dict(tuple(items.items()))
+    return found
+
+
+_DICT = {"get": _get, "items": _items, "keys": _keys, "values": _values, "update": _update,
+         "pop": _pop_key, "setdefault": _setdefault, "copy": _copy}

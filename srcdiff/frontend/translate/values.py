@@ -1,0 +1,223 @@
+"""What a name can be bound to while a function is translated.
+
+A number or an array is an IR atom (`Const` or `Var`).  Everything else stands
+here: views of arrays, things that are known at specialisation, containers of
+values, functions, and the two kinds of "nothing": not bound, and bound to
+something that could not be translated.
+
+Lists and dicts are mutable, so a name holds a reference (`Ref`); the contents,
+a `Tuple` or a `Dict`, stand in the translator's state under ``("heap", key)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from srcdiff.errors import Problem
+from srcdiff.syntax import Const, Item, Var
+
+__all__ = [
+    "UNBOUND", "Closure", "Dict", "Enumerate", "Generator", "Intrinsic", "Known", "Mapped", "MaybeUnbound", "Method",
+    "Origin", "Partial", "Poison", "Range", "Ref", "Refused", "PoisonUsed", "Slice", "Tuple", "View",
+    "Zipped", "same",
+]
+
+
+class Refused(Exception):
+    """A part of the user's code that cannot be translated; becomes a `Problem`."""
+
+    def __init__(self, what: str, why: str = "", fix: str = "", code: str = "SD0210", node=None):
+        super().__init__(what)
+        self.what, self.why, self.fix, self.code, self.node = what, why, fix, code, node
+
+
+class PoisonUsed(Exception):
+    """Something is read whose own problem has been reported already."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a captured Python object comes from: a readable path, and how to get its present value."""
+
+    path: str
+    get: Callable = field(compare=False)
+
+    def attribute(self, name: str) -> Origin:
+        return Origin(f"{self.path}.{name}", lambda: getattr(self.get(), name))
+
+    def item(self, key) -> Origin:
+        return Origin(f"{self.path}[{key!r}]", lambda: self.get()[key])
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A Python object that is known at specialisation."""
+
+    value: object
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """A basic-index view: ``base[index]``, its axes then put in the order `axes`.
+
+    `index` has one item per axis of `base`.  Each entry of `axes` is a position
+    among the axes that the spans leave, or None for a new axis of extent 1.
+    """
+
+    base: str
+    index: tuple[Item, ...]
+    axes: tuple[int | None, ...]
+    hint: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Tuple:
+    """A tuple, or the contents of a list; `cls` is the NamedTuple class, if any."""
+
+    items: tuple
+    cls: type | None = None
+
+
+@dataclass(frozen=True)
+class Dict:
+    items: tuple[tuple[object, object], ...]
+
+    def get(self, key):
+        return dict(self.items).get(key)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A list or a dict; its contents are in the state."""
+
+    key: int
+    kind: type
+
+
+@dataclass(frozen=True)
+class Slice:
+    start: object = None
+    stop: object = None
+    step: object = None
+
+
+@dataclass(frozen=True)
+class Range:
+    start: object
+    stop: object
+    step: object
+
+
+@dataclass(frozen=True)
+class Enumerate:
+    iterable: object
+    start: object
+
+
+@dataclass(frozen=True)
+class Zipped:
+    iterables: tuple
+
+
+@dataclass(frozen=True)
+class Mapped:
+    function: object
+    iterables: tuple
+
+
+@dataclass(frozen=True, eq=False)
+class Generator:
+    """A comprehension or generator expression that has not run yet."""
+
+    node: object
+    frame: object
+
+
+@dataclass(frozen=True, eq=False)
+class Closure:
+    """A nested function or a lambda, with the frame that it sees."""
+
+    node: object
+    frame: object
+    defaults: tuple = ()
+    kw_defaults: tuple = ()
+
+
+@dataclass(frozen=True)
+class Partial:
+    function: object
+    args: tuple
+    keywords: tuple[tuple[str, object], ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    owner: object
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Intrinsic:
+    """A function of the translator's own, called with values."""
+
+    apply: Callable
+
+
+@dataclass(frozen=True)
+class Unbound:
+    """A name that is not assigned yet."""
+
+
+UNBOUND = Unbound()
+
+
+@dataclass(frozen=True)
+class MaybeUnbound:
+    """A name that is assigned only where `flag` is True."""
+
+    value: object
+    flag: object
+
+
+@dataclass(frozen=True, eq=False)
+class Poison:
+    """What is left of a statement that could not be translated.
+
+    Reading it is an error of its own only if `problem` is given.
+    """
+
+    problem: Refused | None = None
+
+
+Problems = list[Problem]
+
+
+def same(a, b) -> bool:
+    """Tell whether two values are certainly the same object or the same number."""
+    if a is b:
+        return True
+    if isinstance(a, Known) and isinstance(b, Known):
+        x, y = a.value, b.value
+        if x is y:
+            return True
+        plain = (str, bytes, int, float, complex, np.dtype, type(None))
+        return type(x) is type(y) and isinstance(x, plain) and x == y
+    if isinstance(a, Tuple) and isinstance(b, Tuple):
+        return (len(a.items) == len(b.items) and a.cls is b.cls
+                and all(map(same, a.items, b.items)))
+    if isinstance(a, Dict) and isinstance(b, Dict):
+        return ([k for k, _ in a.items] == [k for k, _ in b.items]
+                and all(same(x, y) for (_, x), (_, y) in zip(a.items, b.items, strict=True)))
+    if isinstance(a, MaybeUnbound) and isinstance(b, MaybeUnbound):
+        return same(a.value, b.value) and same(a.flag, b.flag)
+    if isinstance(a, Closure) and isinstance(b, Closure):
+        return a.node is b.node and a.frame is b.frame
+    return type(a) is type(b) and a == b
+
+
+def is_atom(value) -> bool:
+    return isinstance(value, Const | Var)
