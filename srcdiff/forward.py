@@ -79,7 +79,7 @@ class _Tangent:
             type_ = self.program.types[name]
             dot = self.dot.get(name) or self.builder.fresh(f"{name}_dot", type_)
             if seed == "param":
-                params.append(Param(dot, type_))
+                params.append(Param(dot, type_, like=name))
             elif name in self.dot:
                 self.builder.assign(dot, "seed", *self.builder.extents(name), dtype=type_.dtype)
         return tuple(params)

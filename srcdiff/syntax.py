@@ -215,11 +215,16 @@ Stmt = Assign | Load | Store | For | While | If | Raise
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter; `captured` marks a global or closure value made into a hidden argument."""
+    """A parameter; `captured` marks a global or closure value made into a hidden argument.
+
+    `like` names a variable of the program with the same extents (callers see to
+    that): a tangent is like its primal, a cotangent like its result.
+    """
 
     name: str
     type: Type
     captured: bool = False
+    like: str | None = None
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ __all__ = ["Extent", "Root", "Shapes"]
 
 MOST_ROUNDS = 4                         # of looking for assignments that do not agree
 MOST_TERMS = 8                          # of a linear form; a longer one becomes a root
+LEAVES = ("extent", "value")             # roots that are not made of others
 LENGTHS = ("extent", "atleast0", "broadcast", "span", "trips")      # kinds of roots that are not negative
 
 
@@ -91,13 +92,47 @@ class Shapes:
         self.roots: list[Root] = []
         self._numbers: dict[Root, int] = {}
         self._unknown: set[tuple] = set()
+        self._equal: dict[Root, Extent] = {}
         statements = [s for s in walk(program.body) if isinstance(s, Assign | Load | For)]
+        self._settle(statements)
+        while self._learn_equalities():
+            self._settle(statements)
+
+    def _settle(self, statements) -> None:
+        """Walk over the assignments until those that do not agree are known."""
         rounds = 0
         while self._round(statements):
             rounds += 1
             if rounds == MOST_ROUNDS:   # enough: what is assigned several times is unknown
                 self._unknown = {(n, axis) for n, count in self.uses.assigned.items() if count > 1
                                  for axis in (None, *range(self.types[n].ndim))}
+
+    def _learn_equalities(self) -> bool:
+        """Note extents that are equal in every run that ends well; tell whether any is new.
+
+        A seed is like its primal, and the inner extents of a matrix product at
+        the top of the program agree.
+        """
+        pairs = [(ours, theirs) for p in self.program.params if p.like in self._extents
+                 and self.types[p.like].ndim == p.type.ndim
+                 for ours, theirs in zip(self._extents[p.name], self._extents[p.like], strict=True)]
+        for stmt in self.program.body:
+            if isinstance(stmt, Assign) and stmt.op == "matmul":
+                left, right = (self.extents(a.name) for a in stmt.args)
+                pairs.append((right[0 if len(right) == 1 else -2], left[-1]))
+        return any([self._equate(a, b) or self._equate(b, a) for a, b in pairs])
+
+    def _equate(self, a: Extent | None, b: Extent | None) -> bool:
+        """Let the root that `a` consists of stand for `b` from now on, if it can."""
+        if a is None or b is None or a == b or a.constant or len(a.terms) != 1 or a.terms[0][1] != 1:
+            return False
+        root = self.roots[a.terms[0][0]]
+        if root.kind != "extent" or root in self._equal or any(
+                n == a.terms[0][0] or self.roots[n] in self._equal or self.roots[n].kind not in LEAVES
+                for n, _ in b.terms):
+            return False
+        self._equal[root] = b
+        return True
 
     # -- questions ---------------------------------------------------------------------
 
@@ -189,6 +224,8 @@ class Shapes:
 
     def root(self, kind: str, *key) -> Extent:
         root = Root(kind, key)
+        if root in self._equal:
+            return self._equal[root]
         number = self._numbers.setdefault(root, len(self.roots))
         if number == len(self.roots):
             self.roots.append(root)

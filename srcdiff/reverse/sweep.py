@@ -105,7 +105,8 @@ class Sweep:
         for atom in seeded:
             type_ = self.builder.type_of(atom)
             stem = f"{atom.name}_bar" if isinstance(atom, Var) else "result_bar"
-            params.append(Param(self.builder.fresh(stem, type_), type_))
+            like = atom.name if isinstance(atom, Var) else None
+            params.append(Param(self.builder.fresh(stem, type_), type_, like=like))
         return tuple(params)
 
     def start(self, seeded, seed, params) -> None:
