@@ -17,12 +17,23 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (scalarize, tidy, fuse, tidy, hoist, tidy)
+PASSES = (tidy, fuse, tidy, hoist, tidy)
 
 
-def lower(program: Program) -> Program:
-    """Return an equivalent program of scalar statements, loops and element accesses."""
+def lower(program: Program, stretch: bool = True, blas: bool = True) -> Program:
+    """Return an equivalent program of scalar statements, loops and element accesses.
+
+    Parameters
+    ----------
+    stretch
+        Whether two axes that are not provably equally long may be broadcast at
+        run time.  Without, they must be equal: the code is shorter and fuses
+        better, and raises `ValueError` with code SD0340 otherwise.
+    blas
+        Whether large matrix products may stay calls of `matmul`.
+    """
     users = frozenset(s.var for s in walk(program.body) if isinstance(s, For))
+    program = scalarize(program, stretch, blas)
     for one in PASSES:
         program = one(program)
     return names(program, users)

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 
 from srcdiff.builder import INT, Builder
 from srcdiff.lower.extents import Extents
-from srcdiff.lower.forms import ONE, at_least_zero, broadcast, extent
+from srcdiff.lower.forms import ONE, at_least_zero, broadcast, equation, extent, substitute
 from srcdiff.lower.views import Axis, Dim, View, add, identity, multiply
-from srcdiff.syntax import Array, Atom, Const, For, Var
+from srcdiff.syntax import Array, Assign, Atom, Const, For, If, Raise, Var
 
 __all__ = ["Context"]
 
 MISFIT = "operands could not be broadcast together"
+STRETCHED = "[SD0340] axes of different lengths: this version does not stretch an axis of length 1"
 
 
 class Context:
@@ -33,15 +34,23 @@ class Context:
         The variables that are read through another array.
     allocated
         The variables with several definitions that have a buffer here.
+    stretch
+        Whether an axis of unknown length may turn out to have length 1 and be
+        broadcast; otherwise that raises.
+    blas
+        Whether large matrix products may stay calls.
     """
 
-    def __init__(self, program):
+    def __init__(self, program, stretch: bool = True, blas: bool = True):
+        self.stretch, self.blas = stretch, blas
         self.b = Builder(program.types)
         self.forms = Extents(program)
         self.views: dict[str, View] = {}
         self.allocated: set[str] = set()
         self._dims: list[dict[tuple[str, int], Dim]] = [{}]
         self._forms: dict[str, object] = {}
+        self._facts: list[dict] = [{}]
+        self._tests: dict[str, list[tuple[Atom, Atom]]] = {}
 
     # -- facts ----------------------------------------------------------------------
 
@@ -54,8 +63,43 @@ class Context:
 
     def form(self, atom: Atom):
         if isinstance(atom, Var) and atom.name in self._forms:
-            return self._forms[atom.name]
-        return self.forms.scalar(atom)
+            return self.canonical(self._forms[atom.name])
+        return self.canonical(self.forms.scalar(atom))
+
+    def canonical(self, form):
+        """Rewrite a form with what the checks so far have established."""
+        for facts in self._facts:
+            form = substitute(form, facts)
+        return form
+
+    def same(self, a: Dim, b: Dim) -> bool:
+        """Tell whether two extents are provably equal here."""
+        form = self.canonical(a.form)
+        return a.atom == b.atom or form is not None and form == self.canonical(b.form)
+
+    def is_one(self, dim: Dim) -> bool:
+        return dim.atom == Const(1) or self.canonical(dim.form) == ONE
+
+    def note(self, stmt: Assign) -> None:
+        """Remember which integers are equal where a test fails."""
+        if stmt.op == "not_equal":
+            self._tests[stmt.target] = [stmt.args]
+        elif stmt.op == "logical_or":
+            tests = [self._tests.get(getattr(a, "name", None), []) for a in stmt.args]
+            self._tests[stmt.target] = tests[0] + tests[1]
+
+    def passed(self, check: If) -> None:
+        """Learn from a check that raises where integers differ."""
+        if check.then and isinstance(check.then[-1], Raise) and not check.orelse \
+                and isinstance(check.condition, Var) and self.once(check.condition.name):
+            for a, b in self._tests.get(check.condition.name, ()):
+                self.equate(a, b)
+
+    def equate(self, a: Atom, b: Atom) -> None:
+        forms = self.form(a), self.form(b)
+        if None not in forms and forms[0] != forms[1] \
+                and (found := equation(*forms)) is not None:
+            self._facts[-1][found[0]] = found[1]
 
     def nonnegative(self, atom: Atom) -> bool:
         form = self.form(atom)
@@ -67,8 +111,10 @@ class Context:
     def scope(self):
         """What is learnt of extents inside a nested block is forgotten after it."""
         self._dims.append({})
+        self._facts.append({})
         yield
         self._dims.pop()
+        self._facts.pop()
 
     def dim(self, array: str, axis: int) -> Dim:
         """Return an extent of an array in memory, emitting a `size` where needed."""
@@ -107,6 +153,8 @@ class Context:
         with self.b.nested() as raising:
             self.b.fail("ValueError", message)
         self.b.branch(wrong, raising)
+        if test == "equal":
+            self.equate(x, y)
 
     def know(self, array: str, axis: int, dim: Dim) -> None:
         if isinstance(dim.atom, Var) and dim.form is not None:
@@ -129,13 +177,17 @@ class Context:
     def _common(self, dims) -> Dim:
         distinct: list[Dim] = []
         for d in dims:
-            if not d.is_one and not any(d.same(e) for e in distinct):
+            if not self.is_one(d) and not any(self.same(d, e) for e in distinct):
                 distinct.append(d)
         if not distinct:
             return Dim(Const(1), ONE)
         fixed = [d for d in distinct if isinstance(d.atom, Const)]
         if fixed or len(distinct) == 1:
             return (fixed or distinct)[0]
+        if not self.stretch:
+            for d in distinct[1:]:
+                self.require("equal", d.atom, distinct[0].atom, STRETCHED)
+            return distinct[0]
         n = distinct[0].atom
         for d in distinct[1:]:
             one = self.b.op("equal", n, Const(1), stem="one")
@@ -161,10 +213,13 @@ class Context:
 
     def _stride(self, own: Dim, dim: Dim, misfit: str) -> Atom:
         """Return 1 where the axis is as long as the loop, 0 where it is stretched."""
-        if own.same(dim):
+        if self.same(own, dim):
             return Const(1)
-        if own.is_one:
+        if self.is_one(own):
             return Const(0)
+        if not self.stretch:
+            self.require("equal", own.atom, dim.atom, STRETCHED)
+            return Const(1)
         b = self.b
         differs = b.op("not_equal", own.atom, dim.atom, stem="differs")
         long = b.op("not_equal", own.atom, Const(1), stem="long")

@@ -38,7 +38,7 @@ def _expand_scalar(ctx, stmt) -> None:
 def _eye(ctx, stmt) -> None:
     dims = _dims(ctx, stmt.args)
     buffer = ctx.open(stmt.target, dims, op="zeros")
-    small = dims[0] if dims[0].same(dims[1]) else \
+    small = dims[0] if ctx.same(dims[0], dims[1]) else \
         Dim(ctx.b.op("minimum", dims[0].atom, dims[1].atom, stem="n"))
     with ctx.nest([small]) as (i,):
         ctx.b.store(buffer, (i, i), Const(1))

@@ -74,3 +74,40 @@ def broadcast(forms):
     if not members:
         return ONE
     return members[0] if len(members) == 1 else symbol("broadcast", *sorted(members, key=repr))
+
+
+def substitute(form, facts: dict):
+    """Replace symbols that are known to equal other forms, also inside other symbols."""
+    if form is None or not facts:
+        return form
+    total = constant(form[0])
+    for key, k in form[1]:
+        total = plus(total, product(constant(k), _replaced(key, facts)))
+    return total
+
+
+_REBUILD = {
+    "extent": extent, "product": product,
+    "broadcast": lambda *parts: broadcast(parts),
+    "minimum": lambda a, b: a if a == b else symbol("minimum", *sorted((a, b), key=repr)),
+}
+
+
+def _replaced(key, facts):
+    if key in facts:
+        return substitute(facts[key], facts)
+    if key[0] in _REBUILD:
+        return _REBUILD[key[0]](*(substitute(part, facts) for part in key[1:]))
+    return symbol(*key)
+
+
+def equation(a, b):
+    """Return ``(symbol, form)`` such that replacing it makes two forms equal, or None."""
+    for x, y in ((b, a), (a, b)):
+        if x[0] == 0 and len(x[1]) == 1 and x[1][0][1] == 1 and not _mentions(y, x[1][0][0]):
+            return x[1][0][0], y
+    return None
+
+
+def _mentions(form, key) -> bool:
+    return any(repr(key) in repr(other) for other, _ in form[1])

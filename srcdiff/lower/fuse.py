@@ -129,13 +129,12 @@ class _Fuser:
 
 
 def _profitable(first, a: Effects, second, b: Effects) -> bool:
-    """Keep what would not vectorise apart from expensive functions, which would."""
-    if any(isinstance(s, For) for s in (*first.body, *second.body)):
+    """Keep expensive functions in loops of their own where those vectorise and the joint one would not."""
+    loops = [any(isinstance(s, For) for s in walk(loop.body)) or _carried(loop)
+             for loop in (first, second)]
+    if loops[0] == loops[1]:
         return True
-    carried = [_carried(first), _carried(second)]
-    if carried[0] != carried[1]:
-        return not (a if carried[1] else b).operations & EXPENSIVE
-    return True
+    return not (a if loops[1] else b).operations & EXPENSIVE
 
 
 def _carried(loop) -> bool:

@@ -29,9 +29,13 @@ __all__ = ["scalarize"]
 WHOLE = ("reshape", "tape_grow")
 
 
-def scalarize(program: Program) -> Program:
-    """Return `program` with loops in place of array statements."""
-    ctx = Context(program)
+def scalarize(program: Program, stretch: bool = True, blas: bool = True) -> Program:
+    """Return `program` with loops in place of array statements.
+
+    Without `stretch`, axes that are not provably equally long must be so at run
+    time: broadcasting of an axis that turns out to have length 1 raises.
+    """
+    ctx = Context(program, stretch, blas)
     uses = Uses(program)
     _block(ctx, uses, program.body)
     results = tuple(Var(ctx.in_memory(a)) if ctx.is_array(a) else a for a in program.results)
@@ -102,6 +106,7 @@ def _statement(ctx, uses, stmt, rest) -> None:
             orelse = _nested(ctx, uses, orelse)
             ctx.allocated &= after
             ctx.b.append(If(condition, then, orelse, stmt.where))
+            ctx.passed(ctx.b.block[-1])
         case For() | While():
             before = set(ctx.allocated)
             ctx.b.append(_loop(ctx, uses, stmt))
@@ -126,6 +131,7 @@ def _loop(ctx, uses, stmt):
 def _assign(ctx, uses, stmt, rest) -> None:
     arrays = [a for a in stmt.args if ctx.is_array(a)]
     if not arrays and not isinstance(ctx.b.types[stmt.target], Array):
+        ctx.note(stmt)
         CREATE["scalar"](ctx, stmt) if stmt.op in CREATE else ctx.b.append(stmt)
     elif stmt.op == "size":
         _size(ctx, stmt)

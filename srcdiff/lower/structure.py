@@ -21,7 +21,7 @@ def _source(ctx, stmt) -> View:
 def _squeeze(ctx, stmt):
     view = _source(ctx, stmt)
     for k in _axes(stmt):
-        if not view.dims[k].is_one:
+        if not ctx.is_one(view.dims[k]):
             ctx.require("equal", view.dims[k].atom, Const(1),
                         "cannot select an axis to squeeze out which has size not equal to one")
     return view.squeeze(_axes(stmt))
@@ -34,7 +34,7 @@ def _broadcast_to(ctx, stmt):
 def _sum_to(ctx, stmt):
     """Return the operand itself where provably nothing is summed."""
     view, dims = _source(ctx, stmt), tuple(map(ctx.given, stmt.args[1:]))
-    if len(dims) == len(view.dims) and all(d.same(e) for d, e in zip(dims, view.dims, strict=True)):
+    if len(dims) == len(view.dims) and all(ctx.same(d, e) for d, e in zip(dims, view.dims, strict=True)):
         return view
     return None
 
@@ -49,11 +49,11 @@ def _reshape(ctx, stmt):
     view, dims = _source(ctx, stmt), list(map(ctx.given, stmt.args[1:]))
     if any(isinstance(d.atom, Const) and d.atom.value < 0 for d in dims):
         return None
-    long, kept = [[d for d in ds if not d.is_one] for ds in (view.dims, dims)]
-    if len(long) != len(kept) or not all(d.same(e) for d, e in zip(long, kept, strict=True)):
+    long, kept = [[d for d in ds if not ctx.is_one(d)] for ds in (view.dims, dims)]
+    if len(long) != len(kept) or not all(ctx.same(d, e) for d, e in zip(long, kept, strict=True)):
         return None
-    view = view.squeeze([k for k, d in enumerate(view.dims) if d.is_one])
-    return view.expand([k for k, d in enumerate(dims) if d.is_one])
+    view = view.squeeze([k for k, d in enumerate(view.dims) if ctx.is_one(d)])
+    return view.expand([k for k, d in enumerate(dims) if ctx.is_one(d)])
 
 
 VIEWS = {
@@ -75,7 +75,7 @@ def _concatenate(ctx, stmt) -> None:
             else plus(total.form, view.dims[axis].form)
         total = Dim(add(b, total.atom, view.dims[axis].atom), form)
         for k, d in enumerate(view.dims):
-            if k != axis and not d.same(dims[k]):
+            if k != axis and not ctx.same(d, dims[k]):
                 ctx.require("equal", d.atom, dims[k].atom,
                             "all the input array dimensions except for the concatenation axis "
                             "must match exactly")

@@ -40,7 +40,7 @@ from srcdiff.lower.extents import Extents
 from srcdiff.optimize.dead import dead
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
-    Array, Assign, Const, For, If, Load, Program, Scalar, Span, Store, Var, While, blocks_of,
+    Array, Assign, Const, For, If, Load, Program, Raise, Scalar, Span, Store, Var, While, blocks_of,
     defined, index_atoms, map_atoms, walk, with_blocks,
 )
 
@@ -70,6 +70,7 @@ class _Tidy:
         self.program, self.types = program, dict(program.types)
         self.forms = Extents(program)
         self.same, self.known, self.memory = {}, [], {}
+        self.tests, self.facts = {}, []
 
     def run(self) -> Program:
         body = self.block(self.program.body)
@@ -86,10 +87,13 @@ class _Tidy:
 
     def block(self, body):
         self.known.append({})
+        self.facts.append({})
         out = []
         for stmt in body:
             out.extend(self.statement(map_atoms(stmt, self.atom)))
         self.known.pop()
+        for name in self.facts.pop():
+            del self.same[name]
         return tuple(_without_overwritten(out))
 
     def statement(self, stmt):
@@ -100,8 +104,13 @@ class _Tidy:
                 return self.load(stmt)
             case Store():
                 return self.store(stmt)
+            case If(condition=Const(value), then=then, orelse=orelse):
+                return self.inline(then if value else orelse)
             case For() | While() | If():
-                return (self.compound(stmt),)
+                new = self.compound(stmt)
+                if isinstance(new, If):
+                    self.learn(new)
+                return (new,)
         return (stmt,)
 
     def compound(self, stmt):
@@ -123,6 +132,33 @@ class _Tidy:
         self.forget(stmt)
         return with_blocks(stmt, blocks)
 
+    def inline(self, body):
+        """Return the statements of the one branch that is taken."""
+        return tuple(new for s in body for new in self.statement(map_atoms(s, self.atom)))
+
+    def learn(self, check: If):
+        """After a check that raises, its condition is false, and what it compared is equal."""
+        if not (check.then and isinstance(check.then[-1], Raise)) or check.orelse \
+                or not isinstance(check.condition, Var) or not self.once(check.condition):
+            return
+        facts = {check.condition.name: Const(False)}
+        for a, b in self.tests.get(check.condition.name, ()):
+            a, b = (b, a) if isinstance(b, Const) else (self.atom(a), self.atom(b))
+            if isinstance(b, Var) and a != b and self.forms.counts[b.name] == 1 \
+                    and self.types[b.name] == EXTENT and self.once(a) \
+                    and self.program.type_of(a) == EXTENT:
+                facts[b.name] = a
+        facts = {k: v for k, v in facts.items() if k not in self.same}
+        self.same.update(facts)
+        self.facts[-1].update(facts)
+
+    def note(self, stmt):
+        if stmt.op == "not_equal":
+            self.tests[stmt.target] = [stmt.args]
+        elif stmt.op == "logical_or":
+            tests = [self.tests.get(getattr(a, "name", None), []) for a in stmt.args]
+            self.tests[stmt.target] = tests[0] + tests[1]
+
     def forget(self, stmt):
         """Forget the elements that a compound statement may change."""
         changed = {defined(s) for s in walk((stmt,))}
@@ -142,6 +178,7 @@ class _Tidy:
         if form is not None and not form[1]:
             self.same[target] = Const(form[0])
             return ()
+        self.note(stmt)
         keys = [] if form is None else [("form", form)]
         if self.pure(stmt):
             keys.append((stmt.op, stmt.args, stmt.static, type_))

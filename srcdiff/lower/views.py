@@ -23,15 +23,6 @@ class Dim:
     atom: Atom
     form: object = None
 
-    def same(self, other: Dim) -> bool:
-        if self.form is not None and self.form == other.form:
-            return True
-        return self.atom == other.atom
-
-    @property
-    def is_one(self) -> bool:
-        return self.form == ONE or self.atom == Const(1)
-
 
 @dataclass(frozen=True)
 class Axis:
