@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from srcdiff.analysis.extents import ExtentWriter
 from srcdiff.analysis.shapes import Extent, Root, Shapes
 from srcdiff.analysis.uses import changed
 from srcdiff.builder import Builder
@@ -42,7 +43,6 @@ from srcdiff.syntax import (
     Const,
     Param,
     Program,
-    Span,
     Stmt,
     Type,
     Var,
@@ -262,90 +262,32 @@ def _read_between(body, name: str, once: set[int]) -> bool:
 # -- extents of the results, before the loop --------------------------------------------
 
 class _KnownExtents:
-    """Write extents in terms of what exists before the loop."""
+    """Write the extents of results in terms of what exists before the loop."""
 
     def __init__(self, owner: _Samples):
-        self.owner, self.builder = owner, owner.builder
-        self.shapes = Shapes(owner.program)
+        self.owner, self.shapes = owner, Shapes(owner.program)
         self.before = {p.name for p in owner.program.params} | set(changed(owner.once))
-        self.made: dict[Root, Atom] = {}
+        self.writer = ExtentWriter(owner.builder, self.shapes, self._exists, self._leaf)
+        self.made: dict[Extent, Atom] = {}
 
     def of(self, atom: Atom) -> tuple[Atom, ...] | None:
         """Return the extents of a result of one sample; None if a sample must be computed first."""
         if not self.owner.program.type_of(atom).ndim:
             return ()
         extents = self.shapes.extents(atom.name)
-        if not all(map(self.possible, extents)):
+        if not all(map(self.writer.possible, extents)):
             return None
-        return tuple(map(self.emit, extents))
+        for extent in extents:
+            if extent not in self.made:
+                self.made[extent] = self.writer.write(extent)
+        return tuple(self.made[extent] for extent in extents)
 
-    def possible(self, extent: Extent | None) -> bool:
-        return extent is not None and all(
-            self._root_possible(self.shapes.roots[number]) for number, _ in extent.terms)
+    def _exists(self, root: Root) -> bool:
+        name = root.key[0]
+        return name in self.before and (root.kind == "extent" or name not in self.owner.mapped)
 
-    def _root_possible(self, root: Root) -> bool:
-        match root.kind:
-            case "extent":
-                return root.key[0] in self.before
-            case "value":
-                return root.key[0] in self.before and root.key[0] not in self.owner.mapped
-            case "span":
-                return all(part is None or self.possible(part) for part in root.key)
-        return root.kind in _EMIT and all(map(self.possible, root.key))
-
-    def emit(self, extent: Extent) -> Atom:
-        total: Atom | None = None
-        for number, factor in extent.terms:
-            term = self.root(self.shapes.roots[number])
-            if factor not in (1, -1):
-                term = self.builder.op("multiply", Const(abs(factor)), term, stem="n")
-            if total is None:
-                total = term if factor > 0 else self.builder.op("negative", term, stem="n")
-            else:
-                total = self.builder.op("add" if factor > 0 else "subtract", total, term, stem="n")
-        if total is None or not extent.constant:
-            return Const(extent.constant) if total is None else total
-        sign = "add" if extent.constant > 0 else "subtract"
-        return self.builder.op(sign, total, Const(abs(extent.constant)), stem="n")
-
-    def root(self, root: Root) -> Atom:
-        if root not in self.made:
-            self.made[root] = self._root(root)
-        return self.made[root]
-
-    def _root(self, root: Root) -> Atom:
-        builder = self.builder
-        match root.kind:
-            case "extent":
-                name, axis = root.key
-                return builder.size(name, axis + (axis >= self.owner.mapped.get(name, axis + 1)))
-            case "value":
-                return Var(root.key[0])
-            case "span":
-                n, *bounds = (None if part is None else self.emit(part) for part in root.key)
-                positions = builder.op("arange", Const(0), n, Const(1), stem="positions", dtype="int64")
-                return builder.size(builder.load(positions.name, (Span(*bounds),)).name, 0)
-        return _EMIT[root.kind](builder, *map(self.emit, root.key))
-
-
-def _fit(builder: Builder, *extents: Atom) -> Atom:
-    """Return the extent of a broadcast axis: the one that is not 1."""
-    found, *rest = extents
-    for extent in rest:
-        stretched = builder.op("equal", found, Const(1), stem="stretched")
-        found = builder.op("where", stretched, extent, found, stem="n")
-    return found
-
-
-def _operation(name: str):
-    return lambda builder, *operands: builder.op(name, *operands, stem="n")
-
-
-_EMIT = {
-    "atleast0": lambda builder, n: builder.op("maximum", n, Const(0), stem="n"),
-    "broadcast": _fit, "product": _operation("multiply"), "trips": _operation("trips"),
-    "sum": lambda builder, a, k, b: builder.op(
-        "add", a, builder.op("multiply", k, b, stem="n"), stem="n"),
-    **{op: _operation(op) for op in ("floor_divide", "remainder", "maximum", "minimum")},
-}
-
+    def _leaf(self, root: Root) -> Atom:
+        if root.kind == "value":
+            return Var(root.key[0])
+        name, axis = root.key
+        return self.owner.builder.size(name, axis + (axis >= self.owner.mapped.get(name, axis + 1)))
