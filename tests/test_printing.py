@@ -129,6 +129,10 @@ STRUCTURE = [
     ("array", (), {"dtype": "float64", "shape": (0,)}),
     ("size", (X2,), {"axis": 1}), ("trips", (1, 10, 3), {}),
     ("cast", (X2,), {"dtype": "float32"}), ("cast", (1.5,), {"dtype": "int64"}),
+    ("solve", (X2[:, :2], X2[0, :2]), {}), ("solve", (X2[:, :2], X2[:, 1:]), {}),
+    *((name, (X2[:, 1:] @ X2[:, 1:].T,), {}) for name in (
+        "inv", "det", "det_sign", "logabsdet", "cholesky", "eigvalsh", "eigenvectors")),
+    *((name, (X2,), {}) for name in ("qr_q", "qr_r", "svd_u", "svdvals", "svd_vt")),
     ("polygamma", (1, 0.75), {}), ("polygamma", (2, np.array([3.5, -1.25])), {}),
 ]
 
@@ -138,8 +142,24 @@ def test_other_operations(name, values, static):
     agrees(operation(name, values, static), *values)
 
 
+SQUARE = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, -0.25], [0.5, -0.25, 2.0]])
+LINALG = [p.name for p in PRIMITIVES.values() if p.kind == "contraction" and p.name != "matmul"]
+
+
+def linear_algebra(name):
+    """A program of one operation on a matrix (and a right-hand side), and its arguments."""
+    args = (SQUARE, np.array([1.0, 2.0, 3.0])) if name == "solve" else (SQUARE,)
+    return operation(name, args), args
+
+
+@pytest.mark.parametrize("name", LINALG)
+def test_linear_algebra(name):
+    program, args = linear_algebra(name)
+    agrees(program, *args)
+
+
 def test_no_operation_is_without_a_test():
-    tested = {p.name for p in ELEMENTWISE} | {name for name, _, _ in STRUCTURE}
+    tested = {p.name for p in ELEMENTWISE} | {name for name, _, _ in STRUCTURE} | set(LINALG)
     assert set(PRIMITIVES) - tested <= {"seed", "empty"}
 
 

@@ -15,9 +15,8 @@ def tape_grow(tape, needed):
     if needed <= length:
         return tape
     longer = np.zeros((length + max(length, needed),) + tape.shape[1:], tape.dtype)
-    source, target = tape.ravel(), longer.ravel()
-    for i in range(source.size):
-        target[i] = source[i]
+    for index, value in np.ndenumerate(tape):
+        longer[index] = value
     return longer
 '''
 
@@ -95,13 +94,16 @@ def polygamma_(n, x):
 
 QUOTIENT = '''\
 def quotient(a, b):
-    """Return a / b, and 0 for 0 / 0."""
-    return a if a == 0 and b == 0 else a / b
+    """Return a / b, where 0 / 0 = 0 and zeros have no sign."""
+    if b == 0:
+        return a * b if a == 0 else a * np.inf
+    return a / b
 '''
 QUOTIENT_EACH = '''\
 def quotient_(a, b):
-    """Return a / b, and 0 for 0 / 0, of each element."""
-    return a / np.where((a == 0) & (b == 0), 1, b)
+    """Return a / b of each element, where 0 / 0 = 0 and zeros have no sign."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(b == 0, np.where(a == 0, a * b, a * np.inf), a / b)
 '''
 
 

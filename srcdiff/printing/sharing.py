@@ -42,9 +42,13 @@ def shares(stmt, types) -> str | None:
 
 
 class Uses:
-    """How often each variable of a program is defined and read, and in which block."""
+    """How often each variable of a program is defined and read, in which block, and in which order."""
 
     def __init__(self, program: Program):
+        self.assigned: Counter[str] = Counter(p.name for p in program.params)
+        self.last_store: dict[str, int] = {}
+        self.last_read: dict[str, int] = {}
+        self._position = 0
         self.reads: Counter[str] = Counter()
         self.writes: Counter[str] = Counter(p.name for p in program.params)
         self.block: dict[str, int] = {}
@@ -60,11 +64,13 @@ class Uses:
         if isinstance(atom, Var):
             self.reads[atom.name] += 1
             self.read_block[atom.name] = block
+            self.last_read[atom.name] = self._position
 
     def _visit(self, body):
         self._blocks += 1
         here = self._blocks
         for stmt in body:
+            self._position += 1
             blocks = blocks_of(stmt)
             inner = here
             if len(blocks) == 2 and hasattr(stmt, "test"):      # the condition belongs to the test
@@ -73,16 +79,24 @@ class Uses:
                 self._read(atom, inner)
             if (name := defined(stmt)) is not None:
                 self.writes[name] += 1
-                self.block[name] = here
                 if isinstance(stmt, Store):
                     self.stored.add(name)
+                    self.last_store[name] = self._position
+                else:
+                    self.assigned[name] += 1
+                    self.block[name] = here
             for block in blocks:
                 self._visit(block)
 
     def once(self, name: str) -> bool:
         """Tell whether `name` is set once and read once, later in the same block."""
-        return (self.writes[name] == 1 and self.reads[name] == 1
-                and self.block.get(name) == self.read_block[name])
+        return self.writes[name] == 1 and self.ends(name)
+
+    def ends(self, name: str) -> bool:
+        """Tell whether the one reader of `name` comes after all that sets it, in the same block."""
+        return (self.assigned[name] == 1 and self.reads[name] == 1
+                and self.block.get(name) == self.read_block[name]
+                and self.last_store.get(name, 0) < self.last_read[name])
 
 
 def may_share(program: Program, uses: Uses) -> frozenset[str]:
@@ -119,7 +133,7 @@ def _is_last(stmt, source, uses):
         return True
     if isinstance(stmt, Assign) and stmt.op in ("broadcast_to", "transpose"):
         return False                    # read-only, or not contiguous: a stored target needs its own
-    return uses.once(source) and source not in uses.stored
+    return uses.ends(source)
 
 
 class _Groups:

@@ -47,7 +47,24 @@ BOOL = {"logical_and": "a and b", "logical_or": "a or b", "logical_xor": "a != b
 INTEGER = {"maximum": "max(a, b)", "minimum": "min(a, b)", "fmax": "max(a, b)", "fmin": "min(a, b)",
            "reciprocal": "int(1 / a)", "floor": "a", "ceil": "a", "trunc": "a"}
 
-ARRAY = {"absolute": "np.abs(a)", "copy": "a", "stop_gradient": "a"}
+ARRAY = {
+    "absolute": "np.abs(a)", "copy": "a", "stop_gradient": "a",
+    **{name: f"np.linalg.{name}(a)" for name in ("inv", "det", "cholesky", "eigvalsh")},
+    "solve": "np.linalg.solve(a, b)", "det_sign": "np.linalg.slogdet(a)[0]",
+    "logabsdet": "np.linalg.slogdet(a)[1]", "eigenvectors": "np.linalg.eigh(a)[1]",
+    "qr_q": "np.linalg.qr(a)[0]", "qr_r": "np.linalg.qr(a)[1]", "svdvals": "np.linalg.svd(a, full_matrices=False)[1]",
+    "svd_u": "np.linalg.svd(a, full_matrices=False)[0]", "svd_vt": "np.linalg.svd(a, full_matrices=False)[2]",
+}
+
+# Where several values come at once, the one that is meant; Numba takes these forms too.
+LINALG = {
+    "solve": "np.linalg.solve(a, b)", "inv": "np.linalg.inv(a)", "det": "np.linalg.det(a)",
+    "det_sign": "np.linalg.slogdet(a)[0]", "logabsdet": "np.linalg.slogdet(a)[1]",
+    "cholesky": "np.linalg.cholesky(a)", "eigvalsh": "np.linalg.eigvalsh(a)",
+    "eigenvectors": "np.linalg.eigh(a)[1]", "qr_q": "np.linalg.qr(a)[0]", "qr_r": "np.linalg.qr(a)[1]",
+    "svd_u": "np.linalg.svd(a, False)[0]", "svdvals": "np.linalg.svd(a, False)[1]",
+    "svd_vt": "np.linalg.svd(a, False)[2]",
+}
 
 # Without counterpart in NumPy: functions that stand in the module (see `helpers`).
 HELPERS = ("quotient", "digamma", "polygamma", "quotient", "erf", "erfc", "gamma", "lgamma")
@@ -152,7 +169,7 @@ def _array_template(op, count):
         return _call(op + "_", count)           # the helper that goes over the elements
     if op == "reciprocal":
         return "np.reciprocal(a)"
-    return INFIX.get(op) or ARRAY.get(op) or _numpy(op, count)
+    return INFIX.get(op) or ARRAY.get(op) or LINALG.get(op) or _numpy(op, count)
 
 
 def _numpy(op, count):
