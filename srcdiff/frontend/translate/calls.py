@@ -93,6 +93,8 @@ def _known(t, function, args, keywords, node):
         return inline.function(t, method, (function, *args), keywords)
     if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())) and _harmless(target):
         return _now(t, target, args, keywords)
+    if isinstance(getattr(target, "__self__", None), str):
+        return Known(f"<{target.__name__}>")        # a message with run-time parts
     name = getattr(target, "__name__", type(target).__name__)
     module = getattr(target, "__module__", "") or ""
     shown = text_of(node.func) if node is not None else name
@@ -162,6 +164,8 @@ def _class(t, cls, args, keywords, node):
 
 
 def _harmless(target) -> bool:
+    if isinstance(getattr(target, "__self__", None), str | bytes | dict | tuple | np.dtype):
+        return True
     module = (getattr(target, "__module__", None) or "").split(".")[0]
     return module in ("builtins", "math", "operator", "_operator", "numpy", "itertools", "warnings", "_warnings")
 

@@ -1,0 +1,644 @@
+"""Translation of Python functions: the program must compute what the function computes."""
+
+import collections
+import copy
+import functools
+import math
+
+import numpy as np
+import pytest
+
+from srcdiff.errors import UnsupportedError
+from srcdiff.frontend import specialise
+from srcdiff.notation import run, show
+from srcdiff.primitives import type_of_value
+from srcdiff.syntax import Static
+from srcdiff.verify import verify
+
+CASES = []
+
+
+def case(*argument_lists):
+    """Register a function with the arguments that it is tried on (one tuple each)."""
+    def register(function):
+        CASES.extend((function, args) for args in argument_lists)
+        return function
+    return register
+
+
+# -- the harness --------------------------------------------------------------------
+
+def spec_of(value):
+    """Return the `Spec` of an argument."""
+    if isinstance(value, dict):
+        return {k: spec_of(v) for k, v in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(spec_of, value))
+    if isinstance(value, tuple | list):
+        return type(value)(map(spec_of, value))
+    if isinstance(value, bool | int | float | np.ndarray | np.generic):
+        return type_of_value(value)
+    return Static(value)
+
+
+def flat(value):
+    if isinstance(value, dict):
+        return [leaf for v in value.values() for leaf in flat(v)]
+    if isinstance(value, tuple | list):
+        return [leaf for v in value for leaf in flat(v)]
+    return [value] if isinstance(value, bool | int | float | np.ndarray | np.generic) else []
+
+
+def rebuild(tree, results):
+    if tree is None:
+        return results[0]
+    if isinstance(tree, Static):
+        return tree.value
+    if isinstance(tree, dict):
+        return {k: rebuild(v, results) for k, v in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(rebuild(v, results) for v in tree))
+    if isinstance(tree, tuple | list):
+        return type(tree)(rebuild(v, results) for v in tree)
+    return results[tree]
+
+
+def translated(function, *args, **keywords):
+    made = specialise(function, tuple(map(spec_of, args)), {k: spec_of(v) for k, v in keywords.items()})
+    verify(made.program)
+    return made
+
+
+def value_of(made, *args):
+    """Run a specialisation on user arguments."""
+    results = run(made.program, *flat(args), *(get() for get in made.captures))
+    results = results if isinstance(results, tuple) else (results,)
+    return rebuild(made.program.tree, results)
+
+
+def agree(got, want):
+    assert type(got) is type(want) or not isinstance(want, tuple | list | dict), (got, want)
+    if isinstance(want, dict):
+        assert list(got) == list(want)
+        got, want = list(got.values()), list(want.values())
+    if isinstance(want, tuple | list):
+        assert len(got) == len(want)
+        for g, w in zip(got, want, strict=True):
+            agree(g, w)
+    elif want is None or isinstance(want, str):
+        assert got == want
+    else:
+        assert np.shape(got) == np.shape(want)
+        assert np.asarray(got).dtype == np.asarray(want).dtype
+        np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-300)
+
+
+X = np.array([0.5, -1.25, 2.0, 3.5])
+Y = np.array([1.5, 0.25, -2.0, 1.0])
+A = np.arange(12.0).reshape(3, 4) / 7 - 0.5
+B = np.arange(16.0).reshape(4, 4) % 5 + 0.5
+I = np.array([2, 0, 2, 1])      # noqa: E741
+F32 = np.array([0.5, 1.5, 2.5], dtype=np.float32)
+
+
+# -- scalars -------------------------------------------------------------------------
+
+@case((1.5, 2), (-0.5, 3))
+def operators(x, n):
+    y = x + n - 2 * x / 3
+    z = y ** 2 // 0.5 + y % 0.75 + -x
+    return y, z, x ** n, n // 2, n % 2, +x, n / 4, 2 ** -1
+
+
+@case((1.5, 2.5), (-1.0, 3.0), (2.5, 2.5))
+def comparisons(x, y):
+    a = x < y <= 3
+    b = x == y or x > 2 and not y > 2
+    c = x != y
+    return a, b, c, (x > 0) + (y > 0), 1 if a else 0
+
+
+@case((3.0,), (-3.0,), (0.0,))
+def short_circuit(x):
+    if x != 0 and 1 / x > 0.1:
+        return 1 / x
+    return x or 7.0
+
+
+@case((0.3,), (1.7,))
+def math_functions(x):
+    return (math.sin(x) + math.cos(x) * math.exp(-x), math.sqrt(x), math.log(x + 1), math.atan2(x, 2),
+            math.log(x, 3), math.pow(x, 2), math.hypot(x, 1), math.floor(x), math.ceil(x), math.pi * x,
+            math.fabs(-x), math.copysign(x, -1), math.fmod(x, 0.7), math.erf(x), math.isnan(x),
+            math.degrees(x), math.tau)
+
+
+@case((0.3,), (1.7,))
+def builtins_of_numbers(x):
+    q, r = divmod(x, 0.4)
+    return (abs(-x), min(x, 1.0), max(x, 1.0, -x), round(x), int(x * 3), float(2), bool(x > 1), pow(x, 3),
+            q, r, sum([x, 2 * x, 1.0]), max([x, 0.5]), min((x, x * x)), round(x, 1))
+
+
+@case((2.0,), (-2.0,))
+def branches(x):
+    if x > 1:
+        y = x * x
+    elif x > -1:
+        y = x
+    else:
+        y = 0
+        z = 3.0
+        y = y + z
+    return y
+
+
+@case((2.0, 1), (-2.0, 0))
+def early_returns(x, n):
+    if n == 0:
+        return x
+    for i in range(5):
+        x = x * 1.5
+        if x > 6:
+            return x + i
+    return -x
+
+
+@case((5,), (0,), (1,))
+def fibonacci(n):
+    a, b = 0, 1
+    for _ in range(n):
+        a, b = b, a + b
+    return a, b
+
+
+@case((2.0,), (10.0,))
+def newton(a):
+    x = a
+    for k in range(50):
+        dx = (x * x - a) / (2 * x)
+        x -= dx
+        if abs(dx) < 1e-12:
+            break
+    return x, k
+
+
+@case((0.7, 0.3))
+def kepler(m, e):
+    big = m
+    it = 0
+    while True:
+        d = (big - e * math.sin(big) - m) / (1 - e * math.cos(big))
+        big = big - d
+        it += 1
+        if abs(d) < 1e-14 or it > 50:
+            break
+    return big
+
+
+@case((3,), (0,))
+def continues(n):
+    s = 0.0
+    for i in range(2 * n):
+        if i % 2:
+            continue
+        s += i
+    else:
+        s += 100
+    return s
+
+
+@case((10.0,))
+def while_else(x):
+    n = 0
+    while x > 1:
+        x /= 2
+        n += 1
+    else:
+        n += 10
+    return n, x
+
+
+@case((2.0,), (0.5,))
+def conditional_expressions(x):
+    y = math.log(x) if x > 1 else -1
+    return y * (2 if y > 0 else x)
+
+
+@case((1.0, True), (1.0, False))
+def flags(x, up):
+    return x + 1 if up else x - 1
+
+
+@case((1.5,))
+def swaps(x):
+    a, b, c = x, 2 * x, 3 * x
+    a, b = b, a
+    b, c, a = a, b, c
+    (d, e), f = (a, b), c
+    g = h = a + 1
+    h += 1
+    return a, b, c, d, e, f, g, h
+
+
+@case((1.5,))
+def walrus(x):
+    if (y := x * x) > 2:
+        return y
+    return y - x
+
+
+# -- arrays -----------------------------------------------------------------------------
+
+@case((X, Y))
+def loop_dot(x, y):
+    s = 0.0
+    for i in range(len(x)):
+        s += x[i] * y[i]
+    return s
+
+
+@case((X, Y))
+def array_operators(x, y):
+    return x + y, x - 2 * y, x * y / 3, -x, x ** 2, abs(y) ** 0.5, x < y, (x > 0) & (y > 0), x // 2, x % 2, x @ y
+
+
+@case((X,))
+def elementwise(x):
+    return (np.exp(x), np.sin(x) * np.cos(x), np.sqrt(np.abs(x)), np.maximum(x, 0), np.where(x > 0, x, -x),
+            np.clip(x, -1, 1), np.square(x), np.tanh(x), np.sign(x), np.arctan2(x, 2.0), np.hypot(x, x),
+            np.log1p(np.exp(x)), np.power(np.abs(x), 1.5))
+
+
+@case((A,))
+def reductions(a):
+    return (np.sum(a), a.sum(axis=0), a.sum(axis=-1, keepdims=True), np.mean(a), a.mean(axis=1), np.max(a),
+            a.min(axis=0), np.prod(a), a.std(), a.var(axis=0, ddof=1), np.any(a > 0), (a > 0).all(),
+            np.argmax(a, axis=1), np.argmin(a), np.cumsum(a, axis=0), np.average(a), a.sum(axis=(0, 1)))
+
+
+@case((A, B, X))
+def products(a, b, x):
+    return (a @ b, np.dot(a, x), a @ x, np.dot(x, x), np.outer(x, x), np.inner(x, x), np.vdot(x, x),
+            a.dot(b), np.linalg.norm(x), np.linalg.norm(a), np.linalg.norm(a, axis=1), np.trace(b),
+            np.diag(x), np.diag(b), np.cross(x[:3], x[1:]), np.cross(a[:, :3], a[:, 1:]), x.dot(x),
+            np.linalg.norm(x, 1), np.linalg.norm(x, np.inf))
+
+
+@case((A,))
+def shapes(a):
+    n, m = a.shape
+    return (a.T, a.reshape(4, 3), a.ravel(), a.flatten(), a.reshape(-1), np.transpose(a), a[None, :, :],
+            a[:, np.newaxis], a.reshape((2, -1)), n * m, a.size, a.ndim, len(a), np.expand_dims(a, 1),
+            np.atleast_2d(a[0]), a.swapaxes(0, 1), a.copy(), np.shape(a))
+
+
+@case((A, X))
+def creation(a, x):
+    return (np.zeros(3), np.ones((2, len(x))), np.zeros_like(a), np.ones_like(x), np.full(3, 2.5),
+            np.full((2, 2), x[0]), np.empty_like(x) * 0, np.eye(3), np.identity(2), np.arange(4),
+            np.arange(1.0, 3.0, 0.5), np.linspace(0, 1, 5), np.array([1.0, x[0], 3]),
+            np.array([[x[0], 1], [2, x[1]]]), np.array([x, 2 * x]), np.zeros(a.shape), np.zeros((2, 2), dtype=int),
+            np.array(x), np.asarray([1, 2, 3]), np.array((1.5, 2)), np.zeros(3, np.float32), np.full_like(x, 7))
+
+
+@case((X, Y))
+def joining(x, y):
+    return (np.concatenate([x, y]), np.concatenate((x, y[:2])), np.stack([x, y]), np.stack((x, y), axis=1),
+            np.hstack([x, y]), np.vstack([x, y]), np.append(x, 1.0), np.column_stack((x, y)), np.diff(x),
+            np.hstack((x, 1.0)), np.flip(x))
+
+
+@case((X,))
+def element_reads(x):
+    return x[0], x[-1], x[1] * x[-2], x[len(x) - 1], x[int(x[2])]
+
+
+@case((A,))
+def slices(a):
+    return (a[0], a[:, 1], a[-1, 1:], a[::2, ::-1], a[1:, :-1], a[..., 0], a[0][1], a[1:][0], a[1:, 1:][1, 2],
+            a.T[1], a.T[1:, 0], a[::-1][0], a[:, ::2][1], a[0:2, 1:3], a[1:3][:, 1], a[-2:][0])
+
+
+@case((X, I))
+def fancy_reads(x, idx):
+    m = x > 0
+    return x[idx], x[m], x[[0, 2]], x[idx[1:]] * 2, x[~m], x[np.array([1, 1])], x[idx % 2 == 0]
+
+
+@case((X,))
+def stores(x):
+    y = np.zeros(len(x))
+    y[0] = x[1]
+    y[-1] = 2
+    y[1:3] = x[:2] * 3
+    y[1] += x[3]
+    y[2] *= 2
+    y[1:] -= 1
+    y[::2] /= 2
+    return y
+
+
+@case((A,))
+def stores_2d(a):
+    b = np.empty((4, 3))
+    for i in range(3):
+        for j in range(4):
+            b[j, i] = a[i, j] ** 2
+    b[1] = 7
+    b[:, 2] += a[:, 0].sum()
+    b[2, :] = a[:, 1]
+    b[0][1] = 5.0
+    b.T[0, 3] = 9.0
+    return b
+
+
+@case((X, I))
+def fancy_stores(x, idx):
+    y = x.copy()
+    y[idx] += 1.0
+    y[y > 2] = 0.0
+    y[[0, 1]] = x[[1, 0]]
+    y[x < 0] *= 3
+    return y
+
+
+@case((X,))
+def argument_written(x):
+    x[1:] += x[:-1]
+    x *= 2
+    return x
+
+
+@case((X, Y))
+def in_place_without_result(x, y):
+    for i in range(len(x)):
+        y[i] = x[i] * y[i]
+
+
+@case((X,))
+def overlapping(x):
+    y = x.copy()
+    y[1:] = y[:-1] * 2
+    y[:2] += y[:2][::-1]
+    return y
+
+
+@case((A,))
+def views_written(a):
+    b = a.copy()
+    row = b[1]
+    row[2] = 100.0
+    row *= 2
+    col = b[:, 0]
+    col[1:] = 5
+    t = b.T
+    t[3] += 1
+    part = b[1:, 1:]
+    part[0, 0] = -1
+    r = b[::-1]
+    r[0] = 3
+    return b, row, col
+
+
+@case((X,))
+def aliases(x):
+    y = x.copy()
+    z = y
+    z[0] = 10
+    y[1] = 20
+    y += 1
+    return y, z
+
+
+@case((X, 3))
+def ping_pong(u, n):
+    v = np.zeros_like(u)
+    w = u.copy()
+    for _ in range(n):
+        for i in range(1, len(u) - 1):
+            v[i] = w[i] + 0.1 * (w[i + 1] - 2 * w[i] + w[i - 1])
+        w, v = v, w
+    return w
+
+
+@case((X, 3), (X, 0))
+def array_carried(x, n):
+    y = x
+    for _ in range(n):
+        k1 = -y
+        k2 = -(y + 0.5 * k1)
+        y = y + 0.1 * k2
+    return y
+
+
+@case((A,))
+def iteration(a):
+    s = 0.0
+    for row in a:
+        for v in row:
+            s += v
+    for i, row in enumerate(a):
+        s += i * row[0]
+    for u, v in zip(a[0], a[1]):
+        s += u * v
+    for v in reversed(a[0]):
+        s = s / 2 + v
+    for i in range(len(a) - 1, -1, -1):
+        s += i * a[i, 0]
+    for i in reversed(range(2, 7, 2)):
+        s -= i
+    return s
+
+
+@case((X, 4))
+def triangular(x, n):
+    s = 0.0
+    for i in range(n):
+        for j in range(i):
+            s += x[i] * x[j]
+    return s
+
+
+@case((3,), (0,))
+def loop_variable_after(n):
+    i = -1
+    for i in range(n):
+        pass
+    return i
+
+
+@case((X,))
+def variable_of_loop_after(x):
+    for i in range(3):
+        last = x[i] * 2
+    return last, i
+
+
+@case((F32, 2.0))
+def float32(x, c):
+    s = x[0] * c
+    y = x * 2.0 + np.sin(x)
+    return y, x.sum(), s, math.sin(x[0]), x.mean(), float(x[1]), np.exp(c) * x, y * s, float(x[0]) * x
+
+
+# -- tuples, lists, dicts ------------------------------------------------------------------
+
+Point = collections.namedtuple("Point", "x y")
+
+
+@case((Point(1.0, 2.0), (3.0, X)), )
+def structures(p, q):
+    a, (b, c) = p, q
+    d = {"one": a.x * 2, "two": b}
+    d["three"] = c.sum()
+    e = [1.0, p.y]
+    e[0] = e[1] + 1
+    e.append(3.0)
+    e += [4.0]
+    f = (*e, b)
+    return Point(d["one"], y=d["three"]), f, len(e), d, e, p._replace(x=b), f[1:3], (1, 2) + (b,), None, "text"
+
+
+@case(({"k": 2.0, "v": X},))
+def dict_argument(d):
+    s = 0.0
+    for key, value in d.items():
+        if key == "k":
+            s += value
+    return s * d["v"], d.get("missing", 3.0), "k" in d
+
+
+@case((X, 4))
+def lists_of_numbers(x, n):
+    c = [1.0, 2.0, 3.0, 4.0]
+    s = 0.0
+    for i in range(n):
+        s += c[i] * x[i]
+    for v in c:
+        s += v
+    d = [0.0] * 4
+    for i in range(n):
+        d[i] = c[i] * 2
+    e = [0.0] * n
+    for i in range(n):
+        e[i] = d[i] + 1
+    return s, np.array(d), np.array(e), d[0]
+
+
+@case((X, 4))
+def comprehensions(x, n):
+    a = [v * 2 for v in (x[0], x[1])]
+    b = np.array([x[i] ** 2 for i in range(len(x))])
+    c = sum(x[i] for i in range(n))
+    d = sum([k * 1.0 for k in range(3)])
+    e = max(x[i] for i in range(n))
+    f = [x[i] for i in range(2) if i > 0]
+    g = sum(v for v in x if v > 0)
+    return a[0], b, c, d, e, f[0], g, all(v < 10 for v in x), {k: k * x[0] for k in (1, 2)}
+
+
+# -- calls ---------------------------------------------------------------------------------------
+
+SCALE = 2.5
+TABLE = [1.0, 0.5, 0.25]
+WEIGHTS = np.array([1.0, 2.0, 3.0, 4.0])
+ON = True
+
+
+def helper(a, b=2.0, *, c=1.0):
+    if a > 1:
+        return a * b
+    return a + c
+
+
+def fill(out, value):
+    out[0] = value
+    out[1:] *= 2
+
+
+def apply(g, *args, **keywords):
+    return g(*args, **keywords)
+
+
+@case((0.5, X), (1.5, X))
+def helpers(a, x):
+    y = x.copy()
+    fill(y, a)
+    fill(y[1:], 2 * a)
+    parts = (a, 3.0)
+    return (helper(a), helper(a, 3), helper(2 * a, b=a, c=4), helper(*parts), apply(helper, a, c=7.0), y,
+            apply(lambda v: v * v + a, 2.0), functools.partial(helper, a)(5.0), apply(math.sin, a),
+            apply(np.exp, x), list(map(helper, parts))[1])
+
+
+@case((0.5, X))
+def captured(a, x):
+    s = SCALE * a
+    for k in range(len(TABLE)):
+        s = s * TABLE[k]
+    if ON:
+        s += 1
+    return s * WEIGHTS + x, np.pi, math.inf
+
+
+@case((2.0,))
+def nested_functions(x):
+    def inner(u):
+        return u * x + offset
+    offset = 3.0
+    square = lambda v: v * v        # noqa: E731
+    return inner(2.0) + square(x)
+
+
+@case((2.0, "double"), (2.0, "half"), (2.0, None))
+def dispatch(x, mode):
+    if mode is None:
+        return x
+    if mode.lower() == "double":
+        return 2 * x
+    elif mode in ("half", "third"):
+        return x / 2
+    raise ValueError(f"unknown mode {mode!r}")
+
+
+@case((2.0,), (X,))
+def by_type(x):
+    if isinstance(x, float):
+        return x
+    if np.ndim(x) == 1 and hasattr(x, "shape") and not isinstance(x, (list, tuple)):
+        return x.sum()
+    raise TypeError("neither")
+
+
+@case((2.0, 1.0))
+def raises_guarded(x, y):
+    if x < 0:
+        raise ValueError("x must not be negative")
+    assert y > 0, "y"
+    if y < 0:
+        msg = "never"
+        raise RuntimeError(msg)
+    return x / y
+
+
+@case((4.0,))
+def inner_import(x):
+    import math as m
+    from numpy import sqrt
+    return m.sqrt(x) + sqrt(x)
+
+
+@pytest.mark.parametrize("function, args", CASES, ids=lambda v: getattr(v, "__name__", ""))
+def test_program_computes_what_the_function_does(function, args):
+    made = translated(function, *args)
+    mine, theirs = copy.deepcopy(args), copy.deepcopy(args)
+    got, want = value_of(made, *mine), function(*theirs)
+    if want is None:
+        changed = [b for a, b in zip(flat(args), flat(theirs), strict=True) if not np.array_equal(a, b)]
+        want = changed[0] if len(changed) == 1 else tuple(changed)
+    agree(got, want)
+    agree(mine, args)                   # a program does not change the caller's arrays
+
+
+_ = (show, UnsupportedError)
