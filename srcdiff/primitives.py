@@ -161,11 +161,11 @@ _elementwise("divide", np.divide, operator.truediv)
 
 
 def _quotient(a, b):
-    with np.errstate(invalid="ignore"):
-        return np.where((a == 0) & (b == 0), 0, np.divide(a, b))[()]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(b == 0, np.where(a == 0, a * b, a * np.inf), np.divide(a, b))[()]
 
 
-# a / b, with 0 / 0 = 0: for a slope that is infinite where the function is finite.
+# a / b for a slope that may be infinite: 0 / 0 = 0, and zeros have no sign.
 _elementwise("quotient", _quotient)
 _elementwise("power", np.power, operator.pow, math.pow, np.float_power)
 _elementwise("floor_divide", np.floor_divide, operator.floordiv)

@@ -340,6 +340,15 @@ z = math.sin(s)
 return z * s_bar, z'''
 
 
+def test_lines_of_helpers_name_the_helper():
+    inside = Where("other.py", 3, 0, 0, "return 2 * x", "helper")
+    types = {name: Scalar("float64") for name in ("x", "y", "z")}
+    statements = (Assign("y", "sin", (Var("x"),), where=at(12, "y = sin(x)")),
+                  Assign("z", "multiply", (Const(2), Var("y")), where=inside))
+    program = Program("f", (Param("x", types["x"]),), statements, (Var("z"), Var("y")), types)
+    assert "# line 3, in helper: return 2 * x" in body(program)
+
+
 def test_long_comments_are_not_wrapped_into_code():
     where = at(3, "total = " + " + ".join(f"coefficient_{i} * value_{i}" for i in range(20)))
     program = Program("f", (Param("x", Scalar("float64")),), (Assign("y", "sin", (Var("x"),), where=where),),

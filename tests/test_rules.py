@@ -22,6 +22,7 @@ from srcdiff.rules import RULES
 from srcdiff.rules.rule import Choice, Row
 from srcdiff.rules.table import row
 from srcdiff.syntax import Array, Assign, Const, Param, Program, Var, atoms_of, is_float, walk
+from srcdiff.vectorize import vectorize
 from srcdiff.verify import verify
 from tests.oracle import differences, inner
 
@@ -324,6 +325,30 @@ def test_second_order(case, mode):
         assert np.shape(value) == np.shape(expected)
         assert error < 1e-5, "the oracle is not trusted here: move the sample"
         np.testing.assert_allclose(value, expected, rtol=max(1e-7, 10 * error), atol=max(1e-8, 10 * error))
+
+
+# -- many directions ----------------------------------------------------------------------------
+
+@everything
+@pytest.mark.parametrize("axis", [0, -1])
+def test_many_directions_at_once(case, axis):
+    """With a direction axis, the derivative is that of each direction, for both modes."""
+    s = statement(case)
+    wanted = tuple(s.active)
+    for program, seeds in (
+            (s.tangent(wanted), [s.directions(wanted, seed=k) for k in (1, 2)]),
+            (s.adjoint(wanted), [[s.cotangent()], [2.0 * s.cotangent() + 1.0]])):
+        batched = {p.name for p in program.params[len(s.params):]}
+        many = vectorize(program, frozenset(batched), axis)
+        verify(many)
+        each = [as_tuple(run(program, *s.inputs, *seed)) for seed in seeds]
+        got = as_tuple(run(many, *s.inputs, *(np.stack(pair, axis=axis) for pair in zip(*seeds, strict=True))))
+        for value, *expected in zip(got, *each, strict=True):
+            if np.ndim(value) == np.ndim(expected[0]):          # a zero for all directions
+                expected = expected[0]
+            else:
+                expected = np.stack(expected, axis=axis)
+            np.testing.assert_allclose(value, expected, rtol=1e-13, atol=1e-13)
 
 
 # -- what a rule reads --------------------------------------------------------------------------

@@ -14,11 +14,12 @@ from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import ALL, Assign, Atom, Const
 from srcdiff.vectorize.axis import Directions, Operand
-from srcdiff.vectorize.contraction import matmul
+from srcdiff.vectorize.contraction import matmul, solve
 
 __all__ = ["batch"]
 
-BATCH: dict[str, Callable[[Directions, Assign, list[Operand]], Atom]] = {"matmul": matmul}
+BATCH: dict[str, Callable[[Directions, Assign, list[Operand]], Atom]] = {
+    "matmul": matmul, "solve": solve}
 
 
 def batch(directions: Directions, stmt: Assign, operands: list[Operand]) -> Atom:

@@ -6,10 +6,11 @@ einsum would: ``mn,nk->mk``.
 
 from __future__ import annotations
 
+from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.syntax import Assign, Atom
 from srcdiff.vectorize.axis import Directions, Operand
 
-__all__ = ["matmul"]
+__all__ = ["matmul", "solve"]
 
 
 def matmul(directions: Directions, stmt: Assign, operands: list[Operand]) -> Atom:
@@ -112,6 +113,24 @@ class _Product:
                 column = self.directions.expand(a.atom, 2)
                 return self.op("sum", self.op("multiply", column, b.atom), axis=(1,))
         return self.op("matmul", a.atom, b.atom)        # kmn,knp->kmp
+
+
+def solve(directions: Directions, stmt: Assign, operands: list[Operand]) -> Atom:
+    """Write ``solve(a, b)`` for every direction of b: one solution with more columns."""
+    a, b = operands
+    if a.batched:
+        raise UnsupportedError(Problem(
+            "SD0251", "solve cannot be computed for many matrices at once", stmt.where,
+            "each direction has a matrix of its own", "compute one direction at a time: use jvp or vjp"))
+    product = _Product(directions)
+    op, x = product.op, b.atom
+    if directions.first:
+        x = op("transpose", x, perm=(1, 0, *range(2, b.ndim + 1)))
+    matrix = product.flat_right(x) if b.ndim == 2 else x
+    found = op("solve", a.atom, matrix)
+    if b.ndim == 2:
+        found = op("reshape", found, *(product.size(x, axis) for axis in range(3)))
+    return op("transpose", found, perm=(1, 0, *range(2, b.ndim + 1))) if directions.first else found
 
 
 def _stacked(directions: Directions, a: Operand, b: Operand) -> Atom:
