@@ -330,6 +330,7 @@ def test_the_users_line_stands_above_what_stems_from_it():
         Assign("t_2", "multiply", (Var("z"), Var("s_bar")), where=here),
     )
     program = Program("f", params, statements, (Var("t_2"), Var("z")), types)
+    assert to_source(program).count("#") == 3
     assert body(program) == '''\
 # line 12: s += x[i] * y[i]
 s = x + x * y

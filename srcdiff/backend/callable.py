@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from srcdiff.backend import numba as numba_backend
 from srcdiff.backend import python as python_backend
 from srcdiff.printing import to_source
-from srcdiff.syntax import Program
+from srcdiff.syntax import Program, walk
 
 __all__ = ["Compiled", "Options", "compile_program", "compile_source"]
 
@@ -70,6 +70,8 @@ class Compiled:
         returns a bare value for one result; callable from ``@njit`` code.
     count
         The number of results.
+    file
+        The user's file, for messages.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Compiled:
     dispatcher: object
     count: int
     options: Options = field(default=Options())
+    file: str = "<unknown>"
 
     def __call__(self, *args):
         try:
@@ -84,19 +87,20 @@ class Compiled:
         except Exception as error:
             if not numba_backend.is_compile_error(error):
                 raise
-            raise numba_backend.explain(error, self.name, self.source) from None
+            raise numba_backend.explain(error, self.name, self.source, self.file) from None
         return value if self.count > 1 else (value,) * self.count
 
 
 def compile_program(program: Program, target: str | None = None, options=None,
                     docstring: str | None = None) -> Compiled:
     """Print and compile a program; for the target "numba" it has been lowered before."""
+    file = next((stmt.where.file for stmt in walk(program.body) if stmt.where.line), "<unknown>")
     return compile_source(program.name, to_source(program, docstring=docstring), len(program.results),
-                          target, options)
+                          target, options, file)
 
 
 def compile_source(name: str, source: str, count: int, target: str | None = None,
-                   options=None) -> Compiled:
+                   options=None, file: str = "<unknown>") -> Compiled:
     """Compile the text of a module, as `to_source` gives it.
 
     Parameters
@@ -105,9 +109,11 @@ def compile_source(name: str, source: str, count: int, target: str | None = None
         The entry point.
     count
         The number of results.
+    file
+        The user's file, for messages.
     """
     options = Options.of(options, target)
     load = {"python": python_backend.load, "numba": numba_backend.load}.get(options.target)
     if load is None:
         raise ValueError(f"unknown target {options.target!r}: 'numba' or 'python'")
-    return Compiled(name, source, load(name, source, options), count, options)
+    return Compiled(name, source, load(name, source, options), count, options, file)

@@ -53,15 +53,15 @@ def is_compile_error(error: Exception) -> bool:
     return isinstance(error, NumbaError)
 
 
-_COMMENT = re.compile(r"\s*# line (\d+): ?(.*)")
+_COMMENT = re.compile(r"\s*# line (\d+)(?:, in (\w+))?: ?(.*)")
 _LINE = re.compile(r'File "[^"]*", line (\d+)')
 
 
-def explain(error: Exception, name: str, source: str) -> CompileError:
+def explain(error: Exception, name: str, source: str, file: str = "<unknown>") -> CompileError:
     """Return our error for one of Numba's: the user's line first, then one line of reason."""
     lines = source.splitlines()
     generated = _generated_line(error, len(lines))
-    where, code = _users_line(lines, generated, name)
+    where, code = _users_line(lines, generated, file)
     why = _reason(str(error))
     if code:
         why = f"{why} In the generated code, line {generated}: {code}"
@@ -78,15 +78,15 @@ def _generated_line(error, count):
     return next((n for n in found if 0 < n <= count), 0)
 
 
-def _users_line(lines, generated, name):
+def _users_line(lines, generated, file):
     """Return the place that the nearest comment above a generated line names, and that line."""
     if not generated:
         return Where(), ""
     code = lines[generated - 1].strip()
     for line in reversed(lines[:generated]):
         if match := _COMMENT.match(line):
-            text = match[2]
-            return Where("<user>", int(match[1]), 0, len(text), text, name), code
+            number, function, text = match.groups()
+            return Where(file, int(number), 0, len(text), text, function or ""), code
     return Where(), code
 
 

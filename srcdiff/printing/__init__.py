@@ -138,15 +138,20 @@ def _docstring(program, docstring):
 
 
 def _comments(body, places):
-    """Return the comment of each statement that begins a run from one user line."""
+    """Return the comment of each statement that begins a run from one user line.
+
+    The function is named where it is not the one that the first line is in.
+    """
     comments, last = {}, None
+    main = next((w.function for w in places.values() if w is not None and w.line), "")
     for node in _statements(body):
-        where = places.get(node.lineno) if hasattr(node, "lineno") else None
+        where = places.get(node.lineno)
         if where is None or not where.line:
             continue
         if (here := (where.file, where.line)) != last:
+            inside = f", in {where.function}" if where.function != main else ""
             text = " ".join(where.text.split())
-            comments[node.lineno] = f"line {where.line}: {text}"[:100] if text else f"line {where.line}"
+            comments[node.lineno] = f"line {where.line}{inside}: {text}"[:100].rstrip()
         last = here
     return comments
 

@@ -152,7 +152,7 @@ class Writer:
             self._statement(stmt, block)
 
     def _emit(self, block, node, where):
-        node.lineno = len(self.places) + 1
+        node.lineno = len(self.places) + 2          # 1 is what nodes without a place get
         self.places[node.lineno] = where
         block.out.append(node)
 
@@ -344,7 +344,7 @@ class Writer:
                 bounds = range_([self._take(a, block) for a in (start, stop, step)])
                 node = gast.For(gast.Name(var, gast.Store(), None, None), bounds, [], [], None)
                 self._emit(block, node, stmt.where)
-                node.body = self._block(stmt.body, deeper) or [gast.Pass()]
+                node.body = self._block(stmt.body, deeper) or [_nothing()]
             case If():
                 self._branch(stmt, block, deeper)
             case While():
@@ -359,7 +359,7 @@ class Writer:
         node.orelse = self._block(stmt.orelse, deeper)
         if not node.body and node.orelse:
             node.test, node.body, node.orelse = expression("not a", a=node.test), node.orelse, []
-        node.body = node.body or [gast.Pass()]
+        node.body = node.body or [_nothing()]
 
     def _while(self, stmt, node, deeper):
         inner = Block(deeper)
@@ -373,7 +373,7 @@ class Writer:
             self._emit(inner, leave, stmt.where)
         else:
             node.test = test
-        node.body = inner.out + self._block(stmt.body, deeper) or [gast.Pass()]
+        node.body = inner.out + self._block(stmt.body, deeper) or [_nothing()]
 
 
 def _own_atoms(stmt):
@@ -382,6 +382,12 @@ def _own_atoms(stmt):
     for atom in () if isinstance(stmt, While) else atoms_of(stmt):
         if isinstance(atom, Var) and atom.name != skip:
             yield atom
+
+
+def _nothing():
+    node = gast.Pass()
+    node.lineno = 1
+    return node
 
 
 def _name(name):
