@@ -43,7 +43,7 @@ from srcdiff.analysis.shapes import Shapes
 from srcdiff.analysis.uses import Uses
 from srcdiff.optimize.walking import Forward
 from srcdiff.primitives import PRIMITIVES
-from srcdiff.syntax import Array, Assign, Const, Load, Program, Scalar, Span, Store, Var
+from srcdiff.syntax import Array, Assign, Const, Load, Program, Raise, Scalar, Span, Store, Var
 
 __all__ = ["subexpressions"]
 
@@ -72,6 +72,8 @@ class _Subexpressions(Forward):
         if isinstance(stmt, Store):
             self.assigned(stmt)
             self.stored(stmt)
+            return stmt
+        if isinstance(stmt, Raise):
             return stmt
         keys = self.keys(stmt)
         if (atom := self.find(keys, stmt)) is not None:
