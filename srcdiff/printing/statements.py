@@ -344,7 +344,7 @@ class Writer:
                 bounds = range_([self._take(a, block) for a in (start, stop, step)])
                 node = gast.For(gast.Name(var, gast.Store(), None, None), bounds, [], [], None)
                 self._emit(block, node, stmt.where)
-                node.body = self._block(stmt.body, deeper) or [_nothing()]
+                node.body = self._block(stmt.body, deeper) or [_unplaced(gast.Pass())]
             case If():
                 self._branch(stmt, block, deeper)
             case While():
@@ -359,7 +359,7 @@ class Writer:
         node.orelse = self._block(stmt.orelse, deeper)
         if not node.body and node.orelse:
             node.test, node.body, node.orelse = expression("not a", a=node.test), node.orelse, []
-        node.body = node.body or [_nothing()]
+        node.body = node.body or [_unplaced(gast.Pass())]
 
     def _while(self, stmt, node, deeper):
         inner = Block(deeper)
@@ -369,11 +369,11 @@ class Writer:
             self._flush(inner, set(inner.pending) - {str(stmt.condition)})
         test = self._take(stmt.condition, inner)
         if inner.out:
-            leave = gast.If(expression("not a", a=test), [gast.Break()], [])
+            leave = gast.If(expression("not a", a=test), [_unplaced(gast.Break())], [])
             self._emit(inner, leave, stmt.where)
         else:
             node.test = test
-        node.body = inner.out + self._block(stmt.body, deeper) or [_nothing()]
+        node.body = inner.out + self._block(stmt.body, deeper) or [_unplaced(gast.Pass())]
 
 
 def _own_atoms(stmt):
@@ -384,8 +384,7 @@ def _own_atoms(stmt):
             yield atom
 
 
-def _nothing():
-    node = gast.Pass()
+def _unplaced(node):
     node.lineno = 1
     return node
 
