@@ -7,7 +7,7 @@ import pytest
 
 from srcdiff.lower import lower
 from srcdiff.notation import read, run, show
-from srcdiff.syntax import Array, Assign, Load, Span, Store, walk
+from srcdiff.syntax import Array, Assign, For, If, Load, Span, Store, walk
 from srcdiff.verify import verify
 
 RNG = np.random.default_rng(7)
@@ -230,3 +230,110 @@ LOOPS = {
 @pytest.mark.parametrize("name", LOOPS)
 def test_loop(name):
     check(LOOPS[name], a(4), a(4, 4))
+
+
+# -- what the lowered programs look like -----------------------------------------------------
+
+
+def loops(program, inside=None):
+    return [s for s in walk(program.body if inside is None else inside.body) if isinstance(s, For)]
+
+
+def arrays_made(program):
+    return [s.target for s in walk(program.body)
+            if isinstance(s, Assign) and s.op in ("empty", "zeros")]
+
+
+def test_a_chain_becomes_one_loop_without_temporaries():
+    lowered = check(one(f"x: {V}", "t = multiply(x, x)", "u = add(t, x)", "v = multiply(u, t)",
+                        "w = transpose(v, perm=(0,))", "r = negative(w)", "r"), a(5))
+    assert len(loops(lowered)) == 1
+    assert arrays_made(lowered) == ["r"]
+
+
+def test_a_reduction_joins_its_producer():
+    lowered = check(one(f"x: {M}", "t = multiply(x, x)", "s = sum(t, axis=(0, 1))", "s"), a(3, 4))
+    assert len(loops(lowered)) == 2
+    assert arrays_made(lowered) == []
+
+
+def test_expensive_functions_stay_out_of_loops_that_carry_a_sum():
+    lowered = check(one(f"x: {V}", "t = exp(x)", "s = sum(t, axis=(0,))", "s"), a(5))
+    assert len(loops(lowered)) == 2
+
+
+def test_shifted_reads_are_not_fused():
+    lowered = check(one(f"x: {V}", "n = size(x, axis=0)", "t = multiply(x, x)", "u = t[::-1]",
+                        "v = add(t, u)", "v"), a(5))
+    assert len(loops(lowered)) == 2
+
+
+def test_directions_in_a_loop_need_one_inner_loop_and_no_temporaries():
+    lowered = check(LOOPS["recurrence"], a(4), a(4, 4))
+    outer = loops(lowered)[0]
+    assert len(loops(lowered, outer)) == 1
+    assert arrays_made(lowered) == ["s_dot"]
+
+
+def test_crowded_loops_are_split():
+    lines = [f"t{k} = multiply(x, {k}.0)" for k in range(9)]
+    results = ", ".join(f"t{k}" for k in range(9))
+    lowered = check(one(f"x: {V}", *lines, results), a(5))
+    stored = [len({s.array for s in walk(loop.body) if isinstance(s, Store)})
+              for loop in loops(lowered)]
+    assert stored == [4, 4, 1]
+
+
+def test_temporaries_of_a_loop_are_allocated_once():
+    text = one(f"x: {V}, m: {M}", "n = size(m, axis=0)", "s = 0.0", "for i in range(0, n, 1):",
+               "    r = m[i, :]", "    t = multiply(r, x)", "    u = cumsum(t, axis=0)",
+               "    w = u[::-1]", "    q = matmul(u, w)", "    s = add(s, q)", "s")
+    lowered = check(text, a(4), a(4, 4))
+    inside = [s for loop in loops(lowered) for s in loop.body
+              if isinstance(s, Assign) and s.op in ("empty", "zeros")]
+    assert inside == [] and arrays_made(lowered)
+
+
+def test_time_steps_exchange_their_buffers():
+    text = one(f'x: {V}, m: "weak int64"', "u = copy(x)", "n = size(x, axis=0)",
+               "for t in range(0, m, 1):", "    p = u[:-2]", "    q = u[2:]", "    c = add(p, q)",
+               '    v = zeros(n, dtype="float64")', "    v[1:-1] = c", "    u = copy(v)", "u")
+    lowered = check(text, a(7), 3)
+    copies = [s for s in walk(lowered.body) if isinstance(s, Assign) and s.op == "copy"]
+    assert len(copies) == 3 and all(s.keywords["move"] for s in copies)
+    check(text, a(7), 0)
+
+
+def test_a_buffer_with_values_of_its_own_is_copied_not_exchanged():
+    text = one(f'x: {V}, m: "weak int64"', "u = copy(x)", "v = multiply(x, 0.0)",
+               "for t in range(0, m, 1):", "    p = u[1:]", "    v[:-1] = p", "    u = copy(v)",
+               "u, v")
+    check(text, a(7), 3)
+
+
+def test_checks_that_passed_make_extents_equal():
+    text = one(f"x: {V}, y: {V}", "n = size(x, axis=0)", "m = size(y, axis=0)",
+               "wrong = not_equal(n, m)", "if wrong:", "    raise ValueError('no')",
+               "t = multiply(x, y)", "u = add(t, y)", "u")
+    lowered = check(text, a(4), a(4))
+    assert len(loops(lowered)) == 1
+    assert sum(isinstance(s, If) for s in walk(lowered.body)) == 1
+    check(text, a(4), a(1))
+
+
+def test_without_stretching_unequal_lengths_raise():
+    text, _ = CASES["elementwise"]
+    lowered = lower(read(text), stretch=False)
+    assert len(loops(lowered)) == 1
+    with pytest.raises(ValueError, match="SD0340"):
+        run(lowered, a(4), a(1))
+    np.testing.assert_allclose(run(lowered, a(4) * 0, a(4)), np.zeros(4))
+
+
+def test_large_products_call_blas_small_ones_do_not():
+    text = one(f"A: {M}, B: {M}", "C = matmul(A, B)", "C")
+    for shape in ((2, 3), (40, 40)):
+        check(text, a(*shape), a(*shape[::-1]))
+    assert any(s.op == "matmul" for s in walk(lower(read(text)).body) if isinstance(s, Assign))
+    loops_only = lower(read(text), blas=False)
+    assert all(s.op != "matmul" for s in walk(loops_only.body) if isinstance(s, Assign))

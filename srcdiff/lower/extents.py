@@ -89,7 +89,8 @@ class Extents:
             self._define_array(name, forms)
         elif type_.dtype in ("int64", "bool") and self.counts[name] == 1:
             form = self._number(stmt) if isinstance(stmt, Assign) else None
-            self.scalars[name] = symbol("var", name) if form is None else form
+            kind = "natural" if form is None and self._is_natural(stmt) else "var"
+            self.scalars[name] = symbol(kind, name) if form is None else form
 
     def _define_array(self, name, forms):
         if self.counts[name] == 1:
@@ -113,6 +114,13 @@ class Extents:
         if any(f is None for f in forms) or stmt.op not in _NUMBERS:
             return None
         return _NUMBERS[stmt.op](*forms)
+
+    def _is_natural(self, stmt) -> bool:
+        """Tell whether an integer that has no form of its own is at least 0."""
+        if not isinstance(stmt, Assign) or stmt.op not in _NATURAL:
+            return False
+        operands = stmt.args[1:] if stmt.op == "where" else stmt.args
+        return _NATURAL[stmt.op](map(self.nonnegative, operands))
 
     def _type(self, atom):
         return self.types[atom.name] if isinstance(atom, Var) else None
@@ -143,6 +151,8 @@ _NUMBERS = {
         else symbol("minimum", *sorted((a, b), key=repr)),
     "trips": lambda start, stop, step: extent(plus(stop, start, -1)) if step == ONE else None,
 }
+
+_NATURAL = {"where": all, "maximum": any, "minimum": all, "floor_divide": all, "trips": lambda _: True}
 
 
 # -- extents of results ---------------------------------------------------------------

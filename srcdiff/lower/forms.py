@@ -7,7 +7,7 @@ those of `NATURAL` are never negative.
 
 from __future__ import annotations
 
-NATURAL = ("size", "index", "extent", "broadcast", "product")
+NATURAL = ("size", "index", "extent", "broadcast", "product", "natural")
 
 
 def constant(n: int):
@@ -47,7 +47,11 @@ def product(a, b):
 
 def at_least_zero(form) -> bool:
     """Tell whether the number is provably not negative."""
-    return form[0] >= 0 and all(k > 0 and key[0] in NATURAL for key, k in form[1])
+    return form[0] >= 0 and all(k > 0 and _natural(key) for key, k in form[1])
+
+
+def _natural(key) -> bool:
+    return key[0] in NATURAL or key[0] == "minimum" and all(map(at_least_zero, key[1:]))
 
 
 def extent(form):

@@ -32,6 +32,7 @@ stays behind; the second never moves in front of a check.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 from srcdiff.lower.effects import Effects, effects_of
@@ -56,6 +57,14 @@ class _Fuser:
     def __init__(self, program):
         self.types = program.types
         self._effects: dict[int, tuple[object, Effects]] = {}
+        self.uses = Counter()
+        for stmt in walk(program.body):
+            if not blocks_of(stmt):
+                effects = self.effects(stmt)
+                self.uses.update(effects.elements.keys())
+                self.uses.update(effects.bound - effects.writes)
+        self.uses.update(a.name for a in program.results if isinstance(a, Var))
+        self.remaining: dict[tuple, Counter] = {}
 
     def effects(self, stmt) -> Effects:
         if id(stmt) not in self._effects:
@@ -64,12 +73,31 @@ class _Fuser:
 
     def block(self, body):
         """Join the loops of a block, then those inside them."""
+        self.remaining = self.temporaries(body)
         out: list = []
         for stmt in body:
             if not isinstance(stmt, For) or not self.join(out, stmt):
                 out.append(stmt)
         return tuple(with_blocks(s, [self.block(b) for b in blocks_of(s)]) if blocks_of(s) else s
                      for s in out)
+
+    def temporaries(self, body) -> dict[tuple, Counter]:
+        """Count the element accesses in the loops of a block, for each range."""
+        counts: dict[tuple, Counter] = defaultdict(Counter)
+        for stmt in body:
+            if isinstance(stmt, For):
+                for name, indices in self.effects(stmt).elements.items():
+                    counts[_range(stmt)][name] += len(indices)
+        return counts
+
+    def crowded(self, first, a: Effects, b: Effects) -> bool:
+        """Tell whether a joint innermost loop would store too many arrays.
+
+        Arrays that only loops over this range use are about to become scalars.
+        """
+        here = self.remaining[_range(first)]
+        stored = [name for name in a.stores | b.stores if here[name] < self.uses[name]]
+        return len(stored) > MOST_STORED and bool(a.stores) and bool(b.stores)
 
     def join(self, out, loop) -> bool:
         """Join `loop` with one of the loops of `out`, the nearest that it can reach."""
@@ -105,7 +133,7 @@ class _Fuser:
 
     def joins(self, first: For, second: For) -> bool:
         """Tell whether the body of `second` may run right after that of `first`."""
-        if (first.start, first.stop, first.step) != (second.start, second.stop, second.step):
+        if _range(first) != _range(second):
             return False
         if first.start != Const(0) or first.step != Const(1):
             return False
@@ -116,7 +144,8 @@ class _Fuser:
         for name in sorted(shared):
             if not self.in_step(name, a, first.var, b, second.var):
                 return False
-        return _profitable(first, a, second, b)
+        inner = not any(isinstance(s, For) for s in walk((*first.body, *second.body)))
+        return _profitable(first, a, second, b) and not (inner and self.crowded(first, a, b))
 
     def in_step(self, name, a, i, b, j) -> bool:
         """Tell whether iteration `i` alone touches what iteration `j` = `i` touches."""
@@ -126,6 +155,10 @@ class _Fuser:
         return any(all(index[k] == Var(i) for index in a.elements[name])
                    and all(index[k] == Var(j) for index in b.elements[name])
                    for k in range(ndim))
+
+
+def _range(loop: For) -> tuple:
+    return loop.start, loop.stop, loop.step
 
 
 def _profitable(first, a: Effects, second, b: Effects) -> bool:

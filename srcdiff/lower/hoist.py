@@ -37,6 +37,7 @@ from collections import Counter
 from srcdiff.builder import Builder
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import at_least_zero
+from srcdiff.lower.moves import exchange
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
     Assign, Const, For, If, Program, Scalar, Store, Var, While, blocks_of, defined,
@@ -96,6 +97,11 @@ class _Hoister:
         self.inside = _allocations((stmt,))
         blocks = [self.take(b, changed, front, moved) for b in blocks_of(stmt)]
         self.made.update(dict.fromkeys(moved, 1))
+        if moved:
+            outside = set(self.types) - set(self.inside)
+            blocks[-1] = exchange(blocks[-1], moved, outside, self.forms, self.builder)
+            self.handed |= {s.target for s in blocks[-1] if isinstance(s, Assign)
+                            and s.op == "copy" and s.keywords.get("move")}
         return (*front, with_blocks(stmt, blocks))
 
     def take(self, body, changed, front, moved):

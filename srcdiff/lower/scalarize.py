@@ -9,6 +9,7 @@ Fusion comes later.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from srcdiff.lower.context import Context
 from srcdiff.lower.contraction import matmul
@@ -80,9 +81,42 @@ class Uses:
 
 
 def _block(ctx, uses, body) -> None:
+    body = _rotations(ctx, uses, body)
     for position, stmt in enumerate(body):
         with ctx.b.at(stmt.where):
             _statement(ctx, uses, stmt, body[position + 1:])
+
+
+def _rotations(ctx, uses, body):
+    """Make moves of the copies that let arrays change places: ``t = a; a = b; b = t``."""
+    body, start = list(body), 0
+    while start < len(body):
+        end = _rotation(ctx, uses, body, start)
+        for k in range(start, end):
+            body[k] = replace(body[k], static=(("move", True),))
+        start = max(end, start + 1)
+    return tuple(body)
+
+
+def _rotation(ctx, uses, body, start) -> int:
+    """Return where a rotation that starts here ends; `start` itself if there is none."""
+    first = body[start]
+    if not _is_array_copy(ctx, first) or not ctx.once(first.target) \
+            or uses.total[first.target] != 1 or first.target in uses.stored | uses.results:
+        return start
+    free, k = first.args[0].name, start + 1
+    while k < len(body) and _is_array_copy(ctx, body[k]) and body[k].target == free \
+            and not ctx.once(free):
+        free = body[k].args[0].name
+        if free == first.target:
+            return k + 1
+        k += 1
+    return start
+
+
+def _is_array_copy(ctx, stmt) -> bool:
+    return isinstance(stmt, Assign) and stmt.op == "copy" and ctx.is_array(stmt.args[0]) \
+        and ctx.b.types[stmt.target] == ctx.b.type_of(stmt.args[0])
 
 
 def _nested(ctx, uses, body):
@@ -135,6 +169,8 @@ def _assign(ctx, uses, stmt, rest) -> None:
         CREATE["scalar"](ctx, stmt) if stmt.op in CREATE else ctx.b.append(stmt)
     elif stmt.op == "size":
         _size(ctx, stmt)
+    elif stmt.keywords.get("move"):
+        ctx.b.append(stmt)
     elif stmt.op in VIEWS and arrays and (view := VIEWS[stmt.op](ctx, stmt)) is not None:
         _bind(ctx, uses, stmt.target, view, rest)
     elif stmt.op in REDUCE:
