@@ -164,7 +164,7 @@ class Statement:
         return self.program(b, params, tuple(found.get(i, Const(0.0)) for i in wanted))
 
     def program(self, builder, params, results) -> Program:
-        made = Program(self.case.op, params, builder.take(), results, builder.types)
+        made = Program("f", params, builder.take(), results, builder.types)
         verify(made)
         assert all(s.where == HERE for s in walk(made.body)), "every statement says where it comes from"
         return made
@@ -342,7 +342,8 @@ def test_many_directions_at_once(case, axis):
         many = vectorize(program, frozenset(batched), axis)
         verify(many)
         each = [as_tuple(run(program, *s.inputs, *seed)) for seed in seeds]
-        got = as_tuple(run(many, *s.inputs, *(np.stack(pair, axis=axis) for pair in zip(*seeds, strict=True))))
+        stacked = [np.stack(pair, axis=axis) for pair in zip(*seeds, strict=True)]
+        got = as_tuple(run(many, *s.inputs, *stacked))
         for value, *expected in zip(got, *each, strict=True):
             if np.ndim(value) == np.ndim(expected[0]):          # a zero for all directions
                 expected = expected[0]
