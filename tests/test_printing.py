@@ -15,7 +15,7 @@ from srcdiff.notation import read, run
 from srcdiff.primitives import PRIMITIVES, infer, type_of_value
 from srcdiff.printing import text, to_source
 from srcdiff.printing.statements import Writer
-from srcdiff.syntax import Array, Assign, Const, Load, Param, Program, Scalar, Store, Var
+from srcdiff.syntax import Array, Assign, Const, Load, Param, Program, Raise, Scalar, Store, Var
 
 
 def body(program) -> str:
@@ -303,6 +303,31 @@ def f(x: "float64[:,:]", n: "weak int64"):
     assert "z = np.zeros((n, n))\nz[:] = 1.0\nz[0] += " in text_
     assert "x[:, 1].copy()" in text_
     agrees(program, np.arange(4.0).reshape(2, 2), 2)
+
+
+def test_updates_of_a_whole_array_are_augmented_where_the_type_holds():
+    program = read('''
+def f(x: "float64[:]", k: "int64[:]"):
+    y = copy(x)
+    y[:] += 1.0
+    t = multiply(y, 2.0)
+    y[:] = t
+    m = copy(k)
+    u = multiply(m, 1.5)
+    m[:] = u
+    return y, m
+''')
+    assert body(program).splitlines()[:3] == ["y = x.copy()", "y += 1.0", "y *= 2.0"]
+    assert "m[:] = m * 1.5" in body(program)
+    agrees(program, np.ones(3), np.array([1, 2, 5]))
+
+
+def test_messages_are_quoted_as_they_are():
+    for message in ("plain", "it's", 'say "no"', "back\\slash"):
+        program = Program("f", (), (Raise("ValueError", message),), (), {})
+        with pytest.raises(ValueError) as caught:
+            compile_program(program, "python")()
+        assert str(caught.value) == message
 
 
 def test_long_expressions_are_broken_up():

@@ -109,6 +109,7 @@ def _fresh(stem, taken):
 
 # -- docstring and comments --------------------------------------------------------
 
+_TEMPORARY = re.compile(r"t(_?\d+)?$")
 _NUMBERS = {"int64": "int", "float64": "float", "bool": "bool", "complex128": "complex"}
 
 
@@ -129,7 +130,7 @@ def _docstring(program, docstring):
     if program.results:
         lines += ["", "Returns", "-------"]
         for atom in program.results:
-            name = f"{atom} : " if isinstance(atom, Var) else ""
+            name = f"{atom} : " if isinstance(atom, Var) and not _TEMPORARY.match(atom.name) else ""
             lines.append(name + _type_text(program.type_of(atom)))
     lines = "\n".join(lines).splitlines()
     if len(lines) == 1:

@@ -33,6 +33,7 @@ from srcdiff.syntax import (
     While,
     atoms_of,
     defined,
+    is_float,
     walk,
 )
 
@@ -238,6 +239,8 @@ class Writer:
             return self._constant(stmt.args[0], declared), None, declared
         if stmt.op in ("zeros", "empty") and not stmt.args:
             return self._constant(Const(0), declared), None, declared
+        if stmt.op == "cast" and isinstance(stmt.args[0], Const) and declared.dtype == "float64":
+            return self._constant(stmt.args[0], declared), None, declared
         try:
             given = infer(stmt.op, types, static)
         except (IndexError, ValueError, TypeError):
@@ -330,12 +333,23 @@ class Writer:
             call = expression("np.add.at(a, b, c)", a=_name(stmt.array), b=_plain(index), c=value)
             return gast.Expr(call)
         target = gast.Subscript(_name(stmt.array), index, gast.Store())
+        if self._is_whole(stmt) and (stmt.accumulate or (
+                isinstance(value, gast.BinOp) and not isinstance(value.op, gast.MatMult)
+                and getattr(value.left, "id", None) == stmt.array)):
+            operator, value = (gast.Add(), value) if stmt.accumulate else (value.op, value.right)
+            return gast.AugAssign(_name(stmt.array), operator, value)
         if stmt.accumulate:
             return gast.AugAssign(target, gast.Add(), value)
         whole = not any(isinstance(i, Span) for i in stmt.index) and not fancy
         if whole and isinstance(value, gast.BinOp) and _same_element(value.left, target):
             return gast.AugAssign(target, value.op, value.right)
         return gast.Assign([target], value, None)
+
+    def _is_whole(self, stmt):
+        """Tell whether ``y[:] += v`` may be written ``y += v``: all of y, of a type that holds v."""
+        array, value = self.types[stmt.array], self.program.type_of(stmt.value)
+        holds = array.dtype == value.dtype or (isinstance(value, Scalar) and value.weak)
+        return all(item == Span() for item in stmt.index) and is_float(array) and holds
 
     def _compound(self, stmt, block):
         deeper = block.indent + 4

@@ -58,7 +58,15 @@ def _with_astor(tree, comments):
     def wrapped(source):
         return "".join(astor.source_repr.split_lines(source, WIDTH))
 
-    return astor.to_source(tree, source_generator_class=Generator, pretty_source=wrapped)
+    return astor.to_source(tree, source_generator_class=Generator, pretty_source=wrapped,
+                           pretty_string=_quoted)
+
+
+def _quoted(text, *args, **kwargs):
+    """Return a string literal: in double quotes, or as astor thinks fit if it has several lines."""
+    if any(c in text for c in '"\\\n'):
+        return astor.string_repr.pretty_string(text, *args, **kwargs)
+    return f'"{repr(text)[1:-1]}"'
 
 
 class _Placeholders(ast.NodeTransformer):
