@@ -8,7 +8,7 @@ import types
 import gast
 import numpy as np
 
-from srcdiff.frontend.translate import builtin_calls, inline, methods, numpy_calls
+from srcdiff.frontend.translate import builtin_calls, inline, methods, numpy_calls, numpy_more
 from srcdiff.frontend.translate.context import Translator, describe, text_of
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import items_of
@@ -23,7 +23,7 @@ __all__ = ["call", "call_node"]
 
 _ELEMENTWISE = {f: p.name for p in PRIMITIVES.values() if p.kind == "elementwise" for f in p.callables}
 _OTHER = {f: p for p in PRIMITIVES.values() if p.kind != "elementwise" for f in p.callables}
-_HANDLERS = {**numpy_calls.HANDLERS, **builtin_calls.HANDLERS}
+_HANDLERS = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **builtin_calls.HANDLERS}
 
 
 def call_node(t: Translator, node):

@@ -359,6 +359,8 @@ class Loop:
         for place in list(self.header) + [p for p in self.carried if p not in self.header]:
             back = t.state.get(place, UNBOUND)
             carried = self.carried.get(place)
+            if isinstance(back, Poison) and back.problem is None:
+                continue                # reported already
             header = carried.value if carried else self.header[place]
             if same(back, header):
                 continue

@@ -1,0 +1,302 @@
+"""More of NumPy: factorisations, triangles, grids, interpolation, polynomials.
+
+Everything is expressed by operations that have rules already.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srcdiff.frontend.translate.attributes import count
+from srcdiff.frontend.translate.context import Translator
+from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.numeric import arithmetic
+from srcdiff.frontend.translate.numpy_calls import (
+    NONE, array, axes_of, diff, dtype_of, flag, flat, inner_1d, join, mean, none, reduce, refuse_given,
+)
+from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
+from srcdiff.frontend.translate.views import as_atom
+from srcdiff.syntax import Const
+
+__all__ = ["HANDLERS"]
+
+
+# -- linear algebra ------------------------------------------------------------------
+
+def several(*operations):
+    """A function that gives a tuple, one operation each."""
+    def handler(t, a):
+        x = array(t, a)
+        return Tuple(tuple(t.emit(op, x) for op in operations))
+    return handler
+
+
+def svd(t, a, full_matrices=Const(True), compute_uv=Const(True)):
+    x = array(t, a)
+    if not flag(t, compute_uv):
+        return t.emit("svdvals", x)
+    if flag(t, full_matrices):
+        raise Refused("np.linalg.svd with full matrices", fix="use full_matrices=False")
+    return several("svd_u", "svdvals", "svd_vt")(t, x)
+
+
+def matrix_power(t, a, n):
+    x, power = array(t, a), t.static_number(n)
+    if power is None:
+        raise Refused("a matrix power that only run time knows", fix="use a loop")
+    if power == 0:
+        return t.emit("eye", t.size(x, 0), t.size(x, 0), dtype=t.type_of(x).dtype)
+    if power < 0:
+        x = t.emit("inv", x)
+    made = x
+    for _ in range(abs(int(power)) - 1):
+        made = t.emit("matmul", made, x)
+    return made
+
+
+def kron(t, a, b):
+    x, y = array(t, a), array(t, b)
+    if t.ndim(x) != t.ndim(y) or t.ndim(x) not in (1, 2):
+        raise Refused("np.kron of arrays that are not both vectors or both matrices", fix="use a loop")
+    rank = t.ndim(x)
+    for k in range(rank):
+        x = t.emit("expand_dims", x, axis=2 * k + 1)
+        y = t.emit("expand_dims", y, axis=2 * k)
+    product = t.emit("multiply", x, y)
+    extents = [t.emit("multiply", t.size(product, 2 * k), t.size(product, 2 * k + 1)) for k in range(rank)]
+    return t.emit("reshape", product, *extents)
+
+
+# -- triangles ---------------------------------------------------------------------------
+
+def triangle(comparison):
+    """`np.tril` and `np.triu`: zero where the comparison of column and row fails."""
+    def handler(t, m, k=Const(0)):
+        x = array(t, m)
+        if t.ndim(x) != 2:
+            raise Refused("a triangle of an array that is not a matrix", fix="use a loop")
+        rows = t.emit("arange", Const(0), t.size(x, 0), Const(1), dtype="int64")
+        columns = t.emit("arange", Const(0), t.size(x, 1), Const(1), dtype="int64")
+        offset = arithmetic(t, "Add", t.emit("expand_dims", rows, axis=1), as_atom(t, k)) \
+            if k != Const(0) else t.emit("expand_dims", rows, axis=1)
+        kept = t.emit(comparison, t.emit("expand_dims", columns, axis=0), offset)
+        zero = Const(0.0 if t.type_of(x).dtype[0] == "f" else 0)
+        return t.emit("where", kept, x, zero)
+    return handler
+
+
+# -- grids and repetition -------------------------------------------------------------------
+
+def meshgrid(t, *vectors, indexing=Known("xy"), sparse=NONE, copy=NONE):    # noqa: B008
+    if flag(t, sparse):
+        raise Refused("np.meshgrid with sparse=True", fix="use newaxis")
+    xs = [array(t, v) for v in vectors]
+    rank = len(xs)
+    places = list(range(rank))
+    if indexing.value == "xy" and rank > 1:
+        places[:2] = [1, 0]
+    extents = [None] * rank
+    for x, place in zip(xs, places, strict=True):
+        extents[place] = t.size(x, 0)
+    made = []
+    for x, place in zip(xs, places, strict=True):
+        for axis in range(rank):
+            if axis != place:
+                x = t.emit("expand_dims", x, axis=axis)
+        made.append(t.emit("broadcast_to", x, *extents))
+    return t.allocate(Tuple(tuple(made)), list)
+
+
+def tile(t, a, reps):
+    x, times = array(t, a), as_atom(t, reps)
+    if t.ndim(x) != 1 or t.ndim(times):
+        raise Refused("np.tile of a matrix", fix="use np.broadcast_to and reshape")
+    wide = t.emit("broadcast_to", t.emit("expand_dims", x, axis=0), times, t.size(x, 0))
+    return flat(t, wide)
+
+
+def repeat(t, a, repeats, axis=NONE):
+    x, times = array(t, a), as_atom(t, repeats)
+    if t.ndim(times) or t.ndim(x) != 1:
+        raise Refused("np.repeat of a matrix, or with several counts", fix="use an index array")
+    wide = t.emit("broadcast_to", t.emit("expand_dims", x, axis=1), t.size(x, 0), times)
+    return flat(t, wide)
+
+
+def roll(t, a, shift, axis=NONE):
+    """Take the elements at ``(position - shift) mod n``."""
+    x, by = array(t, a), as_atom(t, shift)
+    if none(axis) and t.ndim(x) != 1:
+        raise Refused("np.roll of a matrix without an axis", fix="name the axis")
+    k = 0 if none(axis) else axes_of(t, axis, t.ndim(x))[0]
+    n = t.size(x, k)
+    positions = t.emit("arange", Const(0), n, Const(1), dtype="int64")
+    index = t.emit("remainder", t.emit("subtract", positions, by), n)
+    return t.emit("take", x, index, axis=k)
+
+
+# -- reductions made of others ----------------------------------------------------------------
+
+def count_nonzero(t, a, axis=NONE):
+    x = array(t, a)
+    x = x if t.type_of(x).dtype == "bool" else t.emit("not_equal", x, Const(0))
+    return reduce(t, "sum", t.cast(x, "int64"), axes_of(t, axis, t.ndim(x)))
+
+
+def ptp(t, a, axis=NONE):
+    x = array(t, a)
+    axes = axes_of(t, axis, t.ndim(x))
+    return t.emit("subtract", reduce(t, "max", x, axes), reduce(t, "min", x, axes))
+
+
+def nan_reduction(op, neutral):
+    """A reduction that passes over NaN."""
+    def handler(t, a, axis=NONE):
+        x = array(t, a)
+        clean = t.emit("where", t.emit("isnan", x), Const(neutral), x)
+        return reduce(t, op, clean, axes_of(t, axis, t.ndim(x)))
+    return handler
+
+
+def trapezoid(t, y, x=NONE, dx=Const(1.0), axis=Const(-1)):
+    """``sum(dx * (y[1:] + y[:-1]) / 2)``."""
+    from srcdiff.frontend.translate.indexing import load
+    values = array(t, y)
+    if t.ndim(values) != 1:
+        raise Refused("np.trapezoid of a matrix", fix="use a loop over its rows")
+    pair = t.emit("add", as_atom(t, load(t, values, Slice(Const(1), None))),
+                  as_atom(t, load(t, values, Slice(None, Const(-1)))))
+    width = as_atom(t, dx) if none(x) else diff(t, x)
+    return reduce(t, "sum", t.emit("divide", t.emit("multiply", width, pair), Const(2.0)), (0,))
+
+
+def cumprod(t, a, axis=NONE):
+    """A loop: each element is the one before times the next factor."""
+    from srcdiff.frontend.translate.indexing import load
+    from srcdiff.frontend.translate.views import store
+    x = array(t, a)
+    if t.ndim(x) != 1:
+        raise Refused("np.cumprod of a matrix", fix="use a loop over its rows")
+    made = t.emit("copy", x)
+    with t.builder.loop(Const(1), t.size(x, 0)) as i:
+        t.stems[i.name] = "i"
+        before = t.builder.load(made.name, (t.emit("subtract", i, Const(1)),))
+        store(t, made.name, (i,), t.emit("multiply", before, as_atom(t, load(t, x, i))))
+    return made
+
+
+# -- polynomials and interpolation ---------------------------------------------------------------
+
+def polyval(t, p, x):
+    """Horner's scheme, highest power first."""
+    from srcdiff.frontend.translate.iteration import length
+    value = as_atom(t, x)
+    n = t.static_number(length(t, p))
+    if n is not None:
+        total = Const(0)
+        for item in items_of(t, p):
+            total = arithmetic(t, "Add", arithmetic(t, "Mult", total, value), as_atom(t, item)) \
+                if total != Const(0) else as_atom(t, item)
+        return total
+    coefficients = array(t, p)
+    powers = t.emit("subtract", t.emit("subtract", t.size(coefficients, 0), Const(1)),
+                    t.emit("arange", Const(0), t.size(coefficients, 0), Const(1), dtype="int64"))
+    if t.ndim(value) > 1:
+        raise Refused("np.polyval of a matrix", fix="use a loop")
+    if t.ndim(value):
+        value, coefficients = t.emit("expand_dims", value, axis=0), t.emit("expand_dims", coefficients, axis=1)
+        powers = t.emit("expand_dims", powers, axis=1)
+    return reduce(t, "sum", t.emit("multiply", coefficients, t.emit("power", value, powers)), (0,))
+
+
+def nan_to_num(t, x, copy=NONE, nan=Const(0.0)):
+    v = array(t, x)
+    clean = t.emit("where", t.emit("isnan", v), as_atom(t, nan), v)
+    big = float(np.finfo(t.type_of(v).dtype).max)
+    return t.emit("minimum", t.emit("maximum", clean, Const(-big)), Const(big))
+
+
+def heaviside(t, x, at_zero):
+    v = array(t, x)
+    step = t.emit("where", t.emit("less", v, Const(0)), Const(0.0), Const(1.0))
+    return t.emit("where", t.emit("equal", v, Const(0)), array(t, at_zero), step)
+
+
+def select(t, conditions, choices, default=Const(0)):
+    made = array(t, default)
+    for condition, choice in reversed(list(zip(items_of(t, conditions), items_of(t, choices), strict=True))):
+        made = t.emit("where", array(t, condition), array(t, choice), made)
+    return made
+
+
+# -- einsum ----------------------------------------------------------------------------------------
+
+def einsum(t: Translator, subscripts, *operands):
+    """Products summed over letters: each operand is spread over all letters, multiplied, summed.
+
+    Two operands that share one summed letter become a matrix product.
+    """
+    text = subscripts.value.replace(" ", "")
+    inputs, _, output = text.partition("->")
+    terms = inputs.split(",")
+    if "." in text or any(len(set(s)) != len(s) for s in terms) or len(terms) != len(operands):
+        raise Refused(f"np.einsum({text!r}) is not supported", fix="use @, sum and transpose")
+    if "->" not in text:
+        output = "".join(sorted(c for c in set(inputs) - {","} if inputs.count(c) == 1))
+    xs = [array(t, v) for v in operands]
+    if (product := _as_matmul(t, terms, output, xs)) is not None:
+        return product
+    letters = output + "".join(dict.fromkeys(c for c in inputs if c not in output + ","))
+    total = None
+    for term, x in zip(terms, xs, strict=True):
+        spread = _spread(t, x, term, letters)
+        total = spread if total is None else t.emit("multiply", total, spread)
+    summed = tuple(range(len(output), len(letters)))
+    return reduce(t, "sum", total, summed) if summed else total
+
+
+def _spread(t, x, term, letters):
+    order = tuple(term.index(c) for c in letters if c in term)
+    if order != tuple(range(len(term))):
+        x = t.emit("transpose", x, perm=order)
+    for axis, letter in enumerate(letters):
+        if letter not in term:
+            x = t.emit("expand_dims", x, axis=axis)
+    return x
+
+
+def _as_matmul(t, terms, output, xs):
+    """Return ``x @ y`` for ``ik,kj->ij`` and its transposed forms, else None."""
+    if len(terms) != 2 or any(len(s) > 2 for s in terms):
+        return None
+    shared = [c for c in terms[0] if c in terms[1] and c not in output]
+    if len(shared) != 1 or len(set(terms[0]) & set(terms[1])) != 1:
+        return None
+    (k,) = shared
+    rest = [s.replace(k, "") for s in terms]
+    if "".join(rest) != output:
+        if "".join(reversed(rest)) != output:
+            return None
+        terms, xs = terms[::-1], xs[::-1]
+    x, y = xs
+    if terms[0][-1] != k:
+        x = t.emit("transpose", x, perm=(1, 0))
+    if terms[1][0] != k:
+        y = t.emit("transpose", y, perm=(1, 0))
+    if t.ndim(x) == t.ndim(y) == 1:
+        return inner_1d(t, x, y)
+    return t.emit("matmul", x, y)
+
+
+HANDLERS = {
+    np.linalg.slogdet: several("det_sign", "logabsdet"), np.linalg.eigh: several("eigvalsh", "eigenvectors"),
+    np.linalg.qr: several("qr_q", "qr_r"), np.linalg.svd: svd, np.linalg.matrix_power: matrix_power,
+    np.linalg.svdvals: lambda t, a: t.emit("svdvals", array(t, a)), np.kron: kron,
+    np.tril: triangle("less_equal"), np.triu: triangle("greater_equal"), np.meshgrid: meshgrid,
+    np.tile: tile, np.repeat: repeat, np.roll: roll, np.count_nonzero: count_nonzero, np.ptp: ptp,
+    np.nansum: nan_reduction("sum", 0.0), np.nanmax: nan_reduction("max", -np.inf),
+    np.nanmin: nan_reduction("min", np.inf), np.trapezoid: trapezoid, np.cumprod: cumprod,
+    np.polyval: polyval, np.nan_to_num: nan_to_num, np.heaviside: heaviside, np.select: select,
+    np.einsum: einsum,
+}
+_ = (count, mean, dtype_of, refuse_given, join)
