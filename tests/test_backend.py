@@ -320,6 +320,44 @@ def f(x: "float64[:]", A: "float32[:,:]", k: "weak int64"):
     assert seen["s"] == {FLOAT} and seen["y"] == {Array("float32", 1)}
 
 
+def test_single_precision_stays_in_compiled_code():
+    program = read('''
+def f(x: "float32[:]", a: "float32", w: "weak float64", n: "weak int64"):
+    s = zeros(dtype="float32")
+    y = zeros(n, dtype="float32")
+    for i in range(0, n, 1):
+        t = x[i]
+        u = multiply(t, 0.1)
+        v = exp(u)
+        p = power(v, 2)
+        q = power(v, 0.5)
+        q2 = divide(q, w)
+        k = multiply(q2, n)
+        c = less(v, 0.1)
+        m = maximum(k, 0.0)
+        z = where(c, m, p)
+        h = sqrt(z)
+        g = square(h)
+        r = arctan2(g, a)
+        r2 = hypot(r, 2.0)
+        r3 = quotient(r2, 2)
+        r4 = reciprocal(r3)
+        r5 = fmod(r4, 0.75)
+        r6 = erf(r5)
+        r7 = sign(r6)
+        r8 = multiply(2, r7)
+        s = add(s, r8)
+        y[i] = k
+    return s, y
+''')
+    seen = harvest.check(program)
+    narrow = {name for name, types in seen.items() if types == {Scalar("float32")}}
+    assert {"s", "v", "q", "k"} & seen.keys() <= narrow and "s" in narrow
+    args = (np.linspace(0.1, 2.0, 7).astype(np.float32), np.float32(0.3), 1.7, 7)
+    for got, want in zip(compile_program(program, "numba", MEMORY)(*args), run(program, *args), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
 def test_numba_types_of_plain_text():
     import numba
     text = "import numpy as np\ndef f(n):\n    a = np.zeros(n)\n    b = a[0]\n    c = 1\n    return a, b, c\n"

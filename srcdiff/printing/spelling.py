@@ -153,6 +153,8 @@ def _scalar_template(op, types, result, count):
         return BOOL[op]
     if kinds <= {"bool", "int64", "int32"} and op in INTEGER and result.dtype in kinds:
         return INTEGER[op]
+    if op == "reciprocal" and result.dtype == "float32":
+        return "np.float32(1.0) / a"
     if op in SCALAR:
         return SCALAR[op]
     if op in INFIX:
@@ -160,7 +162,8 @@ def _scalar_template(op, types, result, count):
     if op in MATH and all(map(is_double, types)) and result.dtype in ("float64", "bool"):
         return _call("math." + MATH[op], count)
     if op in HELPERS:
-        return _call("math." + MATH[op] if op in MATH else op, count)
+        call = _call("math." + MATH[op] if op in MATH else op, count)
+        return f"np.float32({call})" if result.dtype == "float32" else call
     return _numpy(op, count)
 
 

@@ -247,7 +247,7 @@ class Writer:
             given = declared
         waiting = block.pending.get(source)
         trees = [self._take(a, block) for a in stmt.args]
-        trees = [self._narrowed(tree, a, types, given) for tree, a in zip(trees, stmt.args, strict=True)]
+        trees = self._narrowed(stmt, trees) if self.narrow else trees
         kept = spell(stmt.op, types, given, [waiting.tree, *trees[1:]], static) if waiting else None
         return spell(stmt.op, types, given, trees, static), kept, given
 
@@ -258,18 +258,20 @@ class Writer:
             return expression(converter(declared), a=constant(atom.value))
         return constant(kind(atom.value))
 
-    def _narrowed(self, tree, atom, types, given):
-        """Give a Python number the precision of the narrow scalars it meets.
+    def _narrowed(self, stmt, trees):
+        """Give the Python numbers of an operation the precision of the narrow scalars they meet.
 
         NumPy does so by itself; Numba would compute in double precision.
         """
-        if not self.narrow or any(isinstance(t, Array) for t in types) or len(types) < 2:
-            return tree
-        strong = [t.dtype for t in types if not t.weak and t.dtype in ("float32", "complex64")]
-        type_ = self.program.type_of(atom)
-        if strong and type_.weak and type_.dtype == "float64":
-            return expression("np.float32(a)", a=tree)
-        return tree
+        types = [self.program.type_of(a) for a in stmt.args]
+        if len(types) < 2 or any(isinstance(t, Array) for t in types):
+            return trees
+        if not any(t.dtype in ("float32", "complex64") and not t.weak for t in types):
+            return trees
+        if stmt.op == "power" and isinstance(trees[1], gast.Constant) and types[1].dtype == "int64":
+            return trees                # Numba keeps the type of the base
+        wide = [t.weak and t.dtype in ("float64", "int64") for t in types]
+        return [expression("np.float32(a)", a=tree) if w else tree for tree, w in zip(trees, wide, strict=True)]
 
     def _convert(self, tree, given, declared, stmt):
         """Return the tree, with a conversion if the variable's type is not the value's."""
