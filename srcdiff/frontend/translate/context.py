@@ -109,6 +109,15 @@ class Translator:
             self.use_poison(value)
         return value
 
+    @contextmanager
+    def in_state(self, state):
+        """Look lists and dicts up in the state of another path."""
+        before, self.state = self.state, state
+        try:
+            yield
+        finally:
+            self.state = before
+
     def bind(self, name: str, value) -> None:
         self.state[self.frame.key, name] = value
 

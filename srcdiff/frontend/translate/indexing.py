@@ -46,7 +46,10 @@ def _load_container(t, contents, index, kind):
         return t.allocate(made, list) if kind is list else made
     position = t.static_number(index)
     if position is None:
-        return _load_array(t, as_atom(t, contents), index)
+        made = as_atom(t, contents)
+        if t.ndim(made) > 1:            # its rows are copies: they must not be written
+            t.shared[made.name] = "a row of a list of lists"
+        return _load_array(t, made, index)
     try:
         return contents.items[int(position)]
     except IndexError:
@@ -186,6 +189,21 @@ def _load_fancy(t, base, items):
     return result
 
 
+def prepare_rows(t: Translator, base, index, value) -> None:
+    """Keep a list of lists as an array before an element of one of its rows is assigned."""
+    if not isinstance(base, Ref) or not isinstance(t.contents(base), Tuple):
+        return
+    contents = t.contents(base)
+    if t.static_number(index) is not None or not all(isinstance(v, Ref) for v in contents.items):
+        return
+    for row in contents.items:
+        holders = [p for p, v in t.state.items() if v == row or isinstance(v, Tuple) and row in v.items]
+        if len(holders) > 1 or sum(v == row for v in contents.items) > 1:
+            raise Refused("a row of a list of lists has two names, and is written by a run-time index",
+                          fix="use an array", code="SD0220")
+    t.state["heap", base.key] = _list_as_array(t, contents, value)
+
+
 # -- stores -----------------------------------------------------------------------------
 
 def store_subscript(t: Translator, base, index, value, accumulate: bool = False) -> None:
@@ -217,7 +235,7 @@ def store_subscript(t: Translator, base, index, value, accumulate: bool = False)
 def _list_as_array(t, contents, value):
     """Return a new array for a list of numbers that is to hold `value` too."""
     atom = as_atom(t, contents)
-    if t.ndim(atom) == 1 and t.type_of(as_atom(t, value)).dtype == "float64":
+    if t.type_of(as_atom(t, value)).dtype == "float64":
         return t.cast(atom, "float64")
     return atom
 

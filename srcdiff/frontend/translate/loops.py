@@ -178,7 +178,11 @@ class Loop:
     count: Const | None
     runs: bool = False
     carried: dict = field(default_factory=dict)
+    changed: bool = False
     names: dict = field(default_factory=dict)
+    refs: dict = field(default_factory=dict)        # place -> the list or dict that it carries
+    contents: dict = field(default_factory=dict)    # key of such a list -> its contents at the header
+    source: dict = field(default_factory=dict)      # the state that lists are looked up in
 
     def counted(self, counted: Range, enter, stem):
         """Emit a `For`."""
@@ -252,7 +256,7 @@ class Loop:
     def settle(self, once):
         """Translate until the carried places and their types do not change; return the last."""
         t = self.t
-        entry = dict(t.state)
+        self.entry = entry = dict(t.state)
         t.loaded.clear()
         live = t.frame.liveness.header[id(self.node)]
         for name in self.assigned:
@@ -283,6 +287,8 @@ class Loop:
             return entry if isinstance(entry, Poison) else back
         if isinstance(entry, Unbound | MaybeUnbound) or isinstance(back, Unbound | MaybeUnbound):
             return self.unbound(place, stem, entry, back)
+        if isinstance(entry, Ref) and (isinstance(back, Ref) and back != entry or place[-1] == "value"):
+            return self.list_(place, entry, back)
         if isinstance(entry, Tuple) and (back is None or isinstance(back, Tuple)
                                          and len(back.items) == len(entry.items)):
             backs = back.items if back is not None else [None] * len(entry.items)
@@ -292,7 +298,11 @@ class Loop:
             return Dict(tuple((k, self.variable((*place, k), e, back and back.get(k)))
                               for k, e in entry.items)) if not isinstance(back, Dict) or \
                 len(back.items) == len(entry.items) else self.poison(stem, entry, back)
-        types = [value_type(self.t, v) for v in (entry, back) if v is not None]
+        types = []
+        for v, state in ((entry, self.entry), (back, self.t.state)):
+            if v is not None:
+                with self.t.in_state(state):
+                    types.append(value_type(self.t, v))
         if not types or None in types:
             if back is None or same(entry, back):
                 return entry
@@ -325,7 +335,28 @@ class Loop:
         flag = self.named((*place, "flag"), f"{stem}_assigned", BOOL)
         return MaybeUnbound(value, Var(flag))
 
+    def list_(self, place, entry, back):
+        """Carry a list that is made anew in each iteration: what is carried are its contents."""
+        stem = _stem(place)
+        for ref in (entry, back):
+            if ref is not None and _holders(self.t.state, ref, place) + _holders(self.entry, ref, place):
+                return Poison(Refused(f"`{stem}` is rebound in the loop while another name holds the same list",
+                                      node=self.node, fix="copy the list: list(...)"))
+        ref = self.refs.setdefault(place, Ref(self.t.key(), entry.kind))
+        first = self.entry.get(("heap", entry.key), self.t.state.get(("heap", entry.key), UNBOUND))
+        second = self.t.state.get(("heap", back.key), UNBOUND) if isinstance(back, Ref) else None
+        made = self.variable((*place, "items"), first, second)
+        if isinstance(made, Poison):
+            return made
+        if not same(made, self.contents.get(ref.key)):
+            self.contents[ref.key], self.changed = made, True
+        return ref
+
     def poison(self, stem, entry, back, types=()):
+        if isinstance(entry, Tuple) and isinstance(back, Tuple) and len(entry.items) != len(back.items):
+            return Poison(Refused(f"a list or tuple (`{stem}`) changes its length in a loop", node=self.node,
+                                  why="how long it becomes is known only at run time", code="SD0215",
+                                  fix="allocate an array before the loop, and assign its elements"))
         kinds = " and then ".join(map(str, types)) or f"{describe(entry)} and then {describe(back)}"
         return Poison(Refused(f"`{stem}` changes its kind in the loop: {kinds}",
                               why="one variable has one type in the generated code", node=self.node,
@@ -338,6 +369,8 @@ class Loop:
                  if p[0] != t.frame.key or p[1] in live}
         for place, carried in self.carried.items():
             state[place] = carried.value
+        for key, contents in self.contents.items():
+            state["heap", key] = contents
         self.header = {p: v for p, v in state.items() if v is not UNBOUND}
         t.state = dict(self.header)
 
@@ -356,13 +389,15 @@ class Loop:
         """Compare the state at the end of the body with the header; append the copies."""
         t = self.t
         pairs = []
+        self.source = t.state
+        rebound = {r.key for p, r in self.refs.items() if t.state.get(p[:2]) != r}
         for place in list(self.header) + [p for p in self.carried if p not in self.header]:
             back = t.state.get(place, UNBOUND)
             carried = self.carried.get(place)
             if isinstance(back, Poison) and back.problem is None:
                 continue                # reported already
             header = carried.value if carried else self.header[place]
-            if same(back, header):
+            if same(back, header) or place[0] == "heap" and place[1] in rebound:
                 continue
             if place[0] == t.frame.key and place[1] not in t.frame.liveness.header[id(self.node)]:
                 continue
@@ -387,6 +422,11 @@ class Loop:
             if isinstance(value, Unbound):
                 return [(target.flag, Const(False))] + self.matched(target.value, value)
             return self.matched(target.value, value) + self.matched(target.flag, Const(True))
+        if isinstance(target, Ref):
+            if target.key not in self.contents:
+                return []
+            held = self.source.get(("heap", value.key), UNBOUND) if isinstance(value, Ref) else UNBOUND
+            return self.matched(self.contents[target.key], held)
         if isinstance(target, Tuple | Dict) and isinstance(value, Tuple | Dict):
             first = target.items if isinstance(target, Tuple) else [v for _, v in target.items]
             second = value.items if isinstance(value, Tuple) else [v for _, v in value.items]
@@ -412,7 +452,7 @@ class Loop:
             type_ = t.type_of(target)
             base = value.name if isinstance(value, Var) else getattr(value, "base", None)
             if (base in targets and base != target.name) or isinstance(value, View | Tuple):
-                with t.builder.continued(block):
+                with t.builder.continued(block), t.in_state(self.source):
                     atom = as_atom(t, value)
                     if isinstance(atom, Var) and atom.name in targets:
                         atom = t.emit("copy", atom)
@@ -423,7 +463,7 @@ class Loop:
 
     def copy_entries(self, entry):
         """Append the copies before the loop."""
-        pairs = []
+        pairs, self.source = [], entry
         for place, carried in self.carried.items():
             pairs += self.matched(carried.value, entry.get(place, UNBOUND))
         self.copy(pairs, self.t.builder.block)
@@ -438,8 +478,17 @@ class Loop:
         t.versions["loop"] = t.versions.get("loop", 0) + 1
 
 
+def _holders(state, ref, place) -> int:
+    """Return in how many other places a list is held."""
+    def holds(value):
+        if isinstance(value, Tuple):
+            return any(map(holds, value.items))
+        return value == ref
+    return sum(holds(v) for p, v in state.items() if p != place[:2] and isinstance(v, Ref | Tuple))
+
+
 def _stem(place) -> str:
-    parts = [str(p) for p in place[1:] if p not in ("value",)]
+    parts = [str(p) for p in place[1:] if p not in ("value", "items")]
     if place[0] == "heap":
         parts = ["items", *parts[1:]]
     return "_".join(parts)

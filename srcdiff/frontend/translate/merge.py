@@ -39,9 +39,9 @@ def join(t: Translator, arms, live) -> None:
     if len(arms) == 1:
         t.state = arms[0][0]
         return
-    merger = Merger(t, [block for _, block in arms])
+    merger = Merger(t, [block for _, block in arms], [state for state, _ in arms])
     places = list(dict.fromkeys(p for state, _ in arms for p in state))
-    state = {}
+    state = t.state = {}
     for place in places:
         if place[0] == t.frame.key and place[1] not in live:
             continue
@@ -49,15 +49,14 @@ def join(t: Translator, arms, live) -> None:
         if place[0] == "heap":
             values = [v for v in values if v is not UNBOUND] or values
         state[place] = merger.value(place, values)
-    t.state = state
     merger.note_lost_aliases()
 
 
 class Merger:
     """Merge the values of places; remembers what was copied to find lost aliases."""
 
-    def __init__(self, t: Translator, blocks):
-        self.t, self.blocks = t, blocks
+    def __init__(self, t: Translator, blocks, states):
+        self.t, self.blocks, self.states = t, blocks, states
         self.made: list[tuple[str, tuple]] = []     # merged array, the values on each path
 
     def value(self, place, values):
@@ -80,7 +79,8 @@ class Merger:
             keys = [k for k, _ in values[0].items]
             return Dict(tuple((k, self.value((0, f"{stem}_{k}"), [v.get(k) for v in values])) for k in keys))
         if all(isinstance(v, Ref) for v in values) and len({v.kind for v in values}) == 1:
-            contents = self.value((0, stem), [self.t.contents(v) for v in values])
+            contents = self.value((0, stem), [state.get(("heap", v.key), UNBOUND)
+                                              for v, state in zip(values, self.states, strict=True)])
             return contents if isinstance(contents, Poison) else self.t.allocate(contents, values[0].kind)
         return self.atoms(stem, values)
 
@@ -107,10 +107,14 @@ class Merger:
         for variable, merged_values in self.made:
             if all(map(same, merged_values, values)):
                 return Var(variable)
-        with_type = [(v, value_type(self.t, v)) for v in values if v is not UNBOUND]
+        with_type = []
+        for v, state in zip(values, self.states, strict=True):
+            with self.t.in_state(state):
+                if v is not UNBOUND:
+                    with_type.append((v, value_type(self.t, v)))
         if any(type_ is None for _, type_ in with_type):
-            kinds = " and ".join(dict.fromkeys(describe(v) if value_type(self.t, v) is None else "a number"
-                                               for v in values))
+            kinds = " and ".join(dict.fromkeys(describe(v) if type_ is None else "a number"
+                                               for v, type_ in with_type))
             return Poison(Refused(f"`{stem}` is {kinds} on different paths",
                                   why="one variable has one type in the generated code",
                                   fix="use different names, or one type on all paths"))
@@ -122,8 +126,9 @@ class Merger:
                                   fix="use different names on the different paths"))
         name = self.t.builder.fresh(stem, type_)
         self.t.stems[name] = stem
-        for value, block in zip(values, self.blocks, strict=True):
-            fill(self.t, name, type_, value, block)
+        for value, block, state in zip(values, self.blocks, self.states, strict=True):
+            with self.t.in_state(state):
+                fill(self.t, name, type_, value, block)
         if isinstance(type_, Array):
             self.made.append((name, tuple(values)))
         return Var(name)
@@ -173,6 +178,10 @@ def value_type(t: Translator, value) -> Type | None:
         types = [t.type_of(v) if is_atom(v) else None for v in value.items]
         if all(isinstance(x, Scalar) for x in types):
             return Array(unify_all(types).dtype, 1)
+        rows = [value_type(t, t.contents(v) if isinstance(v, Ref) else v) for v in value.items
+                if isinstance(v, Ref | Tuple)]
+        if len(rows) == len(value.items) and None not in rows and unify_all(rows) is not None:
+            return Array(unify_all(rows).dtype, rows[0].ndim + 1)
     return None
 
 
@@ -217,11 +226,14 @@ def either(t: Translator, held, first, second):
     state, t.state = t.state, dict(before)
     with t.builder.nested() as orelse:
         b = second()
-    merger = Merger(t, [then, orelse])
+    arms = [(state, then), (t.state, orelse)]
+    merger = Merger(t, [then, orelse], [state, t.state])
     merged = merger.value((0, "t"), [a, b])
     if isinstance(merged, Poison):
         t.use_poison(merged)
-    join(t, [(state, then), (t.state, orelse)], t.frame.locals)
+    made = {p: v for p, v in t.state.items() if p[0] == "heap"}
+    join(t, arms, t.frame.locals)
+    t.state = {**made, **t.state}
     note_lost_aliases(t, merger.made)
     if isinstance(merged, Var):
         t.stems.pop(merged.name, None)

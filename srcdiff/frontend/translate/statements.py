@@ -73,6 +73,7 @@ def assign_to(t: Translator, target, value) -> None:
             value = constant(t, value)
         t.bind(target.id, named(t, value, target.id))
     elif isinstance(target, gast.Subscript):
+        prepare(t, target.value, value)
         base = evaluate(t, target.value)
         index = evaluate(t, target.slice)
         indexing.store_subscript(t, base, index, constant(t, value) if t.constant_depth else value)
@@ -82,6 +83,14 @@ def assign_to(t: Translator, target, value) -> None:
         raise Refused("attributes of objects cannot be assigned", node=target,
                       why="a derivative call must not change objects from outside",
                       fix="keep the value in a local variable and return it", code="SD0223")
+
+
+def prepare(t, node, value):
+    """Let a row of a list of lists be written, if `node` is one."""
+    if isinstance(node, gast.Subscript) and isinstance(node.value, gast.Name):
+        owner = evaluate(t, node.value)
+        if isinstance(owner, Ref):
+            indexing.prepare_rows(t, owner, evaluate(t, node.slice), value)
 
 
 def named(t, value, name):
@@ -180,6 +189,7 @@ def _check_kind(t, dtype, atom):
 
 
 def _augmented_subscript(t, node, kind):
+    prepare(t, node.target.value, Const(0.0))
     base = evaluate(t, node.target.value)
     index = evaluate(t, node.target.slice)
     if isinstance(base, Poison):
