@@ -10,7 +10,6 @@ from srcdiff.builder import Builder
 from srcdiff.syntax import (
     Assign,
     Atom,
-    Const,
     Load,
     Program,
     Stmt,
@@ -27,6 +26,8 @@ from srcdiff.vectorize import access
 from srcdiff.vectorize.axis import Directions, Operand, lifted
 from srcdiff.vectorize.batch import batch
 from srcdiff.vectorize.spread import direction_variables, refuse_control
+from srcdiff.vectorize.structure import filled
+from srcdiff.vectorize.structures import Structures
 
 __all__ = ["vectorize"]
 
@@ -91,6 +92,7 @@ class _Vectorizer:
         self.builder = Builder({name: lifted(t) if name in names else t
                                 for name, t in program.types.items()})
         self.directions = Directions(self.builder, axis)
+        self.structures = Structures(program, names, self.directions)
 
     # -- the whole program -----------------------------------------------------------
 
@@ -114,8 +116,10 @@ class _Vectorizer:
 
     def finish(self) -> Program:
         types = self.builder.types
+        for atom in self.program.results:
+            self.operand(atom)
         params = tuple(replace(p, type=types[p.name]) for p in self.program.params)
-        body = self.builder.take()
+        body = filled(self.builder.take())
         return replace(self.program, name=f"{self.program.name}_vectorized", params=params,
                        body=body, types=_used(types, params, body))
 
@@ -127,7 +131,7 @@ class _Vectorizer:
                 self.statement(stmt)
 
     def nested(self, body) -> list[Stmt]:
-        with self.builder.nested() as block:
+        with self.builder.nested() as block, self.structures.inside():
             self.block(body)
         return block
 
@@ -136,33 +140,49 @@ class _Vectorizer:
             case Assign() if stmt.target in self.names:
                 self.assign(stmt)
             case Assign(op="size", args=(Var(name),)) if name in self.names:
-                self.builder.append(self.size(stmt))
+                self.size(stmt, name)
             case Load() if stmt.target in self.names:
                 self.load(stmt)
             case Store(array=array, value=value) if array in self.names:
                 access.store(self.directions, stmt, self.operand(value))
             case _:
                 self.builder.append(with_blocks(stmt, [self.nested(b) for b in blocks_of(stmt)]))
+        self.structures.learn(stmt)
 
     def operand(self, atom: Atom) -> Operand:
-        ndim = self.program.type_of(atom).ndim
-        return Operand(atom, ndim, isinstance(atom, Var) and atom.name in self.names)
+        """Return an operand, dense."""
+        batched = isinstance(atom, Var) and atom.name in self.names
+        if batched:
+            self.structures.make_dense(atom.name)
+        return Operand(atom, self.program.type_of(atom).ndim, batched)
 
-    def size(self, stmt: Assign) -> Assign:
-        axis = self.directions.shift(stmt.keywords["axis"])
-        return replace(stmt, static=(("axis", axis),))
+    def size(self, stmt: Assign, name: str) -> None:
+        """Write an extent of a batched variable, which need not be dense for that."""
+        axis = stmt.keywords["axis"]
+        if (known := self.structures.size(name, axis)) is not None:
+            self.builder.copy(stmt.target, known)
+        else:
+            self.structures.make_dense(name)
+            self.builder.append(replace(stmt, static=(("axis", self.directions.shift(axis)),)))
 
     def assign(self, stmt: Assign) -> None:
+        if stmt.op == "seed":
+            self.counted(self.structures.count(stmt))
         start = len(self.builder.block)
-        operands = [self.operand(a) for a in stmt.args]
-        if any(operand.batched for operand in operands):
-            self.settle(stmt.target, batch(self.directions, stmt, operands), start)
-        else:
-            self.settle(stmt.target, self.constant(stmt), start)
+        if self.structures.hold(stmt):
+            return
+        atom = self.structures.shortcut(stmt)
+        if atom is None:
+            operands = [self.operand(a) for a in stmt.args]
+            dense = any(operand.batched for operand in operands)
+            atom = batch(self.directions, stmt, operands) if dense else self.constant(stmt)
+        self.structures.forget(stmt.target)
+        self.settle(stmt.target, atom, start)
 
     def load(self, stmt: Load) -> None:
         start = len(self.builder.block)
         if stmt.array in self.names:
+            self.structures.make_dense(stmt.array)
             atom = access.load(self.directions, stmt)
         else:
             once = self.builder.load(stmt.array, stmt.index, stem=stmt.target)
@@ -180,22 +200,13 @@ class _Vectorizer:
             case Assign(op="full", args=(value, *extents)):
                 return self.directions.fill(value, type_.dtype, extents)
             case Assign(op="seed", args=extents):
-                return self.seed(extents, type_.dtype)
+                count = self.directions.count
+                eye = self.builder.op("eye", count, count, dtype=type_.dtype)
+                return self.builder.op("reshape", eye, *self.directions.extents(extents))
             case Assign(op="copy", args=(atom,)):
                 return self.directions.spread(self.operand(atom))
         once = self.builder.op(stmt.op, *stmt.args, stem=stmt.target, **stmt.keywords)
         return self.directions.spread(Operand(once, type_.ndim, False))
-
-    def seed(self, extents, dtype: str) -> Atom:
-        """Write the identity: direction k is the k-th element, in C order."""
-        count: Atom = extents[0] if extents else Const(1)
-        for extent in extents[1:]:
-            count = self.builder.op("multiply", count, extent, stem="n_directions")
-        self.counted(count)
-        eye = self.builder.op("eye", count, count, dtype=dtype)
-        if len(extents) == 1:
-            return eye
-        return self.builder.op("reshape", eye, *self.directions.extents(extents))
 
     def settle(self, target: str, atom: Atom, start: int) -> None:
         """Let `target` be the value `atom`, written by the statements from `start` on.
