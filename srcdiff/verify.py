@@ -24,7 +24,20 @@ from srcdiff.errors import NOWHERE, Problem, VerifyError
 from srcdiff.notation import show_statement
 from srcdiff.primitives import PRIMITIVES, infer, unify
 from srcdiff.syntax import (
-    Array, Assign, Const, For, If, Load, Program, Raise, Scalar, Span, Store, Var, While, atoms_of,
+    Array,
+    Assign,
+    Const,
+    For,
+    If,
+    Load,
+    Program,
+    Raise,
+    Scalar,
+    Span,
+    Store,
+    Var,
+    While,
+    atoms_of,
     walk,
 )
 

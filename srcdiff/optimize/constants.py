@@ -121,7 +121,7 @@ def substitute(stmt, change, types):
     if not swapped:
         return stmt
     if isinstance(stmt, Assign) and not _same_meaning(stmt, new, types):
-        for atom in swapped:            # one operand at a time: some may go
+        for atom in tuple(swapped):     # one operand at a time: some may go
             one = map_atoms(stmt, lambda a, atom=atom: swap(a) if a == atom else a)
             if _same_meaning(stmt, one, types):
                 stmt = one

@@ -168,9 +168,11 @@ class _Targets:
         return None if elsewhere else start
 
     def retarget(self, out, start, at, temporary, target):
-        for i in range(start, at):
-            if out[i] is not None and (i == start or self.uses.stores[temporary]):
+        elsewhere = self.uses.reads[temporary] - 1 + self.uses.stores[temporary]
+        for i in range(start, at if elsewhere else start + 1):
+            if out[i] is not None:
                 out[i] = rename((out[i],), {temporary: target})[0]
+        self.uses.reads[target] += elsewhere        # it is now the occurrences of `target`
         out[at] = None
 
 
