@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import gast
 
@@ -16,7 +16,7 @@ from srcdiff.frontend.translate.inline import frame_of
 from srcdiff.frontend.translate.tidy import tidy
 from srcdiff.frontend.translate.values import Dict, Known, Origin, Poison, Ref, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import as_atom
-from srcdiff.syntax import Array, Assign, Param, Program, Scalar, Static, Var, rename
+from srcdiff.syntax import Array, Assign, Param, Program, Scalar, Static, Var, atoms_of, rename, walk
 
 __all__ = ["Specialisation", "specialise", "specs_of"]
 
@@ -217,12 +217,23 @@ def _finished(t: Translator, function, result, leaves) -> Specialisation:
     name = getattr(function, "__name__", None) or getattr(getattr(function, "func", None), "__name__", "f")
     program = Program(name if name.isidentifier() else "lambda_", params, body, atoms, types, tree,
                       getattr(function, "__doc__", None) or "" if inspect.isroutine(function) else "")
-    program = tidy(program, stems)
+    program = _without_unused(tidy(program, stems))
+    params = program.params
     origins = {atom.name: origin for atom, origin in t.captures.values()}
     captures = tuple(origins[p.name].get for p in params if p.captured)
     assumed = tuple((origin.get, value) for origin, value in t.assumed.values())
     written = tuple(k for k, p in enumerate(params) if p.name in t.written)
     return Specialisation(program, captures, leaves, assumed, written)
+
+
+def _without_unused(program: Program) -> Program:
+    """Drop the captured values that nothing reads."""
+    read = {a.name for stmt in walk(program.body) for a in atoms_of(stmt) if isinstance(a, Var)}
+    read |= {a.name for a in program.results if isinstance(a, Var)}
+    params = tuple(p for p in program.params if not p.captured or p.name in read)
+    gone = {p.name for p in program.params} - {p.name for p in params}
+    types = {n: type_ for n, type_ in program.types.items() if n not in gone}
+    return replace(program, params=params, types=types)
 
 
 def specs_of(t: Translator, value):

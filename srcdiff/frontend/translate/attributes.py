@@ -38,7 +38,8 @@ def _known(t, value, name):
     try:
         found = getattr(value.value, name)
     except AttributeError:
-        raise Refused(f"{describe(value)} has no attribute `{name}`", code="SD0203") from None
+        raise Refused(f"{describe(value)} has no attribute `{name}`", code="SD0203",
+                      python=AttributeError) from None
     owner = value.value
     if isinstance(owner, types.ModuleType) and owner.__name__.split(".")[0] in ("math", "numpy", "scipy", "cmath"):
         return t.lift(found)
@@ -55,6 +56,9 @@ def _array(t, value, name):
     type_ = t.type_of(value) if is_atom(value) else None
     ndim = type_.ndim if type_ else len(value.axes)
     dtype = type_.dtype if type_ else t.builder.types[value.base].dtype
+    if not hasattr(class_of(t, value), name) or type_ and type_.ndim == 0 and type_.weak and name in _OF_ARRAYS[:5]:
+        raise Refused(f"a number has no attribute `{name}`", why=f"it is {type_ or 'an array'} here",
+                      fix="pass an array, or test the type first", code="SD0203", python=AttributeError)
     if name == "shape":
         return Tuple(shape_of(t, value))
     if name == "ndim":

@@ -1,7 +1,8 @@
 """Comprehensions and generator expressions: unrolled, or loops that fill an array or add up.
 
 A comprehension is a small function of its own, as in Python: it is rewritten to
-one, with a loop in it, and that function is inlined.
+one, with a loop in it, and that function is inlined.  Its own names end in a
+prime, so that they hide none of the user's.
 """
 
 from __future__ import annotations
@@ -130,18 +131,18 @@ def _inlined(t, node, frame, body, values):
 def accumulate(t: Translator, node, frame, start, kind="Add"):
     """Return the sum (or product) of a generator over ranges that only run time knows."""
     operator = {"Add": gast.Add(), "Mult": gast.Mult()}[kind]
-    body = [_assign("total_", gast.BinOp(left=_name("total_"), op=operator, right=node.elt))]
+    body = [_assign("total'", gast.BinOp(left=_name("total'"), op=operator, right=node.elt))]
     body = _loops(node, body)
-    return _inlined(t, node, frame, [*body, gast.Return(value=_name("total_"))], {"total_": start})
+    return _inlined(t, node, frame, [*body, gast.Return(value=_name("total'"))], {"total'": start})
 
 
 def fold(t: Translator, node, frame, function, start):
     """Return ``function(...function(start, a), b...)`` over a generator."""
-    body = [_assign("total_", gast.Call(func=_name("function_"), args=[_name("total_"), node.elt],
+    body = [_assign("total'", gast.Call(func=_name("function'"), args=[_name("total'"), node.elt],
                                         keywords=[]))]
     body = _loops(node, body)
-    return _inlined(t, node, frame, [*body, gast.Return(value=_name("total_"))],
-                    {"total_": start, "function_": function})
+    return _inlined(t, node, frame, [*body, gast.Return(value=_name("total'"))],
+                    {"total'": start, "function'": function})
 
 
 def _loops(node, body):
@@ -160,18 +161,18 @@ def filled(t: Translator, node):
                       fix="allocate an array first, and fill it in a loop", code="SD0215")
     from srcdiff.frontend.translate.numpy_calls import allocate_like
     body = [
-        _assign("out_", _call("allocate_", _name("count_"))),
-        gast.For(target=gast.Tuple(elts=[_name("k_", gast.Store()), clause.target], ctx=gast.Store()),
-                 iter=_call("enumerate", _name("items_")), type_comment=None, orelse=[],
-                 body=[_assign(gast.Subscript(value=_name("out_"), slice=_name("k_"), ctx=gast.Store()),
+        _assign("out'", _call("allocate'", _name("count'"))),
+        gast.For(target=gast.Tuple(elts=[_name("k'", gast.Store()), clause.target], ctx=gast.Store()),
+                 iter=_call("enumerate", _name("items'")), type_comment=None, orelse=[],
+                 body=[_assign(gast.Subscript(value=_name("out'"), slice=_name("k'"), ctx=gast.Store()),
                                node.elt)]),
-        gast.Return(value=_name("out_")),
+        gast.Return(value=_name("out'")),
     ]
     items = evaluate(t, clause.iter)
     count = length(t, items)
     sample = _sample(t, node, items)
     return _inlined(t, node, t.frame, body,
-                    {"items_": items, "count_": count, "allocate_": allocate_like(sample)})
+                    {"items'": items, "count'": count, "allocate'": allocate_like(sample)})
 
 
 def _sample(t, node, items):

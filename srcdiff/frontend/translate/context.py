@@ -89,6 +89,7 @@ class Translator:
         self.loaded: dict = {}
         self.versions: dict[str, int] = {}
         self.depth = 0
+        self.raised: type | None = None
         self._keys = 0
 
     # -- places -----------------------------------------------------------------
@@ -135,6 +136,7 @@ class Translator:
         return place_of(self.frame.source, node)
 
     def report(self, refused: Refused) -> None:
+        self.raised = refused.python
         problem = Problem(refused.code, refused.what, self.where(refused.node), refused.why, refused.fix)
         if problem not in self.problems:
             self.problems.append(problem)

@@ -35,7 +35,7 @@ def _load_container(t, contents, index, kind):
     if isinstance(contents, Dict):
         found = contents.get(key_of(t, index))
         if found is None:
-            raise Refused(f"the dict has no key {key_of(t, index)!r}")
+            raise Refused(f"the dict has no key {key_of(t, index)!r}", python=KeyError)
         return found
     if not isinstance(contents, Tuple):
         return _load_array(t, contents, index)
@@ -172,7 +172,7 @@ def _load_scalar(t, base, index):
     if isinstance(index, Tuple) and not index.items or isinstance(index, Known):
         return base
     raise Refused("a number cannot be indexed", why=f"it is {t.type_of(base)} here",
-                  fix="pass an array, or test the type first", code="SD0232")
+                  fix="pass an array, or test the type first", code="SD0232", python=TypeError)
 
 
 def _load_fancy(t, base, items):

@@ -101,7 +101,8 @@ def length(t: Translator, value):
     if is_atom(value) and t.ndim(value):
         return t.size(value, 0)
     raise Refused(f"{describe(value) if not is_atom(value) else 'a number'} has no length here",
-                  fix="pass an array, a tuple or a range", code="SD0237")
+                  fix="pass an array, a tuple or a range", code="SD0237",
+                  python=TypeError if is_atom(value) else None)
 
 
 def _shortest(t, lengths):

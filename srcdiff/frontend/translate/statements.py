@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 import gast
 
 from srcdiff.frontend.translate import indexing
@@ -16,7 +18,7 @@ from srcdiff.frontend.translate.values import (
     Closure, Known, Poison, Ref, Refused, Tuple, View, is_atom,
 )
 from srcdiff.frontend.translate.views import as_atom, as_view, check_storable, load_view, store_view
-from srcdiff.syntax import ALL, Array, Const, Scalar, Var, is_float
+from srcdiff.syntax import Array, Assign, Const, Load, Raise, Store, Var, is_float, walk
 
 __all__ = ["block"]
 
@@ -295,12 +297,18 @@ def import_(t: Translator, node):
     for alias in node.names:
         if isinstance(node, gast.ImportFrom):
             package = t.frame.globals.get("__package__") or ""
-            module = importlib.import_module("." * (node.level or 0) + (node.module or ""), package)
+            try:
+                module = importlib.import_module("." * (node.level or 0) + (node.module or ""), package)
+            except ImportError as error:
+                raise Refused(f"`{node.module}` cannot be imported", python=type(error)) from error
             found = getattr(module, alias.name, None)
             if found is None:
                 found = importlib.import_module(f"{module.__name__}.{alias.name}")
         else:
-            found = importlib.import_module(alias.name)
+            try:
+                found = importlib.import_module(alias.name)
+            except ImportError as error:
+                raise Refused(f"`{alias.name}` cannot be imported", python=type(error)) from error
             if alias.asname is None:
                 found = importlib.import_module(alias.name.split(".")[0])
         t.bind(alias.asname or alias.name.split(".")[0], t.lift(found))
@@ -325,10 +333,56 @@ def with_(t: Translator, node):
         t.constant_depth -= constants
 
 
-def try_(t, node):
-    raise Refused("try/except is not supported", node=node,
-                  why="which statement raises is known only at run time",
-                  fix="test the condition with `if` before", code="SD0211")
+# What cannot raise, whatever its operands.
+_SAFE = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or",
+         "logical_not", "isnan", "isinf", "isfinite", "negative", "absolute", "size", "copy", "weaken"}
+
+
+def try_(t: Translator, node):
+    """Translate a `try` whose outcome is known: its body cannot raise, or surely raises."""
+    problems, state, emitted = len(t.problems), dict(t.state), len(t.builder.block)
+    block(t, node.body)
+    may_raise = _may_raise(t.builder.block[emitted:])
+    if len(t.problems) == problems and t.state is not None and not any(
+            _catches(t, h, e) for h in node.handlers for e in may_raise):
+        block(t, [*node.orelse, *node.finalbody])
+        return
+    at_once = len(t.problems) == problems + 1 and (
+        node.body[0].lineno <= t.problems[-1].where.line <= node.body[0].end_lineno)
+    raised = t.raised if at_once else None
+    handler = next((h for h in node.handlers if raised and _catches(t, h, raised)), None)
+    if len(t.problems) > problems and handler is None:
+        return
+    del t.problems[problems:], t.builder.block[emitted:]
+    t.state = state
+    if handler is None:
+        raise Refused("this try/except is not supported", node=node,
+                      why="whether its body raises is known only at run time",
+                      fix="test the condition with `if` before", code="SD0211")
+    if handler.name is not None:
+        t.bind(getattr(handler.name, "id", handler.name), Known(raised()))
+    block(t, [*handler.body, *node.finalbody])
+
+
+def _may_raise(body) -> set:
+    """Return the exceptions that translated statements might raise."""
+    found = set()
+    for stmt in walk(body):
+        if isinstance(stmt, Load | Store):
+            found |= {IndexError, ValueError}
+        elif isinstance(stmt, Raise):
+            found.add(getattr(builtins, stmt.exception, RuntimeError))
+        elif isinstance(stmt, Assign) and stmt.op not in _SAFE:
+            found |= {ValueError, ZeroDivisionError, OverflowError}
+    return found
+
+
+def _catches(t, handler, raised: type) -> bool:
+    if handler.type is None:
+        return True
+    value = evaluate(t, handler.type)
+    classes = [v.value for v in (value.items if isinstance(value, Tuple) else (value,))]
+    return any(isinstance(c, type) and issubclass(raised, c) for c in classes)
 
 
 _HANDLERS = {
@@ -336,4 +390,3 @@ _HANDLERS = {
     "Expr": expression, "Pass": pass_, "FunctionDef": function, "Import": import_,
     "ImportFrom": import_, "With": with_, "Try": try_,
 }
-_ = (ALL, Scalar)

@@ -32,11 +32,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcdiff.syntax import (
-    Assign, For, If, Load, Param, Program, Raise, Store, Var, While, atoms_of, blocks_of, defined,
+    Assign, For, If, Load, Program, Raise, Scalar, Store, Var, While, atoms_of, blocks_of, defined,
     rename, walk, with_blocks,
 )
 
 __all__ = ["tidy"]
+
+_WIDE = {"float64", "int64", "bool", "complex128"}
 
 
 def tidy(program: Program, stems) -> Program:
@@ -93,17 +95,24 @@ def _sweep(body, needed):
 def join_copies(program: Program, stems):
     """Give one name to variables joined by copies whose values never conflict."""
     fixed = {p.name for p in program.params}
+    wide = all(type_.dtype in _WIDE for type_ in program.types.values())
+
+    def alike(a, b):
+        # A Python number and a NumPy scalar differ only beside narrower types.
+        return a == b or wide and isinstance(a, Scalar) and isinstance(b, Scalar) and a.dtype == b.dtype
+
     fixed |= {s.var for s in walk(program.body) if isinstance(s, For)}
     copies = [(depth, k, s) for k, (depth, s) in enumerate(_with_depth(program.body, 0))
               if isinstance(s, Assign) and s.op == "copy" and isinstance(s.args[0], Var)
               and s.target not in fixed and s.args[0].name not in fixed
-              and program.types[s.target] == program.types[s.args[0].name]]
+              and alike(program.types[s.target], program.types[s.args[0].name])]
     if not copies:
         return program, stems
     names = {n for _, _, s in copies for n in (s.target, s.args[0].name)}
     conflicts = Conflicts(names)
     conflicts.block(program.body, {a.name for a in program.results if isinstance(a, Var)} & names)
     leader: dict[str, str] = {}
+    types = dict(program.types)
 
     def find(name):
         while name in leader:
@@ -115,6 +124,8 @@ def join_copies(program: Program, stems):
         if a == b or b in conflicts.edges[a]:
             continue
         leader[b] = a
+        if types[b] != types[a]:
+            types[a] = Scalar(types[a].dtype)
         for other in conflicts.edges[b]:
             conflicts.edges[other].add(a)
         conflicts.edges[a] |= conflicts.edges[b]
@@ -124,7 +135,7 @@ def join_copies(program: Program, stems):
     body = _without_identities(rename(program.body, renamed))
     results = tuple(Var(renamed.get(a.name, a.name)) if isinstance(a, Var) else a for a in program.results)
     stems = {n: (s[0], renamed.get(s[1], s[1])) if isinstance(s, tuple) else s for n, s in stems.items()}
-    return program.with_body(body, results=results), stems
+    return program.with_body(body, results=results, types=types), stems
 
 
 def _with_depth(body, depth):
@@ -220,7 +231,7 @@ def with_final_names(program: Program, stems) -> Program:
 
     for name in order:
         if isinstance(stems.get(name), str):
-            give(name, stems[name])
+            give(name, stems[name].rstrip("'"))
     for name in order:
         if name not in names and not isinstance(stems.get(name), tuple):
             give(name, "t")
@@ -233,5 +244,3 @@ def with_final_names(program: Program, stems) -> Program:
     types = {new: program.types[old] for old, new in names.items()}
     return replace(program, body=body, results=results, types=types)
 
-
-_ = Param

@@ -27,10 +27,15 @@ __all__ = [
 
 
 class Refused(Exception):
-    """A part of the user's code that cannot be translated; becomes a `Problem`."""
+    """A part of the user's code that cannot be translated; becomes a `Problem`.
 
-    def __init__(self, what: str, why: str = "", fix: str = "", code: str = "SD0210", node=None):
+    `python` is the exception that Python itself surely raises there, if any.
+    """
+
+    def __init__(self, what: str, why: str = "", fix: str = "", code: str = "SD0210", node=None,
+                 python: type | None = None):
         super().__init__(what)
+        self.python = python
         self.what, self.why, self.fix, self.code, self.node = what, why, fix, code, node
 
 
