@@ -1,0 +1,205 @@
+"""The decorator, and what a decorated function does when it is called itself."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import warnings
+import weakref
+
+from srcdiff import frontend
+from srcdiff.api.dispatch import abstract_call
+from srcdiff.api.function import Function, pickle_by_name
+from srcdiff.api.special import Special, special
+from srcdiff.backend import Options
+from srcdiff.errors import ArgumentError, NoSourceError, Problem, UnsupportedError
+from srcdiff.syntax import Scalar, Span, Store, walk
+
+__all__ = ["Primal", "as_function", "differentiate"]
+
+
+class Primal(Function):
+    """A user's function: called, it does what the function does, compiled.
+
+    A function that writes no argument runs as its own program, with the
+    semantics of Python.  One that writes its arguments is given to Numba as it
+    stands, unless Numba would take it to mean something else; then it runs as
+    plain Python.
+    """
+
+    def __init__(self, function, options: Options):
+        self.python = getattr(function, "py_func", function)
+        super().__init__(function, None, options)
+        self.__wrapped__ = function
+
+    def _make_signature(self) -> inspect.Signature:
+        try:
+            return inspect.signature(self.python)
+        except (TypeError, ValueError):
+            count = getattr(self.python, "nin", None)
+            if count is None:
+                raise ArgumentError(Problem(
+                    "SD0314", f"{self.python!r} is not a function that can be differentiated",
+                    fix="pass a Python function, a lambda, a partial or a NumPy ufunc")) from None
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return inspect.Signature([inspect.Parameter(name, kind) for name in "xyzuvw"[:count]])
+
+    def specialise(self, args, keywords) -> Special:
+        return special(frontend.specialise(self.base, args, keywords), args, keywords)
+
+    def __get__(self, instance, owner=None):
+        """Bind like a function, so that methods can be decorated."""
+        if instance is None:
+            return self
+        return as_function(self.python.__get__(instance, owner), self.options)
+
+    # -- calls --------------------------------------------------------------------------
+
+    def _make(self, args, keywords):
+        if self.options.target == "python":
+            return self.python
+        try:
+            specs, keyword_specs = abstract_call(self, args, keywords)
+            found = self.specialise(specs, keyword_specs)
+        except (UnsupportedError, NoSourceError, ArgumentError) as error:
+            return self._uncompiled(error.problems[0].what)
+        if found.written:
+            return self._in_place(found)
+        return super()._make(args, keywords)
+
+    def _uncompiled(self, reason: str):
+        warnings.warn(f"{self.__name__} runs uncompiled: {reason}", RuntimeWarning, stacklevel=5)
+        return self.python
+
+    def _in_place(self, found: Special):
+        """Return what runs a function that writes its arguments, exactly as written.
+
+        Numba's answer to an update of overlapping slices differs from NumPy's, and
+        it freezes what a function captures.
+        """
+        slices = any(isinstance(s, Store) and any(isinstance(i, Span) for i in s.index)
+                     for s in walk(found.program.body))
+        captured = [p.type for p in found.program.params if p.captured]
+        if slices or found.assumed or not all(isinstance(t, Scalar) for t in captured):
+            return self.python
+        import numba
+        frozen = [(get, get()) for get in found.captures]
+        compiled = numba.njit(self.python)
+        state = {"compiled": compiled}
+
+        def run(*args, **keywords):
+            if any(get() != value for get, value in frozen):
+                frozen[:] = [(get, get()) for get, _ in frozen]
+                state["compiled"] = numba.njit(self.python)
+            try:
+                return state["compiled"](*args, **keywords)
+            except numba.core.errors.NumbaError as error:
+                state["compiled"] = self._uncompiled(str(error).splitlines()[0])
+                return self.python(*args, **keywords)
+
+        return run
+
+    # -- how it shows and travels ---------------------------------------------------------
+
+    def describe(self) -> str:
+        return f"differentiable {self.__name__}"
+
+    def __reduce__(self):
+        return pickle_by_name(self, self.python)
+
+
+def default_options() -> Options:
+    """Return the options of functions that are not decorated; SRCDIFF_TARGET names another target."""
+    return Options(target=os.environ.get("SRCDIFF_TARGET", "numba"))
+
+
+_ELSEWHERE: dict = {}               # ufuncs and the like, which take no attributes
+
+
+def as_function(function, options: Options | None = None) -> Function:
+    """Return the object for a callable: the same one each time it is asked for."""
+    if isinstance(function, Function) and options is None:
+        return function
+    if not callable(function):
+        raise ArgumentError(Problem("SD0314", f"{function!r} is not callable",
+                                    fix="pass a function, a lambda, a partial or a NumPy ufunc"))
+    options = options or default_options()
+    if isinstance(function, Function):
+        function = function.base
+    objects = _objects_of(function)
+    if options not in objects:
+        objects.setdefault(options, Primal(function, options))
+    return objects[options]
+
+
+def _objects_of(function) -> dict:
+    """Return the dictionary that keeps the objects of a callable alive as long as it lives itself."""
+    if inspect.ismethod(function):
+        return _objects_of_method(function)
+    try:
+        found = vars(function).get("__srcdiff__")
+        if found is None or found.owner() is not function:      # copied by functools.wraps
+            found = function.__srcdiff__ = _Objects(weakref.ref(function))
+        return found
+    except (TypeError, AttributeError):
+        return _ELSEWHERE.setdefault(function, {})
+
+
+def _objects_of_method(method) -> dict:
+    """Bound methods are made anew each time; their objects stay with the instance."""
+    try:
+        held = vars(method.__self__).setdefault("__srcdiff_methods__", {})
+    except (TypeError, AttributeError):
+        return {}
+    return held.setdefault(method.__func__, {})
+
+
+class _Objects(dict):
+    def __init__(self, owner):
+        super().__init__()
+        self.owner = owner
+
+    def __reduce__(self):
+        return dict, ()
+
+
+def differentiate(function=None, *, target: str | None = None, parallel: bool = False,
+                  fastmath: bool | set | None = None, cache: bool = True, boundscheck: bool = False,
+                  vector_math: bool = True):
+    """Make a function differentiable: ``@differentiate`` or ``@differentiate(parallel=True)``.
+
+    The decorated function does what it did, compiled, and has its derivatives
+    as attributes: ``f.grad``, ``f.jacobian``, ``f.hessian``, ``f.hvp``, ...
+
+    Parameters
+    ----------
+    target
+        "numba", or "python": plain execution of the generated code.
+    parallel, fastmath, cache, boundscheck, vector_math
+        How Numba compiles; see `srcdiff.backend.Options`.
+
+    Examples
+    --------
+    >>> import srcdiff as sd
+    >>> @sd.differentiate(target="python")
+    ... def f(x):
+    ...     return x * x
+    >>> f.grad(3.0)
+    6.0
+    """
+    given = {"target": target, "parallel": parallel, "cache": cache, "boundscheck": boundscheck,
+             "vector_math": vector_math}
+    given = {name: value for name, value in given.items() if value is not None}
+    given.setdefault("target", default_options().target)
+    if fastmath is not None:
+        given["fastmath"] = fastmath if isinstance(fastmath, bool) else frozenset(fastmath)
+    if given["target"] not in ("numba", "python", "cuda"):
+        raise ArgumentError(Problem("SD0315", f"target={target!r} is unknown",
+                                    fix="choose 'numba', 'python' or 'cuda'"))
+    options = Options(**given)
+    if function is None:
+        return functools.partial(as_function, options=options)
+    return as_function(function, options)
+
+

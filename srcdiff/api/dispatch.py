@@ -1,0 +1,172 @@
+"""From a call to compiled code: one dictionary look-up, then the code made for these types.
+
+The key of a call says everything that shapes its code: types, dtypes, numbers
+of axes, whether an array must be copied first, and the values of flags and
+strings.  What stands behind a key is a *runner*, a small generated function
+that flattens the arguments, fetches captured values, calls the compiled program
+and forms the result.  Everything that needs thought happens once per key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from srcdiff import compiler
+from srcdiff.api.special import Special
+from srcdiff.backend.numba import explain, is_compile_error
+from srcdiff.errors import ArgumentError, Problem, ShapeError
+from srcdiff.structure import Names, abstract, array_of_list, expressions, key_of, pack, ready
+
+__all__ = ["Dispatch", "Stale", "abstract_call", "runner"]
+
+
+class Stale(Exception):
+    """What the code was generated for has changed: a captured value has another type."""
+
+
+def fresh_capture(value, key):
+    """Return a captured value, if it still is of the type that code was made for."""
+    if key_of(value) != key:
+        raise Stale
+    return value
+
+
+def runner(special: Special, compiled, args: tuple, keywords: dict) -> Callable:
+    """Write the function that calls a compiled program with arguments like these.
+
+    Raises
+    ------
+    ArgumentError
+        A captured value cannot be passed to generated code.
+    """
+    names = Names(compiled=compiled.dispatcher, ready=ready, array_of_list=array_of_list,
+                  fresh_capture=fresh_capture, Stale=Stale)
+    flat = [e for i, value in enumerate(args) for e in expressions(value, f"a{i}")]
+    flat += [e for name, value in keywords.items() for e in expressions(value, f"keywords[{name!r}]")]
+    lines = []
+    for get, value in special.assumed:
+        lines.append(f"if not {names.hold(same_value, 'same')}({names.hold(get, 'get')}(), {names.hold(value)}):")
+        lines.append("    raise Stale")
+    for i, get in enumerate(special.captures):
+        value = get()
+        lines.append(f"c{i} = fresh_capture({names.hold(get, 'get')}(), {names.hold(key_of(value))})")
+        flat += expressions(value, f"c{i}")
+    types = tuple(special.program.type_of(atom) for atom in special.program.results)
+    call = f"compiled({', '.join(flat)})"
+    lines.append(f"r = {call}" if len(types) != 1 else f"r = ({call},)")
+    lines.append("return " + pack(special.program.tree, types, names))
+    params = ", ".join([*(f"a{i}" for i in range(len(args))), *["**keywords"] * bool(keywords)])
+    code = f"def run({params}):\n" + "".join(f"    {line}\n" for line in lines)
+    exec(compile(code, f"<call of {special.program.name}>", "exec"), names)
+    return names["run"]
+
+
+def same_value(a, b) -> bool:
+    """Tell whether a value that shaped the code is what it was."""
+    return a is b or (type(a) is type(b) and bool(a == b))
+
+
+def abstract_call(function, args, keywords):
+    """Return the specs of the arguments of a call."""
+    specs = tuple(abstract(a, function.argument_name(i)) for i, a in enumerate(args))
+    return specs, {name: abstract(value, name) for name, value in keywords.items()}
+
+
+class Dispatch:
+    """Calls by key; subclasses say how a call is specialised.
+
+    A subclass has `specialise(args, keywords) -> Special`, `options`,
+    `argument_name(i)` and `bind(args, keywords)`.
+    """
+
+    def __init__(self):
+        self._table: dict = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, *args, **keywords):
+        if keywords:
+            return self._call_by_name(args, keywords)
+        try:
+            run = self._table[tuple([key_of(a) for a in args])]
+        except (KeyError, TypeError):
+            run = self._first(args, {})
+        try:
+            return run(*args)
+        except Exception as error:
+            return self._failed(error, args, {})
+
+    def _call_by_name(self, args, keywords):
+        """Bind keywords to the parameters; `out=` receives a copy of the result."""
+        if "out" in keywords and "out" not in self.__signature__.parameters:
+            keywords = dict(keywords)
+            return _store(self(*args, **_without_out(keywords)), keywords["out"])
+        args, keywords = self.bind(args, keywords)
+        if not keywords:
+            return self(*args)
+        try:
+            run = self._table[self._key(args, keywords)]
+        except (KeyError, TypeError):
+            run = self._first(args, keywords)
+        try:
+            return run(*args, **keywords)
+        except Exception as error:
+            return self._failed(error, args, keywords)
+
+    @staticmethod
+    def _key(args, keywords):
+        key = tuple([key_of(a) for a in args])
+        if keywords:
+            key += (frozenset((name, key_of(value)) for name, value in keywords.items()),)
+        return key
+
+    def _first(self, args, keywords) -> Callable:
+        """Generate and compile what a call with this key needs; once, whatever the threads."""
+        given, given_keywords = self.bind(args, keywords)
+        with self._lock:
+            key = self._key(args, keywords)
+            try:
+                if key in self._table:
+                    return self._table[key]
+            except TypeError as error:
+                raise ArgumentError(Problem(
+                    "SD0301", f"an argument of {self.__name__} is neither numeric nor hashable",
+                    fix="pass numbers, arrays, strings, None, or tuples, lists, dicts of these")) from error
+            run = self._table[key] = self._make(given, given_keywords)
+            return run
+
+    def _make(self, args, keywords) -> Callable:
+        specs, keyword_specs = abstract_call(self, args, keywords)
+        special = self.specialise(specs, keyword_specs)
+        return runner(special, compiler.build(special.bare, self.options), args, keywords)
+
+    def _failed(self, error: Exception, args, keywords):
+        """Try again where captured values changed; turn errors of generated code into ours."""
+        if isinstance(error, Stale):
+            with self._lock:
+                self._table.pop(self._key(args, keywords), None)
+            return self._first(args, keywords)(*args, **keywords)
+        if isinstance(error, ValueError) and str(error).startswith("[SD0310] "):
+            raise ShapeError(str(error)[len("[SD0310] "):]) from None
+        if is_compile_error(error):
+            raise explain(error, self.__name__, self.source(*args, **keywords)) from None
+        raise error
+
+
+def _without_out(keywords: dict) -> dict:
+    return {name: value for name, value in keywords.items() if name != "out"}
+
+
+def _store(result, out):
+    """Write an array result into `out` and return it."""
+    if not isinstance(result, np.ndarray):
+        raise ArgumentError(Problem("SD0308", "out= needs a derivative that is one array",
+                                    fix="leave out= away"))
+    if not isinstance(out, np.ndarray) or out.dtype != result.dtype:
+        raise ArgumentError(Problem("SD0308", f"out must be an array of dtype {result.dtype}"))
+    if out.shape != result.shape:
+        raise ShapeError(f"out has shape {out.shape}, the result has shape {result.shape}")
+    out[...] = result
+    return out

@@ -1,0 +1,261 @@
+"""The object that stands for a function or one of its derivatives.
+
+A `Function` is a Python function, or a recipe applied to another `Function`; so
+every transform applies to every result, to any order.  What it computes is
+known as an unlowered program (`specialise`), and compiled at the outermost call.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pickle
+
+from srcdiff import compiler
+from srcdiff.api.dispatch import Dispatch, abstract_call
+from srcdiff.api.recipes import (
+    Cotangent, Derivatives, Gradient, HessianProduct, Jacobian, Pushforward, Recipe,
+)
+from srcdiff.api.special import Special
+from srcdiff.errors import ArgumentError, NotScalarError, Problem
+from srcdiff.structure import leaves
+from srcdiff.syntax import Program
+
+__all__ = ["Function", "derived"]
+
+
+class Operators:
+    """The derivatives of a function with respect to its first argument, as attributes."""
+
+    @property
+    def grad(self):
+        """The gradient of a function that returns one number."""
+        return self.derive(Gradient())
+
+    @property
+    def value_and_grad(self):
+        """``(value, gradient)`` in one run."""
+        return self.derive(Gradient(value=True))
+
+    @property
+    def jacobian(self):
+        """The Jacobian, by rows or by columns, whichever is cheaper."""
+        return self.derive(Jacobian("auto"))
+
+    @property
+    def value_and_jacobian(self):
+        """``(value, Jacobian)`` in one run."""
+        return self.derive(Jacobian("auto", value=True))
+
+    @property
+    def jacfwd(self):
+        """The Jacobian by columns: forward mode."""
+        return self.derive(Jacobian("forward"))
+
+    @property
+    def jacrev(self):
+        """The Jacobian by rows: reverse mode."""
+        return self.derive(Jacobian("reverse"))
+
+    @property
+    def hessian(self):
+        """The matrix of second derivatives: forward over reverse."""
+        return self.jacrev.derive(Jacobian("forward"))
+
+    @property
+    def hvp(self):
+        """``f.hvp(x, v, *args)``: the Hessian times a vector, without forming the Hessian."""
+        return self.derive(HessianProduct())
+
+    @property
+    def hessp(self):
+        """``f.hessp(x, p, *args)``: the same in SciPy's words."""
+        return self.derive(HessianProduct())
+
+    @property
+    def jvp(self):
+        """``f.jvp(primals, tangents)`` gives ``(out, tangent)``."""
+        return self.derive(Pushforward())
+
+    @property
+    def lagrangian_hess(self):
+        """``c.lagrangian_hess(x, v, *args)``: the Hessian of v . c(x), for SciPy's constraints."""
+        return self.derive(Cotangent()).derive(Jacobian("forward"))
+
+    def derivatives(self, order: int = 1):
+        """Return the function that gives ``(f, f', ..., f^(order))`` of a scalar function."""
+        return self.derive(Derivatives(order))
+
+    def vjp(self, *primals, has_aux: bool = False):
+        """Return ``(out, pullback)`` at `primals`."""
+        from srcdiff.api.linear import vjp
+        return vjp(self, *primals, has_aux=has_aux)
+
+    def check(self, *args, **keywords):
+        """Compare forward with reverse mode, and both with differences; raise `CheckError`."""
+        from srcdiff.api.check import check
+        return check(self, *args, **keywords)
+
+    def explain(self, *args, **keywords) -> str:
+        """Return the source of the function, each line marked where it is active."""
+        from srcdiff.api.explain import explain
+        return explain(self, *args, **keywords)
+
+
+class Function(Dispatch, Operators):
+    """A derivative of `base`, as `recipe` says.
+
+    Calling it runs compiled code for the types of the arguments; `source` shows
+    that code.
+    """
+
+    def __init__(self, base, recipe: Recipe | None, options):
+        super().__init__()
+        self.base, self.recipe, self.options = base, recipe, options
+        self._derived: dict[Recipe, Function] = {}
+        self.__signature__ = self._make_signature()
+        self.__name__ = getattr(base, "__name__", type(base).__name__)
+        self.__qualname__ = getattr(base, "__qualname__", self.__name__)
+        self.__doc__ = getattr(base, "__doc__", None)
+        self.__module__ = getattr(base, "__module__", None)
+
+    def _make_signature(self) -> inspect.Signature:
+        return self.recipe.signature(self.base.__signature__)
+
+    # -- programs -----------------------------------------------------------------------
+
+    def specialise(self, args: tuple, keywords: dict) -> Special:
+        """Return the program for abstract arguments, bound as a call would bind them."""
+        return self.recipe.specialise(self.base, args, keywords)
+
+    def __srcdiff_program__(self, args, keywords) -> Special:
+        """Give the front end the program of a call inside another differentiated function."""
+        return self.specialise(*self.bind(args, keywords))
+
+    def derive(self, recipe: Recipe) -> Function:
+        """Return the derivative of this function that `recipe` makes; the same object each time."""
+        found = self._derived.get(recipe)
+        if found is None:
+            with self._lock:
+                found = self._derived.setdefault(recipe, derived(self, recipe))
+        return found
+
+    def special_for(self, *args, **keywords) -> Special:
+        """Return the specialisation that a call with these arguments uses."""
+        return self.specialise(*abstract_call(self, *self.bind(args, keywords)))
+
+    def program(self, *args, **keywords) -> Program:
+        """Return the unlowered program for arguments like these."""
+        return self.special_for(*args, **keywords).program
+
+    def source(self, *args, level: str = "loops", **keywords) -> str:
+        """Return the generated Python for arguments like these.
+
+        Parameters
+        ----------
+        level
+            "loops": what is compiled.  "array": before array statements became loops.
+        """
+        if level not in ("loops", "array"):
+            raise ArgumentError(f"level is 'loops' or 'array', not {level!r}")
+        return compiler.text(self.special_for(*args, **keywords).bare, level)
+
+    # -- calls --------------------------------------------------------------------------
+
+    def _make(self, args, keywords):
+        try:
+            return super()._make(args, keywords)
+        except NotScalarError as error:
+            raise self._with_shape(error, args, keywords) from None
+
+    def _with_shape(self, error, args, keywords):
+        """Name the shape that the function really returned."""
+        try:
+            value = self.base(*args, **keywords)
+        except Exception:
+            return error
+        shape = getattr(value, "shape", None)
+        if not shape:
+            return error
+        (problem, *_) = error.problems
+        return NotScalarError(Problem(problem.code, f"{problem.what} and shape {shape}", problem.where,
+                                      problem.why, problem.fix))
+
+    def bind(self, args, keywords) -> tuple[tuple, dict]:
+        """Return the call's arguments with as many as possible by position."""
+        try:
+            bound = self.__signature__.bind(*args, **keywords)
+        except TypeError as error:
+            raise ArgumentError(Problem("SD0309", f"{self.__name__}: {error}",
+                                        fix=f"its signature is {self.__name__}{self.__signature__}")) from None
+        return bound.args, bound.kwargs
+
+    def argument_name(self, position: int) -> str:
+        """Return what the user calls an argument."""
+        for i, parameter in enumerate(self.__signature__.parameters.values()):
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                return f"{parameter.name}[{position - i}]"
+            if i == position:
+                return parameter.name
+        return f"argument {position}"
+
+    # -- how it shows and travels ---------------------------------------------------------
+
+    def __repr__(self):
+        return f"<{self.describe()}>"
+
+    def describe(self) -> str:
+        return f"{self.recipe.word} of {self.base.describe()}"
+
+    def __str__(self):
+        texts = [compiler.text(p) for p in self._programs()]
+        return "\n\n".join(texts) if texts else repr(self)
+
+    def _programs(self):
+        return []
+
+    def __reduce__(self):
+        return _derive, (self.base, self.recipe)
+
+    @property
+    def _numba_type_(self):
+        """Let compiled user code call this object, and take it as an argument."""
+        from srcdiff.api.numba_interop import numba_type
+        return numba_type(self)
+
+
+def _derive(base, recipe):
+    return base.derive(recipe)
+
+
+def derived(base: Function, recipe: Recipe) -> Function:
+    """Return a new object for a recipe applied to a function."""
+    from srcdiff.api.automatic import AutoJacobian
+    if isinstance(recipe, Jacobian) and recipe.mode == "auto":
+        return AutoJacobian(base, recipe, base.options)
+    return Function(base, recipe, base.options)
+
+
+def load_primal(module: str, qualname: str, options):
+    """Find a pickled function again by its name."""
+    from srcdiff.api.differentiate import as_function
+    found = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return as_function(found, options)
+
+
+def pickle_by_name(function, python):
+    """Return what pickles a function by its name; lambdas and local functions have none."""
+    module, qualname = getattr(python, "__module__", None), getattr(python, "__qualname__", "<lambda>")
+    try:
+        found = importlib.import_module(module)
+        for part in qualname.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, TypeError, ValueError):
+        found = None
+    if found is not function and found is not python:
+        raise pickle.PicklingError(
+            f"{qualname} cannot be pickled: it cannot be imported as {module}.{qualname}; "
+            "define it at the top level of a module")
+    return load_primal, (module, qualname, function.options)

@@ -1,0 +1,1 @@
+"""The functions of torch.autograd.functional, by their names and argument order."""

@@ -1,0 +1,509 @@
+"""What each transform does to a specialised function: one small class each.
+
+A recipe takes a base function and abstract arguments, and gives the program of
+the derived function.  Programs stay unlowered here, so recipes stack: the base
+of a recipe may be a function that another recipe made.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from srcdiff import compiler
+from srcdiff.api.special import Special, active_leaves, output_leaves, refuse, split_aux
+from srcdiff.assemble import keep
+from srcdiff.builder import Builder
+from srcdiff.errors import NotScalarError, ShapeError
+from srcdiff.structure import children, is_leaf, leaves, map_tree
+from srcdiff.syntax import Array, Param, Program, Static, Type, Var, is_float
+
+__all__ = [
+    "Cotangent", "Derivatives", "Gradient", "HessianProduct", "Jacobian", "Product", "Pullback", "Pushforward",
+    "Recipe",
+]
+
+Argnums = int | str | tuple
+
+
+class Recipe:
+    """A transform of one function; a frozen dataclass of its options."""
+
+    word = "derivative"
+
+    def specialise(self, base, args: tuple, keywords: dict) -> Special:
+        raise NotImplementedError
+
+    def signature(self, base: inspect.Signature) -> inspect.Signature:
+        """The derived function takes what its base takes, unless a recipe says otherwise."""
+        return base.replace(return_annotation=inspect.Signature.empty)
+
+
+# -- which arguments ------------------------------------------------------------------
+
+def chosen(primal: Special, base, which: int | str):
+    """Return (name, tree of positions) of the argument that an argnum or a name means."""
+    args, keywords = primal.inputs
+    if isinstance(which, str):
+        return which, _by_name(base, args, keywords, which)
+    position = which + len(args) if which < 0 else which
+    if not 0 <= position < len(args):
+        refuse(f"argnums={which} names no argument: {base.__name__} is called with "
+               f"{len(args)} positional argument{'s' * (len(args) != 1)}",
+               fix=f"its signature is {base.__name__}{base.__signature__}", code="SD0305")
+    return base.argument_name(position), args[position]
+
+
+def _by_name(base, args, keywords, name):
+    if name in keywords:
+        return keywords[name]
+    for position in range(len(args)):
+        if base.argument_name(position) == name:
+            return args[position]
+    refuse(f"argnames={name!r} names no argument of this call of {base.__name__}",
+           fix=f"its signature is {base.__name__}{base.__signature__}", code="SD0305")
+
+
+def per_argument(argnums: Argnums, make: Callable):
+    """Apply `make` to the one argument, or to each in a tuple, giving a tuple."""
+    return tuple(map(make, argnums)) if isinstance(argnums, tuple) else make(argnums)
+
+
+def differentiated(primal: Special, base, argnums: Argnums):
+    """Return the tree of the arguments, and the positions of their leaves."""
+    positions: list[int] = []
+
+    def one(which):
+        name, tree = chosen(primal, base, which)
+        positions.extend(active_leaves(primal, tree, name))
+        return tree
+
+    tree = per_argument(argnums, one)
+    return tree, list(dict.fromkeys(positions))
+
+
+def names_of(primal: Special, positions) -> tuple[str, ...]:
+    return tuple(primal.name(p) for p in positions)
+
+
+def moved(tree, place: dict):
+    """Replace positions in a tree; static leaves become None."""
+    return map_tree(lambda p: Static(None) if isinstance(p, Static) else place[p], tree)
+
+
+# -- gradients ------------------------------------------------------------------------
+
+def scalar_output(primal: Special, tree, base) -> int:
+    """Return the position of the one real result.
+
+    Raises
+    ------
+    NotScalarError
+        The result is an array, an integer, complex, or there are several.
+    """
+    name = base.__name__
+    fix = "take one number of it, or use jacobian, jacrev or jacfwd"
+    if not is_leaf(tree):
+        refuse(f"grad needs a function that returns one number; {name} returns "
+               f"{len(output_leaves(tree))} values", fix=fix, code="SD0320", error=NotScalarError)
+    if isinstance(tree, Static):
+        refuse(f"grad needs a function that returns one number; {name} returns {tree.value!r}",
+               code="SD0320", error=NotScalarError)
+    type_ = primal.program.type_of(primal.program.results[tree])
+    if isinstance(type_, Array):
+        refuse(f"grad needs a function that returns one number; {name} returns an array "
+               f"of type {type_}", fix=fix, code="SD0320", error=NotScalarError)
+    if type_.dtype not in ("float32", "float64"):
+        refuse(f"grad needs a function that returns one real number; the result of {name} has dtype "
+               f"{type_.dtype}", fix="return a float", code="SD0320", error=NotScalarError)
+    return tree
+
+
+def outputs_with(value: bool, outputs, aux, derivative):
+    """Arrange value, aux and derivative as `value_and_grad` and `has_aux` promise.
+
+    >>> outputs_with(True, "value", "aux", "grad")
+    (('value', 'aux'), 'grad')
+    >>> outputs_with(False, "value", None, "grad")
+    'grad'
+    """
+    if value:
+        return (outputs if aux is None else (outputs, aux)), derivative
+    return derivative if aux is None else (derivative, aux)
+
+
+@dataclass(frozen=True)
+class Gradient(Recipe):
+    argnums: Argnums = 0
+    has_aux: bool = False
+    value: bool = False
+    word = "gradient"
+
+    def specialise(self, base, args, keywords):
+        primal = base.specialise(args, keywords)
+        arguments, active = differentiated(primal, base, self.argnums)
+        outputs, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
+        output = scalar_output(primal, outputs, base)
+        program = compiler.gradient(primal.bare, names_of(primal, active), output)
+        n = len(primal.program.results)
+        gradients = moved(arguments, {p: n + i for i, p in enumerate(active)})
+        return primal.made(program, outputs_with(self.value, outputs, aux, gradients))
+
+
+# -- Jacobians --------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Jacobian(Recipe):
+    """All partial derivatives, by columns ("forward") or by rows ("reverse").
+
+    `stacked` puts scalar arguments side by side as the last axis of one array.
+    """
+
+    mode: str = "reverse"
+    argnums: Argnums = 0
+    has_aux: bool = False
+    chunk_size: int | None = None
+    value: bool = False
+    stacked: bool = False
+    word = "Jacobian"
+
+    def specialise(self, base, args, keywords):
+        primal = base.specialise(args, keywords)
+        arguments, active = differentiated(primal, base, self.argnums)
+        tree, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
+        outputs = tuple(dict.fromkeys(output_leaves(tree)))
+        names = names_of(primal, active)
+        program = compiler.jacobian(primal.bare, names, outputs, self.mode, self.chunk_size)
+        n, k = len(primal.program.results), len(active)
+        if self.stacked:
+            program = stack_columns(primal.bare, program, len(outputs), k)
+            blocks = {o: n + i for i, o in enumerate(outputs)}
+            jacobians = moved(tree, blocks)
+        else:
+            start = {o: n + i * k for i, o in enumerate(outputs)}
+            jacobians = map_tree(lambda o: Static(None) if isinstance(o, Static) else moved(
+                arguments, {p: start[o] + j for j, p in enumerate(active)}), tree)
+        return primal.made(program, outputs_with(self.value, tree, aux, jacobians))
+
+
+def stack_columns(primal: Program, program: Program, outputs: int, arguments: int) -> Program:
+    """Put the derivatives with respect to several numbers side by side, as a last axis."""
+    n, builder = len(primal.results), Builder(program.types)
+    builder.append(*program.body)
+    stacks = []
+    for output in range(outputs):
+        first = n + output * arguments
+        columns = program.results[first:first + arguments]
+        ndim, dtype = primal.type_of(primal.results[output]).ndim, program.type_of(columns[0]).dtype
+        if any(program.type_of(c).ndim != ndim for c in columns):
+            refuse("stacked=True needs arguments that are numbers", fix="leave stacked out", code="SD0307")
+        if ndim == 0:
+            stacks.append(builder.op("array", *columns, dtype=dtype, shape=(arguments,), stem="jacobian"))
+            continue
+        columns = [builder.op("expand_dims", c, axis=ndim) for c in columns]
+        stacks.append(builder.op("concatenate", *columns, axis=ndim, stem="jacobian"))
+    return replace(program, body=builder.take(), results=program.results[:n] + tuple(stacks),
+                   types=builder.types)
+
+
+# -- tangents, cotangents and products ------------------------------------------------------
+
+def direction_leaves(primal: Special, tree, given, what: str, name: str):
+    """Match the spec tree of a tangent or cotangent with the positions it belongs to.
+
+    Returns
+    -------
+    list of (position or None, type)
+        One for each numeric leaf of `given`; None where it is ignored.
+    """
+    if isinstance(given, Static) and given.value is None:
+        return []
+    if is_leaf(tree):
+        return _direction_leaf(primal, tree, given, what, name)
+    if is_leaf(given) or len(children(given)) != len(children(tree)):
+        refuse(f"the {what} of {name} does not have its structure",
+               why=f"{name} has {len(children(tree))} parts, the {what} "
+                   + ("is one value" if is_leaf(given) else f"has {len(children(given))}"),
+               fix=f"give one {what} for each part", code="SD0311")
+    pairs = zip(children(tree), children(given), strict=True)
+    return [leaf for i, (t, g) in enumerate(pairs)
+            for leaf in direction_leaves(primal, t, g, what, f"{name}[{i}]")]
+
+
+def _direction_leaf(primal: Special, position, given, what: str, name: str):
+    if not is_leaf(given):
+        refuse(f"the {what} of {name} has {len(children(given))} parts, {name} is one value",
+               fix=f"give one {what}, shaped like {name}", code="SD0311")
+    if isinstance(given, Static):
+        refuse(f"the {what} of {name} is {given.value!r}, not a number or an array", code="SD0311")
+    if isinstance(position, Static):
+        refuse(f"{name} is {position.value!r} and has no {what}", fix=f"give None as its {what}",
+               code="SD0311")
+    return [(position, given)]
+
+
+def check_direction(type_: Type, given: Type, what: str, name: str) -> None:
+    """Refuse a tangent or cotangent whose rank or dtype is not that of its primal."""
+    if given.ndim != type_.ndim:
+        refuse(f"the {what} of {name} has {given.ndim} axes, {name} has {type_.ndim}",
+               fix=f"a {what} has the shape of what it belongs to", code="SD0310", error=ShapeError)
+    if isinstance(type_, Array) and given.dtype != type_.dtype:
+        refuse(f"the {what} of {name} has dtype {given.dtype}, {name} has {type_.dtype}",
+               fix=f"convert it: .astype(np.{type_.dtype})", code="SD0312")
+    if given.dtype.startswith("complex") and not type_.dtype.startswith("complex"):
+        refuse(f"the {what} of {name} is complex, {name} is real", code="SD0312")
+
+
+def accepting(program: Program, given: dict[str, Type]) -> tuple[Program, dict[str, str]]:
+    """Let scalar parameters be passed as other types of number (an int for a float).
+
+    Returns the program and the new name of each parameter.
+    """
+    builder, names = Builder(program.types), {}
+    for name, type_ in given.items():
+        own, names[name] = program.types[name], name
+        if own != type_:
+            names[name] = builder.fresh(f"{name}_given", type_)
+            value = Var(names[name])
+            if own.dtype != type_.dtype or not own.weak:
+                value = builder.op("cast", value, dtype=own.dtype)
+            builder.assign(name, "weaken" if own.weak else "copy", value)
+    params = tuple(Param(names.get(p.name, p.name), given.get(p.name, p.type), p.captured)
+                   for p in program.params)
+    return replace(program, params=params, body=builder.take() + program.body,
+                   types=builder.types), names
+
+
+def with_directions(program: Program, start: int, given: list[Type]) -> tuple[Program, list[str]]:
+    """Give the parameters from `start` on the types that they are passed as; return their names."""
+    own = [p.name for p in program.params[start:]]
+    program, names = accepting(program, dict(zip(own, given, strict=True)))
+    return program, [names[name] for name in own]
+
+
+def fill(given, names: list):
+    """Replace the types in a spec tree by `names` in order; static leaves stay."""
+    rest = iter(names)
+    return map_tree(lambda leaf: leaf if isinstance(leaf, Static) else next(rest), given)
+
+
+def pair(args, first: str, second: str):
+    """Return two tuples of arguments of equal length."""
+    if len(args) != 2 or not all(isinstance(a, tuple | list) for a in args):
+        refuse(f"{first} and {second} must be tuples, one entry for each argument of the function",
+               fix=f"write ({first}[0],) for one argument", code="SD0313")
+    primals, others = map(tuple, args)
+    if len(primals) != len(others):
+        refuse(f"there are {len(primals)} {first} and {len(others)} {second}", code="SD0311")
+    return primals, others
+
+
+def tangent_leaves(primal: Special, base, trees, given):
+    """Return the positions that have a tangent, and the types of the tangents."""
+    found = []
+    for i, (tree, spec) in enumerate(zip(trees, given, strict=True)):
+        found += direction_leaves(primal, tree, spec, "tangent", base.argument_name(i))
+    for position, type_ in found:
+        own, name = primal.type(position), primal.name(position)
+        if not is_float(own):
+            refuse(f"argument '{name}' has dtype {own.dtype} and no tangent",
+                   fix="give None as its tangent", code="SD0303")
+        check_direction(own, type_, "tangent", name)
+    return [p for p, _ in found], [t for _, t in found]
+
+
+@dataclass(frozen=True)
+class Pushforward(Recipe):
+    """``(primals, tangents) -> (out, tangent)``, or the tangent alone."""
+
+    has_aux: bool = False
+    value: bool = True
+    word = "tangent map"
+
+    def specialise(self, base, args, keywords):
+        primals, given = pair(args, "primals", "tangents")
+        primal = base.specialise(primals, keywords)
+        active, types = tangent_leaves(primal, base, primal.inputs[0], given)
+        outputs, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
+        program = compiler.pushforward(primal.bare, names_of(primal, active))
+        program, dots = with_directions(program, len(primal.program.params), types)
+        n = len(primal.program.results)
+        tree = moved(outputs, {p: n + p for p in range(n)})
+        if self.value:
+            tree = (outputs, tree) if aux is None else (outputs, tree, aux)
+        names = ((primal.names[0], fill(given, dots)), {})
+        return primal.made(program, tree, names=names, linear=frozenset(dots))
+
+    def signature(self, base):
+        return signature_of("primals", "tangents")
+
+
+def float_leaves(primal: Special, tree) -> list[int]:
+    return [p for p in leaves(tree) if not isinstance(p, Static) and is_float(primal.type(p))]
+
+
+@dataclass(frozen=True)
+class Pullback(Recipe):
+    """``(primals, cotangent) -> cotangents of the primals``, with the value before it if asked.
+
+    A primal that is not floating-point gets None; the cotangent of an integer
+    output is ignored.
+    """
+
+    has_aux: bool = False
+    value: bool = False
+    word = "pullback"
+
+    def specialise(self, base, args, keywords):
+        primals, given = args
+        primal = base.specialise(tuple(primals), keywords)
+        outputs, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
+        active = float_leaves(primal, primal.inputs[0])
+        program, bars, linear = cotangents(primal, outputs, given, active, base)
+        n = len(primal.program.results)
+        place = {p: n + i for i, p in enumerate(active)}
+        tree = map_tree(lambda p: Static(None) if p not in place else place[p], primal.inputs[0])
+        names = ((primal.names[0], fill(given, bars)), {})
+        tree = outputs_with(self.value, outputs, aux, tree)
+        return primal.made(program, tree, names=names, linear=linear)
+
+    def signature(self, base):
+        return signature_of("primals", "cotangent")
+
+
+def cotangents(primal: Special, outputs, given, active, base):
+    """Return the adjoint program, the names of all cotangents, and of those that are read."""
+    found = direction_leaves(primal, outputs, given, "cotangent", f"the output of {base.__name__}")
+    read = []
+    for position, type_ in found:
+        own = primal.program.type_of(primal.program.results[position])
+        if is_float(own):
+            check_direction(own, type_, "cotangent", f"the output of {base.__name__}")
+            read.append((position, type_))
+    program = compiler.pullback(primal.bare, names_of(primal, active), tuple(p for p, _ in read))
+    program, bars = with_directions(program, len(primal.program.params), [t for _, t in read])
+    linear, names, rest = frozenset(bars), [], iter(bars)
+    for position, type_ in found:
+        if is_float(primal.program.type_of(primal.program.results[position])):
+            names.append(next(rest))
+        else:
+            builder = Builder(program.types)
+            names.append(builder.fresh("ignored", type_))
+            program = replace(program, params=(*program.params, Param(names[-1], type_)),
+                              types=builder.types)
+    return program, names, linear
+
+
+@dataclass(frozen=True)
+class Cotangent(Recipe):
+    """``(x, v, *args) -> J(x)^T v`` for the first argument."""
+
+    word = "adjoint product"
+
+    def specialise(self, base, args, keywords):
+        x, v, *rest = at_least_two(args)
+        primal = base.specialise((x, *rest), keywords)
+        active = active_leaves(primal, primal.inputs[0][0], base.argument_name(0))
+        program, bars, linear = cotangents(primal, primal.program.tree, v, active, base)
+        n = len(primal.program.results)
+        tree = moved(primal.inputs[0][0], {p: n + i for i, p in enumerate(active)})
+        (first, *others), named = primal.names
+        return primal.made(program, tree, names=((first, fill(v, bars), *others), named), linear=linear)
+
+    def signature(self, base):
+        return with_vector(base)
+
+
+def at_least_two(args):
+    if len(args) < 2:
+        refuse("the point and the vector are needed", fix="call it as (x, v, *args)", code="SD0306")
+    return args
+
+
+def product(base, primal: Special, trees, given, has_aux: bool):
+    """Return (program, value tree, aux, product trees, names of the tangents) of a Hessian product."""
+    outputs, aux = split_aux(primal.program.tree, has_aux, base.__name__)
+    output = scalar_output(primal, outputs, base)
+    active, types = tangent_leaves(primal, base, trees, given)
+    program = compiler.gradient_along(primal.bare, names_of(primal, active), output)
+    program, dots = with_directions(program, len(primal.program.params), types)
+    n = len(primal.program.results)
+    place = {p: n + i for i, p in enumerate(active)}
+    tree = map_tree(lambda p: Static(None) if p not in place else place[p], trees)
+    return program, outputs, aux, tree, dots
+
+
+@dataclass(frozen=True)
+class HessianProduct(Recipe):
+    """``(x, v, *args) -> (Hessian of f with respect to x) v``; this is SciPy's order too."""
+
+    word = "Hessian-vector product"
+
+    def specialise(self, base, args, keywords):
+        x, v, *rest = at_least_two(args)
+        primal = base.specialise((x, *rest), keywords)
+        first = primal.inputs[0][:1]
+        program, _, _, tree, dots = product(base, primal, first, (v,), False)
+        (x_names, *others), named = primal.names
+        names = ((x_names, fill(v, dots), *others), named)
+        return primal.made(program, tree[0], names=names, linear=frozenset(dots))
+
+    def signature(self, base):
+        return with_vector(base)
+
+
+@dataclass(frozen=True)
+class Product(Recipe):
+    """``(primals, tangents) -> Hessian times tangents``, shaped like the primals."""
+
+    has_aux: bool = False
+    value: bool = False
+    word = "Hessian-vector product"
+
+    def specialise(self, base, args, keywords):
+        primals, given = pair(args, "primals", "tangents")
+        primal = base.specialise(primals, keywords)
+        program, outputs, aux, tree, dots = product(base, primal, primal.inputs[0], given, self.has_aux)
+        names = ((primal.names[0], fill(given, dots)), {})
+        tree = outputs_with(self.value, outputs, aux, tree[0] if len(primals) == 1 else tree)
+        return primal.made(program, tree, names=names, linear=frozenset(dots))
+
+    def signature(self, base):
+        return signature_of("primals", "tangents")
+
+
+@dataclass(frozen=True)
+class Derivatives(Recipe):
+    """``(x, *args) -> (f, f', f'', ...)`` for a scalar function of a scalar."""
+
+    order: int = 1
+    word = "derivatives"
+
+    def specialise(self, base, args, keywords):
+        primal = base.specialise(args, keywords)
+        name, tree = chosen(primal, base, 0)
+        (position,) = active_leaves(primal, tree, name) if is_leaf(tree) else (None,)
+        output = scalar_output(primal, primal.program.tree, base)
+        if position is None or primal.type(position).ndim:
+            refuse(f"derivatives needs a number as argument '{name}'", fix="use jacobian or hessian",
+                   code="SD0320", error=NotScalarError)
+        program = compiler.derivatives(keep(primal.bare, [output]), primal.name(position), self.order)
+        return primal.made(program, tuple(range(self.order + 1)))
+
+
+# -- signatures ---------------------------------------------------------------------------
+
+def signature_of(*names: str) -> inspect.Signature:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
+
+
+def with_vector(base: inspect.Signature) -> inspect.Signature:
+    """Insert the vector behind the first parameter."""
+    first, *rest = base.parameters.values()
+    positional = inspect.Parameter.POSITIONAL_ONLY
+    name = next(n for n in ("v", "vector", "_vector") if n not in base.parameters)
+    head = [first.replace(kind=positional, default=inspect.Parameter.empty),
+            inspect.Parameter(name, positional)]
+    return inspect.Signature([*head, *rest])

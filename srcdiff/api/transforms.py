@@ -1,0 +1,145 @@
+"""The public transforms, with the names and argument order of torch.func and JAX.
+
+Each takes a function (plain, decorated, or the result of another transform) and
+returns a function that has `.source` and can be transformed again.
+"""
+
+from __future__ import annotations
+
+from srcdiff.api.differentiate import as_function
+from srcdiff.api.function import Function
+from srcdiff.api.recipes import Gradient, Jacobian, Product, Pushforward
+from srcdiff.api.special import refuse
+
+__all__ = ["grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "value_and_grad",
+           "value_and_jacobian", "vhp"]
+
+
+def selected(argnums, argnames):
+    """Return what `argnums` and `argnames` choose: an entry, or a tuple of entries."""
+    if argnames is not None:
+        chosen, kinds, word = argnames, str, "argnames"
+    else:
+        chosen, kinds, word = argnums, int, "argnums"
+    chosen = tuple(chosen) if isinstance(chosen, list) else chosen
+    entries = chosen if isinstance(chosen, tuple) else (chosen,)
+    for entry in entries:
+        if not isinstance(entry, kinds) or isinstance(entry, bool):
+            refuse(f"{word} holds {entry!r}", fix=f"use {'names' if kinds is str else 'positions'} "
+                   "of arguments", code="SD0305")
+    if not entries:
+        refuse(f"{word} is empty", fix="choose at least one argument", code="SD0305")
+    return chosen
+
+
+def grad(f, argnums=0, *, has_aux: bool = False, argnames=None) -> Function:
+    """Return the gradient of a function whose value is one real number.
+
+    Parameters
+    ----------
+    argnums
+        The argument, or a tuple of arguments, to differentiate with respect to.
+    has_aux
+        `f` returns ``(value, aux)``; the result is ``(gradient, aux)``.
+    argnames
+        The same by name.
+
+    Raises
+    ------
+    NotScalarError
+        When called, if `f` returns anything but one real number.
+
+    Examples
+    --------
+    >>> import srcdiff as sd
+    >>> f = sd.differentiate(lambda x, y: x * y, target="python")
+    >>> sd.grad(f, argnums=(0, 1))(2.0, 3.0)
+    (3.0, 2.0)
+    """
+    return as_function(f).derive(Gradient(selected(argnums, argnames), has_aux))
+
+
+def value_and_grad(f, argnums=0, *, has_aux: bool = False, argnames=None) -> Function:
+    """Return the function that gives ``(value, gradient)``; ``((value, aux), gradient)`` with aux."""
+    return as_function(f).derive(Gradient(selected(argnums, argnames), has_aux, value=True))
+
+
+def _jacobian(f, mode, argnums, argnames, has_aux, chunk_size, value=False, stacked=False) -> Function:
+    if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
+        refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0331")
+    recipe = Jacobian(mode, selected(argnums, argnames), has_aux, chunk_size, value, stacked)
+    return as_function(f).derive(recipe)
+
+
+def jacrev(f, argnums=0, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None) -> Function:
+    """Return the Jacobian, computed by rows: shape out.shape + arg.shape.
+
+    One pullback for each output element, all in one run; `chunk_size` rows at a time.
+    """
+    return _jacobian(f, "reverse", argnums, argnames, has_aux, chunk_size)
+
+
+def jacfwd(f, argnums=0, has_aux: bool = False, *, chunk_size: int | None = None, argnames=None) -> Function:
+    """Return the Jacobian, computed by columns: shape out.shape + arg.shape.
+
+    One tangent for each input element, all in one run; `chunk_size` columns at a time.
+    """
+    return _jacobian(f, "forward", argnums, argnames, has_aux, chunk_size)
+
+
+MODES = {"auto": "auto", "forward": "forward", "reverse": "reverse", "fwd": "forward", "rev": "reverse"}
+
+
+def jacobian(f, argnums=0, mode: str = "auto", *, has_aux: bool = False, chunk_size: int | None = None,
+             stacked: bool = False, argnames=None) -> Function:
+    """Return the Jacobian in the cheaper mode; its `why(*args)` says which and for what reason.
+
+    Parameters
+    ----------
+    stacked
+        For several arguments that are numbers: one array whose last axis counts
+        them (the Jacobian that `scipy.optimize.curve_fit` asks for).
+    """
+    if mode not in MODES:
+        refuse(f"mode={mode!r} is unknown", fix="choose 'auto', 'forward' or 'reverse'", code="SD0316")
+    return _jacobian(f, MODES[mode], argnums, argnames, has_aux, chunk_size, stacked=stacked)
+
+
+def value_and_jacobian(f, argnums=0, mode: str = "auto", *, has_aux: bool = False,
+                       chunk_size: int | None = None, argnames=None) -> Function:
+    """Return the function that gives ``(value, Jacobian)`` in one run."""
+    return _jacobian(f, MODES.get(mode, mode), argnums, argnames, has_aux, chunk_size, value=True)
+
+
+def hessian(f, argnums=0, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None) -> Function:
+    """Return the second derivatives: shape out.shape + arg.shape + arg.shape; forward over reverse."""
+    inner = jacrev(f, argnums, has_aux=has_aux, argnames=argnames)
+    return jacfwd(inner, argnums, has_aux, chunk_size=chunk_size, argnames=argnames)
+
+
+def jvp(f, primals, tangents, *, has_aux: bool = False):
+    """Return ``(out, tangent)``: the value, and the derivative along `tangents`.
+
+    A tangent of None marks an argument as constant.
+    """
+    return as_function(f).derive(Pushforward(has_aux))(as_tuple(primals, "primals"),
+                                                       as_tuple(tangents, "tangents"))
+
+
+def hvp(f, primals, tangents, *, has_aux: bool = False):
+    """Return the Hessian of a scalar function times `tangents`, without forming it."""
+    return as_function(f).derive(Product(has_aux))(as_tuple(primals, "primals"),
+                                                   as_tuple(tangents, "tangents"))
+
+
+def vhp(f, primals, cotangents, *, has_aux: bool = False):
+    """Return `cotangents` times the Hessian; the Hessian is symmetric, so this is `hvp`."""
+    return as_function(f).derive(Product(has_aux))(as_tuple(primals, "primals"),
+                                                   as_tuple(cotangents, "cotangents"))
+
+
+def as_tuple(values, what: str) -> tuple:
+    if not isinstance(values, tuple | list):
+        refuse(f"{what} must be a tuple, one entry for each argument",
+               fix=f"write ({what}[0],) for one argument", code="SD0313")
+    return tuple(values)

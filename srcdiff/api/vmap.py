@@ -1,0 +1,255 @@
+"""`vmap`: one function for many inputs at once.
+
+Over primal inputs it is a loop over samples around the whole program: each
+sample takes its own path.  Over the seeds of a pullback or of a tangent map it
+is `vectorize`: everything that does not depend on the seed is computed once,
+and the loop over directions is pushed into the statements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from srcdiff import compiler
+from srcdiff.api.differentiate import as_function
+from srcdiff.api.function import Function
+from srcdiff.api.recipes import Recipe
+from srcdiff.api.special import Special, refuse
+from srcdiff.assemble import require_equal
+from srcdiff.builder import Builder
+from srcdiff.errors import ShapeError
+from srcdiff.structure import children, is_leaf, leaves, map_tree
+from srcdiff.syntax import Array, Atom, Param, Program, Scalar, Static, Var
+
+__all__ = ["VMap", "vmap"]
+
+Dims = int | tuple | list | dict | None
+
+
+def frozen(dims):
+    """Return dims that hash: lists and dicts as tuples."""
+    if isinstance(dims, tuple | list):
+        return tuple(map(frozen, dims))
+    if isinstance(dims, dict):
+        return tuple(map(frozen, dims.values()))
+    return dims
+
+
+def expand(dims, tree, what: str):
+    """Return one entry of `dims` for each leaf of `tree`; a number stands for a whole subtree."""
+    if dims is None or isinstance(dims, int):
+        return [dims for _ in leaves(tree)]
+    if is_leaf(tree) or len(children(tree)) != len(dims):
+        count = 1 if is_leaf(tree) else len(children(tree))
+        refuse(f"{what} has {len(dims)} entries for {count} values",
+               fix=f"give {what} one entry for each, or one number for all", code="SD0330")
+    return [d for dim, child in zip(dims, children(tree), strict=True) for d in expand(dim, child, what)]
+
+
+@dataclass(frozen=True)
+class VMap(Recipe):
+    in_dims: Dims = 0
+    out_dims: Dims = 0
+    word = "vmap"
+
+    def specialise(self, base, args, keywords):
+        axes = self.in_axes(base, args)
+        rest = iter(axes)
+        sample = tuple(map_tree(lambda leaf: one_sample(leaf, next(rest)), arg) for arg in args)
+        inner = base.specialise(sample, keywords)
+        numeric = [axis for axis, leaf in zip(axes, leaves(args), strict=True)
+                   if not isinstance(leaf, Static)]
+        in_axes = [*numeric, *[None] * (len(inner.program.params) - len(numeric))]
+        batched = {p.name: axis for p, axis in zip(inner.program.params, in_axes, strict=True)
+                   if axis is not None}
+        out_axes = self.out_axes(inner)
+        if set(batched) <= inner.linear:
+            program = over_directions(inner, batched, out_axes)
+            linear = inner.linear
+        else:
+            program, linear = compiler.over_samples(inner.bare, tuple(in_axes), out_axes), frozenset()
+        return replace(inner, program=replace(program, tree=inner.program.tree, doc=inner.program.doc),
+                       linear=linear, written=())
+
+    def in_axes(self, base, args) -> list[int | None]:
+        dims = self.in_dims
+        if isinstance(dims, tuple) and len(dims) != len(args):
+            refuse(f"in_dims has {len(dims)} entries, {base.__name__} is called with {len(args)} "
+                   "positional arguments", fix="give one entry for each argument", code="SD0330")
+        axes = expand(dims, args, "in_dims")
+        rest, checked = iter(axes), []
+        for i, arg in enumerate(args):
+            checked += [valid(next(rest), leaf, base.argument_name(i)) for leaf in leaves(arg)]
+        if all(axis is None for axis in checked):
+            refuse("vmap has nothing to map over: no argument has a batch axis",
+                   fix="give at least one argument an axis in in_dims", code="SD0330")
+        return checked
+
+    def out_axes(self, inner: Special) -> tuple[int, ...]:
+        """Return the batch axis of each result, counted from the front."""
+        tree, results = inner.program.tree, inner.program.results
+        found = [0] * len(results)
+        for position, dim in zip(leaves(tree), expand(self.out_dims, tree, "out_dims"), strict=True):
+            if isinstance(position, Static):
+                continue
+            ndim = inner.program.type_of(results[position]).ndim
+            if dim is None or not -ndim - 1 <= dim <= ndim:
+                refuse(f"out_dims={dim} is no axis of an output with {ndim + 1} axes", code="SD0330")
+            found[position] = dim % (ndim + 1)
+        return tuple(found)
+
+    def bound(self, spread: bool) -> VMap:
+        """Return the recipe that leaves the primals in front of the mapped arguments alone."""
+        if spread:
+            return replace(self, in_dims=(None, self.in_dims))
+        dims = self.in_dims
+        return replace(self, in_dims=(None, dims[0] if isinstance(dims, tuple) and len(dims) == 1 else dims))
+
+
+def valid(axis: int | None, leaf, name: str) -> int | None:
+    """Return a batch axis counted from the front; refuse one that the argument does not have."""
+    if axis is None:
+        return None
+    if isinstance(leaf, Static):
+        return None
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        refuse(f"in_dims holds {axis!r}", fix="use an axis, or None for an argument that is not mapped",
+               code="SD0330")
+    if leaf.ndim == 0:
+        refuse(f"vmap cannot map over argument '{name}': it is a number, without axes",
+               fix="give None as its entry of in_dims", code="SD0330")
+    if not -leaf.ndim <= axis < leaf.ndim:
+        refuse(f"in_dims={axis} is no axis of argument '{name}', which has {leaf.ndim} axes", code="SD0330")
+    return axis % leaf.ndim
+
+
+def one_sample(leaf, axis: int | None):
+    """Return the type of one sample of an argument."""
+    if axis is None:
+        return leaf
+    return Array(leaf.dtype, leaf.ndim - 1) if leaf.ndim > 1 else Scalar(leaf.dtype)
+
+
+# -- over the seeds of a linear program ---------------------------------------------------
+
+def over_directions(inner: Special, batched: dict[str, int], out_axes: tuple[int, ...]) -> Program:
+    """Vectorize, and put the direction axis of parameters and results where it is asked for."""
+    program = compiler.over_directions(inner.bare, frozenset(batched))
+    builder = Builder(program.types)
+    params = []
+    count, first = None, ""
+    for param in program.params:
+        params.append(param)
+        if param.name not in batched:
+            continue
+        axis, ndim = batched[param.name], param.type.ndim
+        if axis:
+            outer = builder.fresh(f"{param.name}_batch", param.type)
+            params[-1] = Param(outer, param.type, param.captured)
+            perm = (axis, *(i for i in range(ndim) if i != axis))
+            builder.assign(param.name, "transpose", Var(outer), perm=perm)
+        extent = builder.size(params[-1].name, axis)
+        if count is None:
+            count, first = extent, param.name
+        else:
+            require_equal(builder, extent, count,
+                          f"[SD0310] {param.name} and {first} have different numbers of samples")
+    builder.append(*program.body)
+    results = tuple(
+        moved_axis(builder, atom, inner.program.type_of(before).ndim, count, axis)
+        for atom, before, axis in zip(program.results, inner.program.results, out_axes, strict=True))
+    return replace(program, params=tuple(params), body=builder.take(), results=results, types=builder.types)
+
+
+def moved_axis(builder: Builder, atom: Atom, ndim: int, count: Atom, axis: int) -> Atom:
+    """Move the batch axis of a result from the front; repeat a result that has none."""
+    if builder.type_of(atom).ndim == ndim:
+        extents = builder.extents(atom.name) if ndim else ()
+        if ndim:
+            atom = builder.op("broadcast_to", atom, count, *extents)
+        else:
+            atom = builder.op("full", atom, count, dtype=builder.type_of(atom).dtype)
+    if axis == 0:
+        return atom
+    perm = [*range(1, ndim + 1)]
+    perm.insert(axis, 0)
+    return builder.op("transpose", atom, perm=tuple(perm))
+
+
+# -- the public function ---------------------------------------------------------------------
+
+class Chunked(Function):
+    """A mapped function that is called for `size` samples at a time."""
+
+    def __init__(self, base: Function, recipe: VMap, size: int):
+        self.size = size
+        super().__init__(base, recipe, base.options)
+
+    def _make_signature(self):
+        return self.base.__signature__
+
+    def specialise(self, args, keywords):
+        return self.base.specialise(args, keywords)
+
+    def __call__(self, *args, **keywords):
+        axes = expand(self.recipe.in_dims, args, "in_dims")
+        counts = {np.shape(leaf)[axis] for leaf, axis in zip(leaves(args), axes, strict=True)
+                  if axis is not None and np.ndim(leaf)}
+        if len(counts) != 1:
+            raise ShapeError(f"the mapped axes have different extents: {sorted(counts)}")
+        (count,) = counts
+        starts = range(0, count, self.size)
+        if len(starts) < 2:
+            return self.base(*args, **keywords)
+        parts = [self.base(*part(args, axes, start, start + self.size), **keywords) for start in starts]
+        return joined(parts, expand(self.recipe.out_dims, parts[0], "out_dims"))
+
+
+def part(args, axes, start: int, stop: int):
+    """Return samples `start` to `stop` of the mapped arguments."""
+    rest = iter(axes)
+
+    def cut(leaf):
+        axis = next(rest)
+        return leaf if axis is None else np.take(leaf, range(start, min(stop, np.shape(leaf)[axis])), axis)
+
+    return map_tree(cut, args)
+
+
+def joined(parts, axes):
+    """Concatenate the results of all chunks."""
+    columns = [list(leaves(p)) for p in parts]
+    whole = [column[0] if not isinstance(column[0], np.ndarray) else np.concatenate(column, axis)
+             for column, axis in zip(zip(*columns, strict=True), axes, strict=True)]
+    rest = iter(whole)
+    return map_tree(lambda leaf: next(rest), parts[0])
+
+
+def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None = None):
+    """Return the function that maps `func` over an axis of its arguments.
+
+    Parameters
+    ----------
+    in_dims
+        The axis of samples: one number for all arguments, or one entry for each
+        (None: not mapped; a tuple of numbers for a tuple of arrays).
+    out_dims
+        Where the axis of samples stands in the results.
+    chunk_size
+        Push so many samples at a time, to save memory.
+
+    Notes
+    -----
+    The `vmap` of a pullback, of a tangent map or of their like pushes the loop
+    over directions into the generated code: ``sd.vmap(pullback)(np.eye(M))`` is
+    one call that computes the primal once.
+    """
+    if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
+        refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0331")
+    recipe = VMap(frozen(in_dims), frozen(out_dims))
+    function = as_function(func).derive(recipe)
+    return function if chunk_size is None else Chunked(function, recipe, chunk_size)
+
+

@@ -1,0 +1,136 @@
+"""The pipelines: from a program to a callable, and every public derivative as a composition.
+
+Read top to bottom.  The derivative pipelines take and give unlowered programs,
+so they compose; `build` runs once, at the outermost call.  All of them append
+to the results of the program they are given: what is kept is chosen by the
+caller (`srcdiff.assemble.keep`).
+
+========================  ======================================================
+value and gradient        adjoint, seeded with 1
+directional derivative    tangent
+pullback                  adjoint
+Jacobian by columns       vectorize(tangent, seeded with the identity), reshape
+Jacobian by rows          vectorize(adjoint, seeded with the identity), reshape
+Hessian                   the one Jacobian of the other
+Hessian times vector      tangent of the gradient
+========================  ======================================================
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from srcdiff.assemble import bind, keep, require_same_shape, require_shape_of_results
+from srcdiff.backend import Compiled, Options, compile_program
+from srcdiff.forward import tangent
+from srcdiff.jacobian import forward_jacobian, reverse_jacobian
+from srcdiff.lower import lower
+from srcdiff.optimize import optimize
+from srcdiff.printing import to_source
+from srcdiff.reverse import adjoint
+from srcdiff.samples import samples
+from srcdiff.syntax import Const, Program
+from srcdiff.vectorize import vectorize
+
+__all__ = ["Options", "build", "derivatives", "gradient", "gradient_along", "jacobian", "over_directions",
+           "over_samples", "pullback", "pushforward", "text"]
+
+
+# -- derivatives: Program -> Program ---------------------------------------------------
+
+def _remembered(function):
+    """Transform equal programs once: a new lambda in each iteration costs its parse only."""
+    return functools.lru_cache(maxsize=512)(function)
+
+
+@_remembered
+def gradient(program: Program, active: tuple[str, ...], output: int) -> Program:
+    """Append the adjoint of each active parameter, for the scalar result `output`."""
+    return adjoint(program, active, outputs=(output,), seed="one")
+
+
+@_remembered
+def pushforward(program: Program, active: tuple[str, ...]) -> Program:
+    """Append a tangent for each result; the tangents of `active` are further parameters."""
+    along = tangent(program, active)
+    dots = [p.name for p in along.params[len(program.params):]]
+    return require_same_shape(along, zip(dots, active, strict=True), "tangent")
+
+
+@_remembered
+def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]) -> Program:
+    """Append the adjoint of each active parameter; the cotangents are further parameters."""
+    along = adjoint(program, active, outputs=outputs)
+    bars = [p.name for p in along.params[len(program.params):]]
+    models = [program.results[position] for position in outputs]
+    return require_shape_of_results(along, list(zip(bars, models, strict=True)))
+
+
+@_remembered
+def jacobian(program: Program, active: tuple[str, ...], outputs: tuple[int, ...],
+             mode: str, chunk: int | None = None) -> Program:
+    """Append the Jacobian of each output with respect to each active parameter."""
+    make = forward_jacobian if mode == "forward" else reverse_jacobian
+    return make(program, active, outputs, chunk)
+
+
+@_remembered
+def gradient_along(program: Program, active: tuple[str, ...], output: int) -> Program:
+    """Append the derivative of the gradient along a direction: one Hessian-vector product."""
+    n, k = len(program.results), len(active)
+    grads = keep(gradient(program, active, output), range(n + k))
+    return keep(pushforward(grads, active), [*range(n), *range(n + k + n, n + k + n + k)])
+
+
+@_remembered
+def derivatives(program: Program, active: str, order: int) -> Program:
+    """Append f', f'', ... of a scalar function of a scalar to its one result."""
+    for done in range(order):
+        along = tangent(program, (active,))
+        along = bind(along, {along.params[-1].name: Const(1.0)})
+        program = keep(along, [*range(done + 1), 2 * done + 1])
+    return program
+
+
+# -- many at once: Program -> Program ----------------------------------------------------
+
+@_remembered
+def over_directions(program: Program, batched: frozenset[str]) -> Program:
+    """Push many directions through a program that is linear in `batched`; their axis is first."""
+    return vectorize(program, batched, axis=0)
+
+
+@_remembered
+def over_samples(program: Program, in_axes: tuple[int | None, ...], out_axes: tuple[int, ...]) -> Program:
+    """Put a loop over samples around a whole program."""
+    return samples(program, in_axes, out_axes)
+
+
+# -- from a program to a callable ------------------------------------------------------
+
+PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
+    "python": [optimize],
+    "numba": [optimize, lower],
+    "cuda": [optimize, lower],
+}
+
+
+@_remembered
+def prepare(program: Program, target: str = "numba") -> Program:
+    """Run the passes of a target: what comes out is what is printed and compiled."""
+    for run in PIPELINES[target]:
+        program = run(program)
+    return program
+
+
+@_remembered
+def build(program: Program, options: Options) -> Compiled:
+    """Compile: flat arguments to a flat tuple of results."""
+    return compile_program(prepare(program, options.target), options=options)
+
+
+def text(program: Program, level: str = "loops") -> str:
+    """Return a complete Python module: what is compiled, or before lowering (level="array")."""
+    target = {"loops": "numba", "array": "python"}[level]
+    return to_source(prepare(program, target), jit=level == "loops")
