@@ -185,13 +185,13 @@ class _Tidy:
         return self.share(stmt, keys)
 
     def share(self, stmt, keys):
+        found = next((known[key] for key in keys for known in self.known if key in known), None)
         for key in keys:
-            for known in self.known:
-                if key in known:
-                    self.same[stmt.target] = known[key]
-                    return ()
-            self.known[-1][key] = Var(stmt.target)
-        return (stmt,)
+            self.known[-1].setdefault(key, Var(stmt.target) if found is None else found)
+        if found is None:
+            return (stmt,)
+        self.same[stmt.target] = found
+        return ()
 
     def pure(self, stmt) -> bool:
         """Tell whether equal operands give the same scalar again later."""
