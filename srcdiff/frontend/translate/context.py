@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import types
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,15 +15,16 @@ import numpy as np
 from srcdiff.builder import Builder
 from srcdiff.errors import NOWHERE, Problem, SrcdiffError, UnsupportedError
 from srcdiff.frontend.source import where as place_of
-from srcdiff.frontend.translate.liveness import Liveness, assigned_names
+from srcdiff.frontend.translate.liveness import assigned_names, liveness_of
 from srcdiff.frontend.translate.values import (
-    UNBOUND, Known, MaybeUnbound, Origin, Poison, PoisonUsed, Ref, Refused, Tuple, View,
+    UNBOUND, Dict, Known, MaybeUnbound, Origin, Poison, PoisonUsed, Ref, Refused, Tuple, View,
 )
 from srcdiff.primitives import type_of_value
 from srcdiff.syntax import ALL, Array, Atom, Const, Param, Scalar, Span, Var
 
 __all__ = ["Frame", "Translator"]
 
+_DICT_AT_MOST = 1000
 _WIDE = {"float64", "int64", "bool", "complex128"}
 
 
@@ -45,7 +48,7 @@ class Frame:
         return f"{function.__module__}.{function.__qualname__}"
 
     def __post_init__(self):
-        self.liveness = Liveness(self.node)
+        self.liveness = liveness_of(self.node)
         args = self.node.args
         every = [*args.args, *args.posonlyargs, *args.kwonlyargs, args.vararg, args.kwarg]
         self.params = [a.id for a in every if a is not None]
@@ -63,6 +66,8 @@ class Translator:
         that the caller passed.
     stems
         The name that a variable should have in the end.
+    integers
+        How integers were computed, for those that may have to be known.
     shared
         Array variables whose aliases were lost where two paths met; storing
         into one is refused.
@@ -80,6 +85,7 @@ class Translator:
         self.shared: dict[str, str] = {}
         self.derived: dict[str, str] = {}
         self.nonnegative: set[str] = set()
+        self.integers: dict[str, tuple] = {}
         self.params: list[Param] = []
         self.captures: dict[str, tuple[Atom, Origin]] = {}
         self.assumed: dict[str, tuple[Origin, object]] = {}
@@ -259,9 +265,20 @@ class Translator:
             return self.lift_sequence(value, origin, stem)
         if isinstance(value, range):
             return Known(value)
-        if value is None or isinstance(value, str):
+        if type(value) is dict and origin is not None and len(value) <= _DICT_AT_MOST:
+            return self.lift_dict(value, origin, stem)
+        if value is None or isinstance(value, str | types.FunctionType) or hasattr(value, "py_func"):
             self.assume(origin, value)
         return Known(value, origin)
+
+    def lift_dict(self, value, origin, stem):
+        if _plain(tuple(value.values())):
+            self.assume(origin, value)
+            pairs = tuple((k, self.lift(v)) for k, v in value.items())
+        else:
+            self.assume(Origin(f"{origin.path}.keys", lambda: list(origin.get())), list(value))
+            pairs = tuple((k, self.lift(v, origin.item(k), f"{stem}_{k}")) for k, v in value.items())
+        return self.allocate(Dict(pairs), dict)
 
     def lift_sequence(self, value, origin, stem):
         if origin is not None and _plain(value):
@@ -274,7 +291,8 @@ class Translator:
 
     def assume(self, origin: Origin | None, value) -> None:
         if origin is not None:
-            self.assumed.setdefault(origin.path, (origin, value))
+            kept = copy.deepcopy(value) if isinstance(value, list | tuple | dict) else value
+            self.assumed.setdefault(origin.path, (origin, kept))
 
     def capture(self, value, origin: Origin, stem: str) -> Atom:
         if origin.path in self.captures:
@@ -298,6 +316,10 @@ class Translator:
             return value.value
         if isinstance(value, Known) and isinstance(value.value, int | float | np.number):
             return value.value
+        if isinstance(value, Var) and value.name in self.integers:
+            operation, *operands = self.integers[value.name]
+            numbers = [self.static_number(v) for v in operands]
+            return None if None in numbers else operation(*numbers)
         for atom, origin in self.captures.values():
             if atom == value and isinstance(self.type_of(atom), Scalar):
                 present = origin.get()

@@ -6,9 +6,11 @@ an alias that nobody reads again cannot be noticed.
 
 from __future__ import annotations
 
+import functools
+
 import gast
 
-__all__ = ["Liveness", "assigned_names", "read_names"]
+__all__ = ["Liveness", "assigned_names", "liveness_of", "read_names"]
 
 
 def read_names(node) -> frozenset[str]:
@@ -118,3 +120,9 @@ class Liveness:
             header = header | self.block(node.body, header)
         self.header[id(node)] = header | self.always
         return header
+
+
+@functools.lru_cache(maxsize=512)
+def liveness_of(function) -> Liveness:
+    """Return the liveness of a desugared function, which is not changed any more."""
+    return Liveness(function)

@@ -263,15 +263,23 @@ class Loop:
             place = (t.frame.key, name)
             if name in live:
                 self.carry(place, entry.get(place, UNBOUND))
-        problems = len(t.problems)
+        problems, known = len(t.problems), set(t.builder.types)
+
+        def lasting():
+            # Variables made inside one translation of the body are others in the next.
+            return sum(name in known or name in self.names.values() for name in t.shared)
+
         for _ in range(12):
             del t.problems[problems:]
             self.enter(entry, live)
             self.changed = False
-            shared = len(t.shared)
+            shared = lasting()
             result = once()
-            if not self.changed and len(t.shared) == shared:
+            if not self.changed and lasting() == shared:
                 break
+        else:
+            raise Refused("the types of the loop's variables do not settle", node=self.node,
+                          fix="use one type for each variable", code="SD0217")
         t.loaded.clear()
         self.copy_entries(entry)
         return result

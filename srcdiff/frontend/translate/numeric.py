@@ -119,6 +119,8 @@ def arithmetic(t: Translator, kind: str, a, b):
     if op == "matmul" and t.ndim(a) == t.ndim(b) == 1:
         return t.emit("sum", t.emit("multiply", a, b), axis=(0,))
     result = t.emit(op, a, b)
+    if t.type_of(result) == Scalar("int64", weak=True):
+        t.integers[result.name] = (python, a, b)
     both = t.is_nonnegative(a) and t.is_nonnegative(b)
     if op in ("add", "multiply", "floor_divide") and both or op == "remainder" and t.is_nonnegative(b):
         if t.type_of(result).dtype == "int64":
