@@ -128,10 +128,17 @@ class _Samples:
             builder.append(*rename(rest, self.inner))
             for stack in stacks:
                 stack.fill(sample)
-        params = tuple(Param(p.name, builder.types[p.name], p.captured) for p in self.program.params)
+        params = tuple(replace(p, type=builder.types[p.name], like=self._like(p))
+                       for p in self.program.params)
         return replace(self.program, name=f"{self.program.name}_samples", params=params,
                        body=builder.take(), results=tuple(Var(s.name) for s in stacks),
                        types=builder.types)
+
+    def _like(self, param: Param) -> str | None:
+        """Return the parameter that a parameter is still shaped like: one mapped in the same way."""
+        params = {p.name for p in self.program.params}
+        same = self.mapped.get(param.name) == self.mapped.get(param.like)
+        return param.like if param.like in params and same else None
 
     def _count(self) -> Var:
         """Return the number of samples, on which all mapped axes must agree."""

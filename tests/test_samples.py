@@ -230,6 +230,14 @@ def test_axes_that_do_not_exist(in_axes, out_axes, message):
         samples(program, in_axes, out_axes)
 
 
+def test_a_seed_is_like_its_primal_if_both_are_mapped_alike():
+    program = tangent(read('def f(x: "float64[:]"):\n    y = sin(x)\n    return y\n'), ("x",))
+    assert [p.like for p in program.params] == [None, "x"]
+    assert [p.like for p in samples(program, (0, 0), (0, 0)).params] == [None, "x"]
+    for in_axes in ((0, 1), (None, 0), (0, None)):
+        assert [p.like for p in samples(program, in_axes, (0, 0)).params] == [None, None]
+
+
 def test_weak_numbers_stay_weak():
     program = read('def f(x: "float32[:]", s: "weak float64"):\n    y = multiply(x, s)\n    return y\n')
     mapped = samples(program, (None, 0), (0,))

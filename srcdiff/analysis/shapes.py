@@ -60,7 +60,6 @@ __all__ = ["Extent", "Root", "Shapes"]
 
 MOST_ROUNDS = 4                         # of looking for assignments that do not agree
 MOST_TERMS = 8                          # of a linear form; a longer one becomes a root
-LEAVES = ("extent", "value")             # roots that are not made of others
 LENGTHS = ("extent", "atleast0", "broadcast", "span", "trips")      # kinds of roots that are not negative
 
 
@@ -93,6 +92,7 @@ class Shapes:
         self._numbers: dict[Root, int] = {}
         self._unknown: set[tuple] = set()
         self._equal: dict[Root, Extent] = {}
+        self._assumed: dict[Extent, Extent] = {}
         statements = [s for s in walk(program.body) if isinstance(s, Assign | Load | For)]
         self._settle(statements)
         while self._learn_equalities():
@@ -108,31 +108,55 @@ class Shapes:
                                  for axis in (None, *range(self.types[n].ndim))}
 
     def _learn_equalities(self) -> bool:
-        """Note extents that are equal in every run that ends well; tell whether any is new.
-
-        A seed is like its primal, and the inner extents of a matrix product at
-        the top of the program agree.
-        """
+        """Note that a seed has the extents of its primal; tell whether that is new."""
+        top = {s.target for s in self.program.body if isinstance(s, Assign | Load)}
         pairs = [(ours, theirs) for p in self.program.params if p.like in self._extents
                  and self.types[p.like].ndim == p.type.ndim
                  for ours, theirs in zip(self._extents[p.name], self._extents[p.like], strict=True)]
-        for stmt in self.program.body:
-            if isinstance(stmt, Assign) and stmt.op == "matmul":
-                left, right = (self.extents(a.name) for a in stmt.args)
-                pairs.append((right[0 if len(right) == 1 else -2], left[-1]))
-        return any([self._equate(a, b) or self._equate(b, a) for a, b in pairs])
+        return any([self._equate(a, b, top) for a, b in pairs])
 
-    def _equate(self, a: Extent | None, b: Extent | None) -> bool:
-        """Let the root that `a` consists of stand for `b` from now on, if it can."""
-        if a is None or b is None or a == b or a.constant or len(a.terms) != 1 or a.terms[0][1] != 1:
+    def _equate(self, seed: Extent, primal: Extent | None, top: set[str]) -> bool:
+        """Let one root stand for the other side, so that parameters are what remains.
+
+        An extent of the seed may be read before the primal is there; and what
+        is made in a loop has been of other extents in other iterations.
+        """
+        params = {p.name for p in self.program.params}
+        if primal is None or seed == primal:
             return False
-        root = self.roots[a.terms[0][0]]
-        if root.kind != "extent" or root in self._equal or any(
-                n == a.terms[0][0] or self.roots[n] in self._equal or self.roots[n].kind not in LEAVES
-                for n, _ in b.terms):
+        if self._leaf(seed) and self.depends(primal) <= params:
+            self._equal[self._leaf(seed)] = primal
+            return True
+        root = self._leaf(primal)
+        if root is None or root.key[0] not in top or not self.depends(seed) <= params:
             return False
-        self._equal[root] = b
+        self._equal[root] = seed
         return True
+
+    def _leaf(self, extent: Extent) -> Root | None:
+        """Return the extent of an array that is all that `extent` consists of."""
+        if extent.constant or len(extent.terms) != 1 or extent.terms[0][1] != 1:
+            return None
+        root = self.roots[extent.terms[0][0]]
+        return root if root.kind == "extent" else None
+
+    def assume(self, stmt: Stmt) -> None:
+        """Note what holds after a statement that fails if it does not: inner extents of a product.
+
+        For walks along a program: what is asked before the statement must not
+        know, or the failure might be optimised away.
+        """
+        if isinstance(stmt, Assign) and stmt.op == "matmul":
+            left, right = map(self.of, stmt.args)
+            a, b = self.normal(left[-1]), self.normal(right[0 if len(right) == 1 else -2])
+            if a is not None and b is not None and a != b:
+                self._assumed[a] = b
+
+    def normal(self, extent: Extent | None) -> Extent | None:
+        """Return what stands for all extents that are assumed to be equal to this one."""
+        while extent in self._assumed:
+            extent = self._assumed[extent]
+        return extent
 
     # -- questions ---------------------------------------------------------------------
 
@@ -148,7 +172,7 @@ class Shapes:
 
     def equal(self, a: Extent | None, b: Extent | None) -> bool:
         """Tell whether two extents are provably equal."""
-        return a is not None and a == b
+        return a is not None and (a == b or self.normal(a) == self.normal(b))
 
     def is_one(self, extent: Extent | None) -> bool:
         return extent == Extent(1)
@@ -250,7 +274,8 @@ class Shapes:
 
     def broadcast(self, *extents: Extent | None) -> Extent | None:
         """Return the extent of an axis of a broadcast result, provided that the operands fit."""
-        if not (extents := [e for e in extents if not self.is_one(e)]):
+        parts = [part for e in extents for part in self._broadcast_parts(e)]
+        if not (extents := [e for e in parts if not self.is_one(e)]):
             return Extent(1)
         for extent in extents:
             if extent is not None and not extent.terms:     # a fixed extent but 1: all others fit it
@@ -259,6 +284,14 @@ class Shapes:
             return None
         parts = sorted(set(extents), key=lambda e: (e.terms, e.constant))
         return parts[0] if len(parts) == 1 else self.root("broadcast", *parts)
+
+    def _broadcast_parts(self, extent: Extent | None) -> tuple[Extent | None, ...]:
+        """Return what an extent is the broadcast of: broadcasting again adds nothing."""
+        if extent is not None and not extent.constant and len(extent.terms) == 1 and extent.terms[0][1] == 1:
+            root = self.roots[extent.terms[0][0]]
+            if root.kind == "broadcast":
+                return root.key
+        return (extent,)
 
     # -- one walk over the assignments ---------------------------------------------------------
 

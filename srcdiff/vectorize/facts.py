@@ -10,37 +10,16 @@ __all__ = ["Facts"]
 
 
 class Facts:
-    """Symbolic extents, and which of them the program itself requires to be equal.
-
-    A matrix product at the top of a program is an error unless its inner
-    extents agree, so whatever the program returns, they do.
-    """
+    """Symbolic extents and settled values of one program."""
 
     def __init__(self, program: Program):
         self.program, self.shapes, self.uses = program, Shapes(program), Uses(program)
-        self._parent: dict[Extent, Extent] = {}
-        for stmt in program.body:
-            if isinstance(stmt, Assign) and stmt.op == "matmul":
-                a, b = map(self.shapes.of, stmt.args)
-                self._unite(a[-1], b[max(len(b) - 2, 0)])
-
-    def _unite(self, a: Extent | None, b: Extent | None) -> None:
-        if a is not None and b is not None and self._find(a) != self._find(b):
-            self._parent[self._find(a)] = self._find(b)
-
-    def _find(self, extent: Extent) -> Extent:
-        while extent in self._parent:
-            extent = self._parent[extent]
-        return extent
 
     # -- extents ------------------------------------------------------------------------
 
-    def equal(self, a: Extent | None, b: Extent | None) -> bool:
-        return a is not None and b is not None and self._find(a) == self._find(b)
-
     def same(self, a, b) -> bool:
         """Tell whether two tuples of extents are provably equal."""
-        return len(a) == len(b) and all(map(self.equal, a, b))
+        return len(a) == len(b) and all(map(self.shapes.equal, a, b))
 
     def fits(self, small, large) -> bool:
         """Tell whether arrays of extents `small` provably broadcast to `large`, not beyond it."""
@@ -48,7 +27,7 @@ class Facts:
             self._fits_axis(a, b) for a, b in zip(reversed(small), reversed(large), strict=False))
 
     def _fits_axis(self, a, b) -> bool:
-        if self.shapes.is_one(a) or self.equal(a, b):
+        if self.shapes.is_one(a) or self.shapes.equal(a, b):
             return True
         if a is None or b is None or b.constant or len(b.terms) != 1 or b.terms[0][1] != 1:
             return False

@@ -11,6 +11,7 @@ from srcdiff.syntax import (
     Assign,
     Atom,
     Load,
+    Param,
     Program,
     Stmt,
     Store,
@@ -118,10 +119,14 @@ class _Vectorizer:
         types = self.builder.types
         for atom in self.program.results:
             self.operand(atom)
-        params = tuple(replace(p, type=types[p.name]) for p in self.program.params)
+        params = tuple(replace(p, type=types[p.name], like=self._like(p)) for p in self.program.params)
         body = filled(self.builder.take())
         return replace(self.program, name=f"{self.program.name}_vectorized", params=params,
                        body=body, types=_used(types, params, body))
+
+    def _like(self, param: Param) -> str | None:
+        """Return what the parameter is still shaped like: both have directions, or neither."""
+        return param.like if (param.like in self.names) == (param.name in self.names) else None
 
     # -- statements --------------------------------------------------------------------
 
