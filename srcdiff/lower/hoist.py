@@ -37,7 +37,7 @@ from collections import Counter
 from srcdiff.builder import Builder
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import at_least_zero
-from srcdiff.lower.moves import exchange
+from srcdiff.lower.moves import exchange, mentions
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
     Assign, Const, For, If, Program, Scalar, Store, Var, While, blocks_of, defined,
@@ -69,6 +69,8 @@ class _Hoister:
         statements = list(walk(program.body))
         self.handed = {a.name for s in statements if isinstance(s, Assign) and s.op in SHARING
                        for a in s.args if isinstance(a, Var)}
+        self.total = mentions(program.body)
+        self.total.update(a.name for a in program.results if isinstance(a, Var))
         self.made = _allocations(program.body)
         self.other = {s.target for s in statements
                       if isinstance(s, Assign) and s.op not in ALLOCATE}
@@ -94,12 +96,14 @@ class _Hoister:
         changed = {defined(s) for s in walk((stmt,)) if not isinstance(s, Store)}
         front: list = []
         moved: set[str] = set()
+        within = mentions((stmt,))
         self.inside = _allocations((stmt,))
         blocks = [self.take(b, changed, front, moved) for b in blocks_of(stmt)]
         self.made.update(dict.fromkeys(moved, 1))
         if moved:
             outside = set(self.types) - set(self.inside)
-            blocks[-1] = exchange(blocks[-1], moved, outside, self.forms, self.builder)
+            private = {t for t in moved if within[t] >= self.total[t]}
+            blocks[-1] = exchange(blocks[-1], private, outside, self.forms, self.builder)
             self.handed |= {s.target for s in blocks[-1] if isinstance(s, Assign)
                             and s.op == "copy" and s.keywords.get("move")}
         return (*front, with_blocks(stmt, blocks))

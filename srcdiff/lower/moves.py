@@ -22,6 +22,8 @@ allocates.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from srcdiff.builder import Builder
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import extent
@@ -36,14 +38,15 @@ __all__ = ["exchange", "moves"]
 def moves(program: Program) -> Program:
     """Return `program` with final copies of local arrays made moves."""
     forms = Extents(program)
-    results = {a.name for a in program.results if isinstance(a, Var)}
+    total = mentions(program.body)
+    total.update(a.name for a in program.results if isinstance(a, Var))
 
     def block(body):
         out = []
         for position, stmt in enumerate(body):
             pair = full_copy(stmt, forms, program.types)
             if pair and _made_in(body[:position], pair[1]) and forms.counts[pair[1]] == 1 \
-                    and pair[1] not in results | mentioned(body[position + 1:]):
+                    and total[pair[1]] == mentions(body[:position + 1])[pair[1]]:
                 stmt = Assign(pair[0], "copy", (Var(pair[1]),), (("move", True),), stmt.where)
             elif blocks_of(stmt):
                 stmt = with_blocks(stmt, [block(b) for b in blocks_of(stmt)])
@@ -61,7 +64,8 @@ def exchange(body, buffers, outside: set[str], forms, builder: Builder):
     body
         The statements of the loop body.
     buffers
-        Arrays that the body fills anew in each iteration, allocated before the loop.
+        Arrays that the body fills anew in each iteration, allocated before the
+        loop and not used outside it.
     outside
         The arrays that are not allocated in the body.
     """
@@ -69,7 +73,7 @@ def exchange(body, buffers, outside: set[str], forms, builder: Builder):
     for position, stmt in enumerate(body):
         pair = full_copy(stmt, forms, builder.types)
         if pair and pair[1] in buffers and pair[0] in outside and not handed & set(pair) \
-                and pair[1] not in mentioned(body[position + 1:]):
+                and pair[1] not in mentions(body[position + 1:]):
             target, source = pair
             handed |= set(pair)
             old = builder.fresh(f"{target}_old", builder.types[target])
@@ -110,10 +114,11 @@ def _length(forms, stop):
     return None if form is None else extent(form)
 
 
-def mentioned(body) -> set[str]:
-    """Return the variables that a block reads or changes."""
-    names = {a.name for s in walk(body) for a in atoms_of(s) if isinstance(a, Var)}
-    return names | {defined(s) for s in walk(body)}
+def mentions(body) -> Counter:
+    """Count how often each variable is read or changed in a block."""
+    counts = Counter(a.name for s in walk(body) for a in atoms_of(s) if isinstance(a, Var))
+    counts.update(defined(s) for s in walk(body))
+    return counts
 
 
 def _made_in(body, name) -> bool:
