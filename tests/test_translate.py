@@ -10,7 +10,7 @@ import pytest
 
 from srcdiff.errors import UnsupportedError
 from srcdiff.frontend import specialise
-from srcdiff.notation import run, show
+from srcdiff.notation import run
 from srcdiff.primitives import type_of_value
 from srcdiff.syntax import Static
 from srcdiff.verify import verify
@@ -625,20 +625,675 @@ def raises_guarded(x, y):
 @case((4.0,))
 def inner_import(x):
     import math as m
+
     from numpy import sqrt
     return m.sqrt(x) + sqrt(x)
+
+
+# -- aliases, views, loops, lists: what is easily got wrong ---------------------------
+
+@case((X,True),)
+def alias_branch_ok(x, flag):
+    a = x.copy()
+    b = x * 2
+    if flag:
+        a = b
+    a = a + 1
+    a[0] = 4
+    return a
+
+
+@case((X,),)
+def reshape_fresh(x):
+    z = np.arange(4.0).reshape(2, 2)
+    z[0, 0] = x[0]
+    return z
+
+
+@case((X,-1.0),(X,1.0))
+def g13(x, c):
+    if c > 0:
+        y = x[0]
+    return y
+
+
+@case((X,0),(X,2))
+def g13loop(x, n):
+    for i in range(n):
+        z = x[i]
+    return z
+
+
+@case((X,),)
+def view_stale(x):
+    y = x.copy()
+    v = y[1:3]
+    y[1] = 100.0
+    return v.sum(), v * 2
+
+
+@case((X,),)
+def view_rebound(x):
+    y = x.copy()
+    v = y[1:]
+    y = y * 2
+    y[1] = 7
+    v[0] = 3
+    return v, y
+
+
+@case((X, 3),)
+def view_in_loop_carried(x, n):
+    y = x.copy()
+    v = y[:2]
+    for i in range(n):
+        y = y + 1.0
+        v[0] += 1.0
+    return v, y
+
+
+@case((X, 3),)
+def param_swap(u, n):
+    v = u.copy()
+    for i in range(n):
+        v[0] = u[0] + 1
+        u, v = v, u
+    return u, v
+
+
+@case((X, 3),)
+def param_swap_inplace(u, n):
+    v = u.copy()
+    for i in range(n):
+        v[0] = u[0] + 1
+        u, v = v, u
+
+
+@case((A,),)
+def rows_list(a):
+    rows = [a[0], a[1]]
+    s = 0.0
+    for r in rows:
+        s += r.sum()
+    return s
+
+
+@case((X,),)
+def listloop_static(x):
+    out = []
+    for i in range(3):
+        out.append(x[i] * 2)
+    return np.array(out)
+
+
+@case((X,),)
+def tryx(x):
+    try:
+        n = len(x)
+    except TypeError:
+        n = 1
+    return n * x[0]
+
+
+@case((X,),)
+def errs(x):
+    with np.errstate(all="ignore"):
+        y = x / 2
+    return y
+
+
+class Model:
+    k = 3.0
+    def __init__(self):
+        self.w = np.array([1.0, 2.0, 3.0, 4.0])
+        self.name = "m"
+
+    def predict(self, x):
+        return self.k * (self.w @ x)
+
+    def __call__(self, x):
+        return self.predict(x) + 1
+
+
+M = Model()
+
+
+@case((X,),)
+def usemodel(x):
+    return M.predict(x) + M(x) * len(M.name)
+
+
+case((X,),)(M.predict)
+
+
+case((X,),)(functools.partial(lambda a, b: a * b, 2.0))
+
+
+case((X,),)(np.exp)
+
+
+case((1.0, 2.0),)(np.hypot)
+
+
+@case((np.array([[2.0,1],[1,3]]), np.array([1.0,2])),)
+def linalg(a, b):
+    return np.linalg.solve(a, b), np.linalg.inv(a), np.linalg.det(a), np.linalg.cholesky(a), np.linalg.slogdet(a)[1], np.linalg.eigvalsh(a)
+
+
+@case((X,),)
+def dyn_tuple(x):
+    c = (1.0, 2.0, 3.0)
+    s = 0.0
+    for i in range(3):
+        s += c[i] * x[i]
+    return s
+
+
+@case((X,),)
+def mixed_tuple(x):
+    c = (x, 2.0, "a")
+    s = 0.0
+    for i in range(2):
+        s = s + c[i] * 2
+    return s
+
+
+@case((1.5,),)
+def bools(x):
+    ok = True
+    ok &= x > 0
+    n = 0
+    n += x > 1
+    return ok, n, (x > 1) * 2.0, -(x > 1), not ok
+
+
+@case((X, 2),)
+def int_type_loop(x, n):
+    s = 0
+    for i in range(n):
+        s = s + x[i]
+    c = 0
+    for i in range(n):
+        c += 1
+    return s, c
+
+
+@case((X,),)
+def uses_size_loop(x):
+    n = x.size
+    y = np.empty(n)
+    y[0] = x[0]
+    for i in range(1, n):
+        y[i] = y[i-1] * 0.5 + x[i]
+    return y[-1], y
+
+
+@case((A,),)
+def mat_inplace(a):
+    L = a[:, :3] @ a[:, :3].T + 4 * np.eye(3)
+    n = L.shape[0]
+    for k in range(n):
+        L[k, k] = math.sqrt(L[k, k])
+        for i in range(k + 1, n):
+            L[i, k] /= L[k, k]
+        for j in range(k + 1, n):
+            for i in range(j, n):
+                L[i, j] -= L[i, k] * L[j, k]
+    return np.tril(L)
+
+
+@case((A,),)
+def slices_dyn(a):
+    s = 0.0
+    for i in range(1, a.shape[0]):
+        s += np.sum(a[i, :i] * a[i - 1, :i])
+        s += a[i, i:].sum() + a[:i, 0].sum() + a[i-1:i+1, 1].mean()
+    return s
+
+
+@case((1.0, 2.0), )
+def unpack_array(a, b):
+    v = np.array([a, b, a * b])
+    x, y, z = v
+    v2 = v / np.linalg.norm(v)
+    return x + y * z, v2
+
+
+@case((0.3,),)
+def rotation(t):
+    c, s = np.cos(t), np.sin(t)
+    R = np.array([[c, -s], [s, c]])
+    return R @ np.array([1.0, 2.0]), R.T
+
+
+@case((X,),)
+def zipmix(x):
+    s = 0.0
+    for a, b in zip(x, [1.0, 2.0, 3.0, 4.0]):
+        s += a * b
+    for i, (a, b) in enumerate(zip(x, x[1:])):
+        s += i * a * b
+    return s
+
+
+@case((X,),)
+def lam_default(x):
+    f = lambda v, p=2: v ** p       # noqa: E731
+    return [f(v) for v in (x[0], x[1])], tuple(f(x[i], i) for i in range(3))
+
+
+@case((5,),)
+def while_static(n):
+    k = 0
+    while k < n:
+        k += 2
+        if k == 4:
+            continue
+    return k
+
+
+@case((X,),)
+def nd(x):
+    s = 0.0
+    for i, j in np.ndindex(2, 2):
+        s += x[i] * x[j]
+    return s
+
+
+@case((X,),)
+def npmisc(x):
+    return np.sum(x > 0), np.count_nonzero(x > 0), np.abs(x).max(), np.minimum(x, 1.0).sum(), np.sum(np.array([x[0], 2.0])), np.nan_to_num(x), np.float64(3) * x, x.max(axis=0), np.ptp(x), np.dot(2.0, x)
+
+
+@case((X,),)
+def meshy(x):
+    a, b = np.meshgrid(x, x)
+    return a * b, np.einsum("i,i->", x, x), np.tile(x, 2), np.repeat(x, 2), np.roll(x, 1)
+
+
+@case((X,),)
+def triu(x):
+    m = np.outer(x, x)
+    return np.triu(m), np.tril(m, -1), np.kron(m, m), np.polyval(x, 2.0), np.trapezoid(x, dx=0.1), np.cumprod(x)
+
+
+@case((1.5,), (X,))
+def scalar_or_array(x):
+    x = np.asarray(x)
+    return np.where(x > 0, x, 0.0) * 2
+
+
+@case((1.5, 1+2j),)
+def cplx(x, z):
+    return x * abs(z)
+
+
+@case((X,),)
+def glob(x):
+    global TABLE
+    return x * TABLE[0]
+
+
+@case((X,),)
+def delx(x):
+    y = x * 2
+    del x
+    return y
+
+
+@case((2.0,),)
+def star_kwargs(x):
+    def f(*a, **k):
+        return sum(a) * k["m"]
+    return f(x, 2.0, m=3.0) + f(*[x, x], **{"m": 2.0})
+
+
+@case((2.0, 3),)
+def array_state(x, n):
+    state = np.array([x, 0.0])
+    for k in range(n):
+        state = np.array([state[0] - 0.1 * state[1], state[1] + 0.1 * state[0]])
+    return state
+
+
+@case((2.0, 3),)
+def tuple_state(x, n):
+    state = (x, 0.0)
+    hist = np.zeros((n, 2))
+    for k in range(n):
+        state = (state[0] - 0.1 * state[1], state[1] + 0.1 * state[0])
+        hist[k] = state
+    return state, hist
+
+
+@case((2.0, 3),)
+def list_state(x, n):
+    st = [x, 0.0]
+    for k in range(n):
+        st[0] = st[0] * 2
+        st[1] += st[0]
+    return st
+
+
+@case((2.0, 3),)
+def list_state2(x, n):
+    st = [x, 0.0]
+    for k in range(n):
+        st = [st[0] * 2, st[1] + st[0]]
+    return st
+
+
+@case((X,),)
+def nonecarry(x):
+    best = None
+    for i in range(4):
+        if best is None or x[i] > best:
+            best = x[i]
+    return best
+
+
+@case((2.0, 3),)
+def list_last(x, n):
+    for k in range(3):
+        p = [x * k, x]
+    return p[0] + p[1]
+
+
+@case((2.0, 3),(2.0, 0))
+def list_cond(x, n):
+    p = [x, 1.0]
+    for k in range(n):
+        if x > k:
+            p = [x * k, x]
+        p[0] = p[0] + 1
+    return p[0] + p[1]
+
+
+@case((2.0, 3),)
+def list_if(x, n):
+    if n > 2:
+        p = [x, 2.0]
+    else:
+        p = [1.0, x]
+    p[0] += 1
+    return p
+
+
+@case((2.0, 3),)
+def matrix_list(x, n):
+    m = [[x, 1.0], [0.0, x]]
+    v = [[0.0] * 2 for _ in range(2)]
+    for i in range(2):
+        for j in range(2):
+            for k in range(2):
+                v[i][j] += m[i][k] * m[k][j]
+    return np.array(v)
+
+
+@case((2.0,),)
+def chained_sub(x):
+    a = np.zeros((2, 2))
+    a[0][1] = x
+    a[1][0] += x
+    return a
+
+
+@case((X,),)
+def method_alias(x):
+    a = np.zeros(4)
+    b = a.T
+    c = a[:]
+    d = np.asarray(a)
+    b[0] = 1.0
+    c[1] = 2.0
+    d[2] = 3.0
+    return a
+
+
+@case((X,),)
+def sliced_neg(x):
+    n = len(x)
+    y = np.zeros(n)
+    k = n - 2
+    v = y[k:]
+    v[0] = 5.0
+    w = y[-3:]
+    w[0] = 7
+    w[-1] = x[0]
+    u = x[-3:-1]
+    return y, u[0], u[1], len(u), u.shape[0]
+
+
+@case((X, 1), (X, -1))
+def dyn_neg(x, k):
+    v = x[k:]
+    y = np.zeros(4)
+    w = y[k:]
+    w[0] = 4.0
+    return v[0], v[-1], w, y, len(v)
+
+
+@case((A,),)
+def two_views(a):
+    b = a.copy()
+    c = b[1:, ::2]
+    d = c[:, 1]
+    d[0] = 5
+    c[1, 0] += 3
+    e = c.T
+    e[1] *= 2
+    f = b[::-1, ::-1]
+    f[0, 0] = 44
+    return b, c, d, e
+
+
+@case((X,),)
+def inplace_ops(x):
+    y = x.copy()
+    y += x
+    y -= x * 2
+    y *= y
+    y /= 3
+    y **= 2
+    z = y
+    z += 1
+    y[:] = y[::-1]
+    y[...] = y + 1
+    return y, z
+
+
+@case((np.array([1, 2, 3]),))
+def int_array(k):
+    y = k.copy()
+    y[0] = 2.7
+    y[1] += 1
+    y += 1
+    return y, k / 2, k // 2, k ** 2, np.sum(k), np.mean(k), k * 1.5
+
+
+@case((X,),)
+def early_in_nested(x):
+    for i in range(3):
+        for j in range(3):
+            if x[i] * x[j] > 3:
+                return i * 10 + j
+    return -1
+
+
+@case((X,3),)
+def carried_view(x, n):
+    y = x.copy()
+    v = y[:3]
+    for i in range(n):
+        v = v[::-1]
+    return v
+
+
+@case((X,3),)
+def cond_store(x, n):
+    y = np.zeros(n)
+    for i in range(n):
+        if x[i] > 0:
+            y[i] = x[i]
+        else:
+            y[i] = -1
+    return y
+
+
+@case((X,))
+def helper_returns_view(x):
+    y = x.copy()
+    def part(a, k):
+        return a[k:]
+    p = part(y, 2)
+    p[:] = 0.0
+    return y
+
+
+@case((X,))
+def aug_tuple(x):
+    s, c = 0.0, 0
+    for v in x:
+        s, c = s + v, c + 1
+    s /= c
+    a = b = s
+    a += 1
+    return a, b
+
+
+@case((X,))
+def softmax(x):
+    z = x - np.max(x)
+    e = np.exp(z)
+    return e / e.sum()
+
+
+@case((X,))
+def for_else(x):
+    for i in range(4):
+        if x[i] > 3:
+            r = i
+            break
+    else:
+        r = -1
+    return r * x[0]
+
+
+@case((A,))
+def normalise(a):
+    a = a - a.mean(axis=0)
+    a /= a.std(axis=0)
+    return a.T @ a / len(a)
+
+
+@case((1.5,),(X,))
+def try_len(x):
+    try:
+        n = len(x)
+    except TypeError:
+        n = 0
+    try:
+        import nonexistent_module as q
+    except ImportError:
+        q = None
+    return n if q is None else -1
+
+
+@case((1.5,),(X,))
+def try_attr(x):
+    try:
+        return x.sum()
+    except AttributeError:
+        return x
 
 
 @pytest.mark.parametrize("function, args", CASES, ids=lambda v: getattr(v, "__name__", ""))
 def test_program_computes_what_the_function_does(function, args):
     made = translated(function, *args)
     mine, theirs = copy.deepcopy(args), copy.deepcopy(args)
-    got, want = value_of(made, *mine), function(*theirs)
-    if want is None:
+    try:
+        want = function(*theirs)
+    except UnboundLocalError:
+        with pytest.raises(UnboundLocalError):
+            value_of(made, *mine)
+        return
+    got = value_of(made, *mine)
+    if want is None and made.program.tree != Static(None):
         changed = [b for a, b in zip(flat(args), flat(theirs), strict=True) if not np.array_equal(a, b)]
         want = changed[0] if len(changed) == 1 else tuple(changed)
     agree(got, want)
     agree(mine, args)                   # a program does not change the caller's arrays
 
 
-_ = (show, UnsupportedError)
+
+# -- refusals ------------------------------------------------------------------------------
+
+REFUSED = []
+
+
+def refused(code, line, *args):
+    """Register a function that must be refused with this code, at this line."""
+    def register(function):
+        REFUSED.append((function, args, code, line))
+        return function
+    return register
+
+
+@refused("SD0220", "a[0] = 9.0", X, 3.0, True)
+def alias_branch(x, c, flag):
+    a = x.copy()
+    b = a * 2
+    if flag:
+        a = b
+    a[0] = 9.0
+    return a, b
+
+
+@refused("SD0222", "z[0, 0] = 5.0", X)
+def reshape_written(x):
+    y = x.copy()
+    z = y.reshape(2, 2)
+    z[0, 0] = 5.0
+    return y, z
+
+
+@refused("SD0222", "y[0] = 1.0", X)
+def reshape_base_written(x):
+    y = x.copy()
+    z = y.reshape(2, 2)
+    y[0] = 1.0
+    return z
+
+
+@refused("SD0215", "for i in range(len(x)):", X)
+def listloop(x):
+    out = []
+    for i in range(len(x)):
+        out.append(x[i] * 2)
+    return np.array(out)
+
+
+@refused("SD0214", "return n * rec(n - 1)", 3)
+def rec(n):
+    if n < 1:
+        return 1
+    return n * rec(n - 1)
+
+
+@refused("SD0211", "try:", 1.5)
+def try_div(x):
+    try:
+        return 1 / x
+    except ZeroDivisionError:
+        return 0.0
+
+
+@pytest.mark.parametrize("function, args, code, line", REFUSED, ids=lambda v: getattr(v, "__name__", ""))
+def test_refused_with_the_line(function, args, code, line):
+    with pytest.raises(UnsupportedError) as caught:
+        translated(function, *args)
+    problem = caught.value.problems[0]
+    assert problem.code == code
+    assert line in problem.where.text
+    assert problem.where.file == __file__
+    assert problem.fix

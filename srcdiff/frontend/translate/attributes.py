@@ -8,9 +8,18 @@ import numpy as np
 
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
-    Closure, Dict, Known, Method, Poison, Ref, Refused, Tuple, View, is_atom,
+    Closure,
+    Dict,
+    Known,
+    Method,
+    Poison,
+    Ref,
+    Refused,
+    Tuple,
+    View,
+    is_atom,
 )
-from srcdiff.frontend.translate.views import as_atom, as_view, shape_of
+from srcdiff.frontend.translate.views import as_view, shape_of
 from srcdiff.syntax import Array, Const, Scalar
 
 __all__ = ["attribute", "class_of", "has_attribute", "transpose"]
@@ -123,6 +132,3 @@ def has_attribute(t: Translator, value, name: str) -> bool:
     if isinstance(value, Known):
         return hasattr(value.value, name)
     return hasattr(class_of(t, value), name)
-
-
-_ = as_atom

@@ -6,20 +6,40 @@ import functools
 import math
 import operator
 
-import numpy as np
-
 from srcdiff.frontend.translate.attributes import attribute, class_of, has_attribute
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of, length, reversed_, static_items
 from srcdiff.frontend.translate.numeric import (
-    BINARY, COMPARE, arithmetic, binary, compare, logical, truth, truth_atom, unary,
+    BINARY,
+    COMPARE,
+    arithmetic,
+    binary,
+    compare,
+    logical,
+    truth_atom,
+    unary,
 )
 from srcdiff.frontend.translate.values import (
-    Closure, Dict, Enumerate, Generator, Intrinsic, Known, Mapped, Method, Partial, Range, Ref, Refused,
-    Slice, Tuple, View, Zipped, is_atom,
+    Closure,
+    Dict,
+    Enumerate,
+    Generator,
+    Intrinsic,
+    Known,
+    Mapped,
+    Method,
+    Partial,
+    Range,
+    Ref,
+    Refused,
+    Slice,
+    Tuple,
+    View,
+    Zipped,
+    is_atom,
 )
 from srcdiff.frontend.translate.views import array_of, as_atom
-from srcdiff.syntax import Array, Const, Scalar
+from srcdiff.syntax import Const, Scalar
 
 __all__ = ["HANDLERS"]
 
@@ -403,4 +423,3 @@ def _register_warnings():
 
 
 _register_warnings()
-_ = (np, Array, truth)

@@ -14,7 +14,15 @@ from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.numeric import elementwise
 from srcdiff.frontend.translate.values import (
-    Closure, Dict, Intrinsic, Known, Method, Partial, Poison, Refused, Tuple,
+    Closure,
+    Dict,
+    Intrinsic,
+    Known,
+    Method,
+    Partial,
+    Poison,
+    Refused,
+    Tuple,
 )
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Const
@@ -87,8 +95,7 @@ def _known(t, function, args, keywords, node):
             getattr(target, "py_func", None), types.FunctionType) or isinstance(
             target, functools._lru_cache_wrapper):
         return inline.function(t, function, args, keywords)
-    if type(target).__call__ is not object and isinstance(getattr(type(target), "__call__", None),
-                                                          types.FunctionType):
+    if isinstance(getattr(type(target), "__call__", None), types.FunctionType):     # noqa: B004
         method = Known(type(target).__call__)
         return inline.function(t, method, (function, *args), keywords)
     if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())) and _harmless(target):

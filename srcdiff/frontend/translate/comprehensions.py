@@ -15,7 +15,7 @@ from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import length, static_items
 from srcdiff.frontend.translate.numeric import truth
-from srcdiff.frontend.translate.values import Closure, Dict, Known, Range, Refused, Tuple
+from srcdiff.frontend.translate.values import Closure, Dict, Range, Refused, Tuple
 
 __all__ = ["build", "unrolled", "accumulate"]
 
@@ -159,7 +159,7 @@ def filled(t: Translator, node):
     if len(node.generators) > 1 or clause.ifs:
         raise Refused("a list is built whose length only run time knows",
                       fix="allocate an array first, and fill it in a loop", code="SD0215")
-    from srcdiff.frontend.translate.numpy_calls import allocate_like
+    from srcdiff.frontend.translate.numpy_creation import allocate_like
     body = [
         _assign("out'", _call("allocate'", _name("count'"))),
         gast.For(target=gast.Tuple(elts=[_name("k'", gast.Store()), clause.target], ctx=gast.Store()),

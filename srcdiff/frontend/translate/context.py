@@ -13,11 +13,21 @@ import gast
 import numpy as np
 
 from srcdiff.builder import Builder
-from srcdiff.errors import NOWHERE, Problem, SrcdiffError, UnsupportedError
+from srcdiff.errors import Problem, SrcdiffError, UnsupportedError
 from srcdiff.frontend.source import where as place_of
 from srcdiff.frontend.translate.liveness import assigned_names, liveness_of
 from srcdiff.frontend.translate.values import (
-    UNBOUND, Dict, Known, MaybeUnbound, Origin, Poison, PoisonUsed, Ref, Refused, Tuple, View,
+    UNBOUND,
+    Dict,
+    Known,
+    MaybeUnbound,
+    Origin,
+    Poison,
+    PoisonUsed,
+    Ref,
+    Refused,
+    Tuple,
+    View,
 )
 from srcdiff.primitives import type_of_value
 from srcdiff.syntax import ALL, Array, Atom, Const, Param, Scalar, Span, Var

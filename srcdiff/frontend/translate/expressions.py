@@ -12,7 +12,18 @@ from srcdiff.frontend.translate.context import Translator, text_of
 from srcdiff.frontend.translate.merge import either
 from srcdiff.frontend.translate.numeric import binary, compare, logical, truth, unary
 from srcdiff.frontend.translate.values import (
-    UNBOUND, Closure, Dict, Generator, Known, MaybeUnbound, Origin, Poison, Refused, Slice, Tuple, Unbound,
+    UNBOUND,
+    Closure,
+    Dict,
+    Generator,
+    Known,
+    MaybeUnbound,
+    Origin,
+    Poison,
+    Refused,
+    Slice,
+    Tuple,
+    Unbound,
     is_atom,
 )
 from srcdiff.frontend.translate.views import checked

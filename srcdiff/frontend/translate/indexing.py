@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
-    Dict, Known, Poison, Range, Ref, Refused, Slice, Tuple, View, is_atom,
+    Dict,
+    Known,
+    Poison,
+    Range,
+    Ref,
+    Refused,
+    Slice,
+    Tuple,
+    View,
+    is_atom,
 )
 from srcdiff.frontend.translate.views import (
-    as_atom, as_view, check_storable, compose, load_view, store, store_view,
+    as_atom,
+    as_view,
+    check_storable,
+    compose,
+    load_view,
+    store,
+    store_view,
 )
-from srcdiff.syntax import ALL, Array, Const, Scalar, Span, Var
+from srcdiff.syntax import ALL, Array, Const, Scalar, Span
 
 __all__ = ["load", "store_subscript"]
 
@@ -276,6 +291,3 @@ def _store_fancy(t, view, items, value, accumulate):
     part = t.emit("copy", load_view(t, view))
     store(t, part.name, tuple(items), value)
     store_view(t, view, part)
-
-
-_ = Var

@@ -12,10 +12,19 @@ from srcdiff.frontend.desugar import desugar
 from srcdiff.frontend.source import source_of, unwrap
 from srcdiff.frontend.translate.context import Frame, Translator
 from srcdiff.frontend.translate.values import (
-    UNBOUND, Closure, Dict, Known, Origin, Partial, Poison, PoisonUsed, Refused, Tuple,
+    UNBOUND,
+    Closure,
+    Dict,
+    Known,
+    Origin,
+    Partial,
+    Poison,
+    PoisonUsed,
+    Refused,
+    Tuple,
 )
 from srcdiff.frontend.translate.views import as_atom
-from srcdiff.syntax import Array, Const, Static, Var, rename, walk
+from srcdiff.syntax import Const, Static, Var, rename
 
 __all__ = ["closure", "frame_of", "function", "partial", "run", "spliced"]
 
@@ -274,6 +283,3 @@ def _rebuild(t, tree, results):
     items = Tuple(tuple(_rebuild(t, v, results) for v in tree),
                   type(tree) if hasattr(tree, "_fields") else None)
     return t.allocate(items, list) if isinstance(tree, list) else items
-
-
-_ = (Array, walk)

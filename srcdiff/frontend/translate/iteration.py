@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
-    Dict, Enumerate, Generator, Known, Mapped, Poison, Range, Ref, Refused, Tuple, View, Zipped, is_atom,
+    Dict,
+    Enumerate,
+    Generator,
+    Known,
+    Mapped,
+    Poison,
+    Range,
+    Ref,
+    Refused,
+    Tuple,
+    View,
+    Zipped,
+    is_atom,
 )
 from srcdiff.frontend.translate.views import as_atom, axis_size
 from srcdiff.syntax import Const

@@ -17,9 +17,19 @@ from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import as_range, item_at, length, static_items, trips
 from srcdiff.frontend.translate.liveness import assigned_names
 from srcdiff.frontend.translate.merge import fill, note_lost_aliases, stem_of_place, value_type
-from srcdiff.frontend.translate.numeric import arithmetic, short_circuit_test, truth_atom
+from srcdiff.frontend.translate.numeric import short_circuit_test, truth_atom
 from srcdiff.frontend.translate.values import (
-    UNBOUND, Dict, MaybeUnbound, Poison, Range, Ref, Refused, Tuple, Unbound, View, is_atom, same,
+    UNBOUND,
+    Dict,
+    MaybeUnbound,
+    Poison,
+    Range,
+    Ref,
+    Refused,
+    Tuple,
+    Unbound,
+    View,
+    same,
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.primitives import unify
@@ -516,6 +526,3 @@ def _never_negative(t, counted: Range) -> bool:
     if step.value > 0:
         return t.is_nonnegative(counted.start)
     return isinstance(counted.stop, Const) and counted.stop.value >= -1
-
-
-_ = (Ref, is_atom, arithmetic)

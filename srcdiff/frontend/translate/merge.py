@@ -10,7 +10,17 @@ from __future__ import annotations
 
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
-    UNBOUND, Dict, MaybeUnbound, Poison, Ref, Refused, Tuple, Unbound, View, is_atom, same,
+    UNBOUND,
+    Dict,
+    MaybeUnbound,
+    Poison,
+    Ref,
+    Refused,
+    Tuple,
+    Unbound,
+    View,
+    is_atom,
+    same,
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.primitives import unify

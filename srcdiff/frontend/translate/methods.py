@@ -9,7 +9,15 @@ from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.values import (
-    Dict, Known, Method, Origin, Ref, Refused, Tuple, View, is_atom,
+    Dict,
+    Known,
+    Method,
+    Origin,
+    Ref,
+    Refused,
+    Tuple,
+    View,
+    is_atom,
 )
 from srcdiff.syntax import Const
 

@@ -6,9 +6,16 @@ import operator
 
 import numpy as np
 
-from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.values import (
-    Dict, Known, Poison, Ref, Refused, Tuple, View, is_atom,
+    Dict,
+    Known,
+    Poison,
+    Ref,
+    Refused,
+    Tuple,
+    View,
+    is_atom,
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Array, Const, Scalar
@@ -205,7 +212,7 @@ def _compare_sequences(t, kind, a, b):
     if kind not in ("Eq", "NotEq"):
         raise Refused("tuples are compared by order", fix="compare their items")
     result = Const(len(a) == len(b))
-    for x, y in zip(a, b) if len(a) == len(b) else ():
+    for x, y in zip(a, b, strict=True) if len(a) == len(b) else ():
         result = logical(t, "and", result, truth_atom(t, compare(t, "Eq", x, y)))
     return result if kind == "Eq" else unary(t, "Not", result)
 
@@ -291,7 +298,6 @@ def elementwise(t: Translator, op: str, values, python_numbers: bool):
 
 # NumPy keeps integers here; `math` gives floats.
 _INTEGERS_STAY = {"absolute", "power", "fmod", "floor", "ceil", "trunc"}
-_ = describe
 
 
 def short_circuit_test(t: Translator, first, rest):

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from srcdiff.frontend.translate.attributes import count
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.numeric import arithmetic
-from srcdiff.frontend.translate.numpy_calls import (
-    NONE, array, axes_of, diff, dtype_of, flag, flat, inner_1d, join, mean, none, reduce, refuse_given,
-)
+from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, flag, none
+from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce
+from srcdiff.frontend.translate.numpy_shapes import diff, flat
 from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Const
@@ -299,4 +298,3 @@ HANDLERS = {
     np.polyval: polyval, np.nan_to_num: nan_to_num, np.heaviside: heaviside, np.select: select,
     np.einsum: einsum,
 }
-_ = (count, mean, dtype_of, refuse_given, join)

@@ -15,7 +15,14 @@ from srcdiff.frontend.translate.loops import for_, while_
 from srcdiff.frontend.translate.merge import join
 from srcdiff.frontend.translate.numeric import binary, truth
 from srcdiff.frontend.translate.values import (
-    Closure, Known, Poison, Ref, Refused, Tuple, View, is_atom,
+    Closure,
+    Known,
+    Poison,
+    Ref,
+    Refused,
+    Tuple,
+    View,
+    is_atom,
 )
 from srcdiff.frontend.translate.views import as_atom, as_view, check_storable, load_view, store_view
 from srcdiff.syntax import Array, Assign, Const, Load, Raise, Store, Var, is_float, walk

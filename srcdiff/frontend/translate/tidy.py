@@ -32,8 +32,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcdiff.syntax import (
-    Assign, For, If, Load, Program, Raise, Scalar, Store, Var, While, atoms_of, blocks_of, defined,
-    rename, walk, with_blocks,
+    Assign,
+    For,
+    If,
+    Load,
+    Program,
+    Raise,
+    Scalar,
+    Store,
+    Var,
+    While,
+    atoms_of,
+    blocks_of,
+    defined,
+    rename,
+    walk,
+    with_blocks,
 )
 
 __all__ = ["tidy"]
@@ -243,4 +257,3 @@ def with_final_names(program: Program, stems) -> Program:
     results = tuple(Var(names[a.name]) if isinstance(a, Var) else a for a in program.results)
     types = {new: program.types[old] for old, new in names.items()}
     return replace(program, body=body, results=results, types=types)
-

@@ -11,9 +11,17 @@ from __future__ import annotations
 
 from srcdiff.frontend.translate.context import Translator, describe, is_full
 from srcdiff.frontend.translate.values import (
-    UNBOUND, Closure, Known, MaybeUnbound, Poison, Range, Ref, Refused, Tuple, View, is_atom,
+    Known,
+    MaybeUnbound,
+    Poison,
+    Range,
+    Ref,
+    Refused,
+    Tuple,
+    View,
+    is_atom,
 )
-from srcdiff.syntax import ALL, Array, Const, Scalar, Span, Var
+from srcdiff.syntax import Const, Scalar, Span, Var
 
 __all__ = ["array_of", "as_atom", "as_view", "axis_size", "compose", "load_view", "shape_of", "store_view"]
 
@@ -298,6 +306,3 @@ def _span_in_span(t, outer, inner):
     if outer.stop is None and t.is_nonnegative(inner.stop):
         return Span(_integer(t, "add", start, first), _integer(t, "add", start, inner.stop))
     return None
-
-
-_ = (UNBOUND, ALL, Array, Closure)

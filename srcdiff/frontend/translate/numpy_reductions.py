@@ -1,0 +1,232 @@
+"""Reductions and products of NumPy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srcdiff.frontend.translate.numeric import arithmetic
+from srcdiff.frontend.translate.numpy_arguments import (
+    NONE,
+    array,
+    axes_of,
+    dtype_of,
+    flag,
+    none,
+    refuse_given,
+)
+from srcdiff.frontend.translate.numpy_shapes import (
+    flat,
+    join,
+)
+from srcdiff.frontend.translate.values import (
+    Known,
+    Refused,
+    Tuple,
+)
+from srcdiff.frontend.translate.views import as_atom, store
+from srcdiff.syntax import Const
+
+__all__ = [
+    "_diagonal_index", "arg_extreme", "average", "cross", "cumsum", "diag", "diagonal", "dot",
+    "inner", "inner_1d", "matmul", "mean", "norm", "number_of", "outer", "plain_reduction",
+    "reduce", "reduction", "std", "trace", "var", "vdot",
+]
+
+def reduction(op):
+    def handler(t, a, axis=NONE, dtype=NONE, out=NONE, keepdims=NONE, *, initial=NONE, where=NONE):
+        refuse_given(out=out, initial=initial, where=where)
+        x = array(t, a)
+        if not t.ndim(x):
+            return x
+        if not none(dtype):
+            x = t.cast(x, dtype_of(dtype))
+        return reduce(t, op, x, axes_of(t, axis, t.ndim(x)), flag(t, keepdims))
+    return handler
+
+
+def plain_reduction(op):
+    """A reduction whose third parameter is `out`, not `dtype`."""
+    full = reduction(op)
+
+    def handler(t, a, axis=NONE, out=NONE, keepdims=NONE, *, initial=NONE, where=NONE):
+        return full(t, a, axis, NONE, out, keepdims, initial=initial, where=where)
+    return handler
+
+
+def reduce(t, op, x, axes, keepdims=False):
+    return t.emit(op, x, axis=axes, keepdims=True) if keepdims else t.emit(op, x, axis=axes)
+
+
+def mean(t, a, axis=NONE, dtype=NONE, out=NONE, keepdims=NONE):
+    refuse_given(out=out)
+    x = array(t, a)
+    if not t.ndim(x):
+        return t.cast(x, "float64") if t.type_of(x).dtype[0] != "f" else x
+    if not none(dtype):
+        x = t.cast(x, dtype_of(dtype))
+    axes = axes_of(t, axis, t.ndim(x))
+    return t.emit("divide", reduce(t, "sum", x, axes, flag(t, keepdims)), number_of(t, x, axes))
+
+
+def number_of(t, x, axes):
+    """Return how many elements a reduction over these axes takes together."""
+    total = t.size(x, axes[0])
+    for axis in axes[1:]:
+        total = t.emit("multiply", total, t.size(x, axis))
+    return total
+
+
+def var(t, a, axis=NONE, dtype=NONE, out=NONE, ddof=Const(0), keepdims=NONE):
+    refuse_given(out=out, dtype=dtype)
+    x = array(t, a)
+    axes = axes_of(t, axis, t.ndim(x))
+    n = number_of(t, x, axes)
+    centre = t.emit("divide", reduce(t, "sum", x, axes, True), n)
+    squares = t.emit("square", t.emit("subtract", x, centre))
+    total = reduce(t, "sum", squares, axes, flag(t, keepdims))
+    return t.emit("divide", total, arithmetic(t, "Sub", n, as_atom(t, ddof)) if ddof != Const(0) else n)
+
+
+def std(t, a, axis=NONE, dtype=NONE, out=NONE, ddof=Const(0), keepdims=NONE):
+    return t.emit("sqrt", var(t, a, axis, dtype, out, ddof, keepdims))
+
+
+def average(t, a, axis=NONE, weights=NONE):
+    if none(weights):
+        return mean(t, a, axis)
+    x, w = array(t, a), array(t, weights)
+    if t.ndim(x) != t.ndim(w):
+        raise Refused("np.average with weights of another rank", fix="broadcast the weights first")
+    axes = axes_of(t, axis, t.ndim(x))
+    return t.emit("divide", t.emit("sum", t.emit("multiply", x, w), axis=axes), t.emit("sum", w, axis=axes))
+
+
+def arg_extreme(op):
+    def handler(t, a, axis=NONE, out=NONE):
+        refuse_given(out=out)
+        x = array(t, a)
+        if none(axis):
+            return t.emit(op, flat(t, x) if t.ndim(x) > 1 else x, axis=0)
+        return t.emit(op, x, axis=axes_of(t, axis, t.ndim(x))[0])
+    return handler
+
+
+def cumsum(t, a, axis=NONE, dtype=NONE, out=NONE):
+    refuse_given(dtype=dtype, out=out)
+    x = array(t, a)
+    if none(axis):
+        return t.emit("cumsum", flat(t, x) if t.ndim(x) > 1 else x, axis=0)
+    return t.emit("cumsum", x, axis=axes_of(t, axis, t.ndim(x))[0])
+
+
+def norm(t, x, ord=NONE, axis=NONE, keepdims=NONE):     # noqa: A002
+    x = array(t, x)
+    order = ord.value if isinstance(ord, Known | Const) else 0
+    axes = axes_of(t, axis, t.ndim(x))
+    keep = flag(t, keepdims)
+    if order in (None, "fro") or order == 2 and len(axes) == 1:
+        return t.emit("sqrt", reduce(t, "sum", t.emit("square", t.cast(x, "float64")
+                      if t.type_of(x).dtype[0] != "f" else x), axes, keep))
+    if len(axes) == 1 and order == 1:
+        return reduce(t, "sum", t.emit("absolute", x), axes, keep)
+    if len(axes) == 1 and order in (np.inf, -np.inf):
+        return reduce(t, "max" if order > 0 else "min", t.emit("absolute", x), axes, keep)
+    raise Refused(f"np.linalg.norm of order {order!r}", fix="use the default, 1 or np.inf")
+
+
+def trace(t, a, offset=Const(0)):
+    if offset != Const(0):
+        raise Refused("np.trace with an offset", fix="use a loop")
+    return t.emit("sum", diagonal(t, a), axis=(0,))
+
+
+def diagonal(t, a, offset=Const(0)):
+    if offset != Const(0):
+        raise Refused("a diagonal with an offset", fix="use a loop")
+    x = array(t, a)
+    if t.ndim(x) != 2:
+        raise Refused("the diagonal of an array that is not a matrix", fix="use a loop")
+    index = _diagonal_index(t, t.emit("minimum", t.size(x, 0), t.size(x, 1)))
+    return t.builder.load(x.name, (index, index))
+
+
+def _diagonal_index(t, n):
+    return t.emit("arange", Const(0), n, Const(1), dtype="int64")
+
+
+def diag(t, v, k=Const(0)):
+    x = array(t, v)
+    if t.ndim(x) != 1:
+        return diagonal(t, x, k)
+    if k != Const(0):
+        raise Refused("np.diag with an offset", fix="use a loop")
+    n = t.size(x, 0)
+    made = t.emit("zeros", n, n, dtype=t.type_of(x).dtype)
+    index = _diagonal_index(t, n)
+    store(t, made.name, (index, index), x)
+    return made
+
+
+# -- products ----------------------------------------------------------------------
+
+def dot(t, a, b, out=NONE):
+    refuse_given(out=out)
+    x, y = array(t, a), array(t, b)
+    if not t.ndim(x) or not t.ndim(y):
+        return t.emit("multiply", x, y)
+    if t.ndim(x) == t.ndim(y) == 1:
+        return inner_1d(t, x, y)
+    if t.ndim(y) > 2:
+        raise Refused("np.dot with a second operand of more than two axes", fix="use @ or a loop")
+    return t.emit("matmul", x, y)
+
+
+def inner_1d(t, x, y):
+    return t.emit("sum", t.emit("multiply", x, y), axis=(0,))
+
+
+def matmul(t, a, b):
+    x, y = array(t, a), array(t, b)
+    if t.ndim(x) == t.ndim(y) == 1:
+        return inner_1d(t, x, y)
+    return arithmetic(t, "MatMult", x, y)
+
+
+def vdot(t, a, b):
+    x, y = array(t, a), array(t, b)
+    return inner_1d(t, flat(t, x) if t.ndim(x) > 1 else x, flat(t, y) if t.ndim(y) > 1 else y)
+
+
+def inner(t, a, b):
+    x, y = array(t, a), array(t, b)
+    if t.ndim(x) == 1 and t.ndim(y) == 1:
+        return inner_1d(t, x, y)
+    if t.ndim(y) == 2:
+        y = t.emit("transpose", y, perm=(1, 0))
+    return dot(t, x, y)
+
+
+def outer(t, a, b):
+    x, y = (flat(t, v) if t.ndim(v) != 1 else v for v in (array(t, a), array(t, b)))
+    return t.emit("multiply", t.emit("expand_dims", x, axis=1), t.emit("expand_dims", y, axis=0))
+
+
+def cross(t, a, b, axis=NONE):
+    """The cross product of 3-vectors, along the last axis."""
+    from srcdiff.frontend.translate.indexing import load
+    x, y = array(t, a), array(t, b)
+    rank = max(t.ndim(x), t.ndim(y))
+    if not none(axis) and axes_of(t, axis, rank) != (rank - 1,):
+        raise Refused("np.cross along another axis than the last", fix="move the axis first")
+
+    def part(v, k):
+        return as_atom(t, load(t, v, Tuple((Known(Ellipsis), Const(k)))))
+
+    def term(i, j):
+        return t.emit("subtract", t.emit("multiply", part(x, i), part(y, j)),
+                      t.emit("multiply", part(x, j), part(y, i)))
+    parts = [term(1, 2), term(2, 0), term(0, 1)]
+    if rank == 1:
+        return t.emit("array", *parts, dtype=t.type_of(parts[0]).dtype, shape=(3,))
+    return join(t, [t.emit("expand_dims", p, axis=rank - 1) for p in parts], rank - 1)

@@ -1,0 +1,224 @@
+"""NumPy functions that rearrange, join and slice arrays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srcdiff.frontend.translate.attributes import count, transpose
+from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.numeric import arithmetic
+from srcdiff.frontend.translate.numpy_arguments import (
+    NONE,
+    array,
+    axes_of,
+    extents_of,
+    none,
+    refuse_given,
+)
+from srcdiff.frontend.translate.values import (
+    Ref,
+    Refused,
+    Slice,
+    Tuple,
+    View,
+    is_atom,
+)
+from srcdiff.frontend.translate.views import array_of, as_atom, as_view, shape_of
+from srcdiff.syntax import Const, Var
+
+__all__ = [
+    "_at_least_1d", "append", "atleast", "broadcast_to", "column_stack", "concatenate", "derived",
+    "diff", "expand_dims", "flat", "flatten", "flip", "hstack", "join", "moveaxis", "ndim", "ravel",
+    "reshape", "shape", "size", "squeeze", "stack", "swapaxes", "transposed", "vstack",
+]
+
+def derived(t, made, source):
+    """Note that NumPy's `made` may share memory with `source`."""
+    if isinstance(made, Var) and t.root(source) is not None and made != source:
+        t.derived[made.name] = t.root(source)
+    return made
+
+
+def reshape(t, a, *shape, order=NONE, copy=NONE):
+    if not none(order) and order.value != "C":
+        raise Refused("a reshape in Fortran order", fix="transpose before and after")
+    if len(shape) == 1:
+        extents = list(extents_of(t, shape[0]))
+    else:
+        extents = [as_atom(t, s) for s in shape]
+    source = a
+    x = array(t, a)
+    unknown = [k for k, n in enumerate(extents) if n == Const(-1)]
+    if unknown:
+        rest = None
+        for n in extents:
+            if n != Const(-1):
+                rest = n if rest is None else arithmetic(t, "Mult", rest, n)
+        total = count(t, x)
+        extents[unknown[0]] = total if rest is None or rest == Const(1) else t.emit("floor_divide", total, rest)
+    if not extents:
+        raise Refused("a reshape to no axes", fix="index the element")
+    if not t.ndim(x):
+        return t.emit("full", x, *extents, dtype=t.type_of(x).dtype)
+    return derived(t, t.emit("reshape", x, *extents), source)
+
+
+def flat(t, x):
+    return t.emit("reshape", x, count(t, x))
+
+
+def ravel(t, a, order=NONE):
+    return reshape(t, a, Const(-1), order=order)
+
+
+def flatten(t, a, order=NONE):
+    x = reshape(t, a, Const(-1), order=order)
+    t.derived.pop(x.name, None)
+    return x
+
+
+def transposed(t, a, *axes):
+    if len(axes) == 1 and (isinstance(axes[0], Tuple | Ref) or none(axes[0])):
+        axes = () if none(axes[0]) else items_of(t, axes[0])
+    a = a if isinstance(a, View) or is_atom(a) else array(t, a)
+    ndim = len(a.axes) if isinstance(a, View) else t.ndim(a)
+    perm = [t.static_number(x) for x in axes] or list(reversed(range(ndim)))
+    if None in perm:
+        raise Refused("the axes of a transpose must be known when the function is specialised")
+    return transpose(t, a, tuple(int(p) % ndim for p in perm))
+
+
+def swapaxes(t, a, first, second):
+    ndim = len(as_view(t, a).axes)
+    perm = list(range(ndim))
+    i, j = (int(t.static_number(x)) % ndim for x in (first, second))
+    perm[i], perm[j] = perm[j], perm[i]
+    return transpose(t, a, tuple(perm))
+
+
+def moveaxis(t, a, source, destination):
+    ndim = len(as_view(t, a).axes)
+    i, j = (int(t.static_number(x)) % ndim for x in (source, destination))
+    perm = [k for k in range(ndim) if k != i]
+    perm.insert(j, i)
+    return transpose(t, a, tuple(perm))
+
+
+def expand_dims(t, a, axis):
+    view = as_view(t, a if isinstance(a, View) else array(t, a))
+    axes = list(view.axes)
+    k = int(t.static_number(axis))
+    axes.insert(k % (len(axes) + 1), None)
+    return View(view.base, view.index, tuple(axes))
+
+
+def squeeze(t, a, axis=NONE):
+    x = array(t, a)
+    if not t.ndim(x):
+        return x
+    if none(axis):
+        raise Refused("squeeze without an axis", why="which axes have extent 1 is known only at run time",
+                      fix="name the axis: squeeze(axis=0)")
+    return derived(t, t.emit("squeeze", x, axis=axes_of(t, axis, t.ndim(x))), a)
+
+
+def atleast(rank):
+    def handler(t, a):
+        a = array(t, a) if not isinstance(a, View) else a
+        ndim = len(a.axes) if isinstance(a, View) else t.ndim(a)
+        if ndim >= rank:
+            return a
+        if ndim == 0:
+            return t.emit("array", a, dtype=t.type_of(a).dtype, shape=(1,) * rank)
+        view = as_view(t, a)
+        return View(view.base, view.index, (None,) * (rank - ndim) + view.axes)
+    return handler
+
+
+def broadcast_to(t, a, shape):
+    return t.emit("broadcast_to", array(t, a), *extents_of(t, shape))
+
+
+def shape(t, a):
+    return Tuple(shape_of(t, a)) if is_atom(a) or isinstance(a, View) else Tuple(shape_of(t, array(t, a)))
+
+
+def size(t, a, axis=NONE):
+    x = array(t, a)
+    return count(t, x) if none(axis) else t.size(x, axes_of(t, axis, t.ndim(x))[0])
+
+
+def ndim(t, a):
+    return Const(len(a.axes)) if isinstance(a, View) else Const(t.ndim(array(t, a)))
+
+
+# -- joining ----------------------------------------------------------------------
+
+def join(t, parts, axis):
+    dtype = np.result_type(*(np.dtype(t.type_of(p).dtype) for p in parts)).name
+    return t.emit("concatenate", *(t.cast(p, dtype) for p in parts), axis=axis)
+
+
+def concatenate(t, parts, axis=Const(0), out=NONE):
+    refuse_given(out=out)
+    arrays = [array(t, p) for p in items_of(t, parts)]
+    if none(axis):
+        return join(t, [flat(t, x) for x in arrays], 0)
+    return join(t, arrays, axes_of(t, axis, t.ndim(arrays[0]))[0])
+
+
+def stack(t, parts, axis=Const(0), out=NONE):
+    refuse_given(out=out)
+    arrays = [array(t, p) for p in items_of(t, parts)]
+    rank = t.ndim(arrays[0])
+    if rank == 0:
+        return array_of(t, Tuple(tuple(arrays)))
+    (k,) = axes_of(t, axis, rank + 1)
+    return join(t, [t.emit("expand_dims", x, axis=k) for x in arrays], k)
+
+
+def _at_least_1d(t, x):
+    return x if t.ndim(x) else t.emit("array", x, dtype=t.type_of(x).dtype, shape=(1,))
+
+
+def hstack(t, parts):
+    arrays = [_at_least_1d(t, array(t, p)) for p in items_of(t, parts)]
+    return join(t, arrays, 0 if t.ndim(arrays[0]) == 1 else 1)
+
+
+def vstack(t, parts):
+    arrays = [_at_least_1d(t, array(t, p)) for p in items_of(t, parts)]
+    return join(t, [x if t.ndim(x) > 1 else t.emit("expand_dims", x, axis=0) for x in arrays], 0)
+
+
+def column_stack(t, parts):
+    arrays = [_at_least_1d(t, array(t, p)) for p in items_of(t, parts)]
+    return join(t, [x if t.ndim(x) > 1 else t.emit("expand_dims", x, axis=1) for x in arrays], 1)
+
+
+def append(t, a, values, axis=NONE):
+    arrays = [_at_least_1d(t, array(t, v)) for v in (a, values)]
+    if none(axis):
+        return join(t, [x if t.ndim(x) == 1 else flat(t, x) for x in arrays], 0)
+    return join(t, arrays, axes_of(t, axis, t.ndim(arrays[0]))[0])
+
+
+def diff(t, a, n=Const(1), axis=Const(-1)):
+    from srcdiff.frontend.translate.indexing import load
+    x = array(t, a)
+    (k,) = axes_of(t, axis, t.ndim(x))
+    for _ in range(int(t.static_number(n))):
+        before = [Slice()] * k
+        upper = as_atom(t, load(t, x, Tuple((*before, Slice(Const(1), None)))))
+        lower = as_atom(t, load(t, x, Tuple((*before, Slice(None, Const(-1))))))
+        x = t.emit("subtract", upper, lower)
+    return x
+
+
+def flip(t, a, axis=NONE):
+    from srcdiff.frontend.translate.indexing import load
+    rank = len(as_view(t, a if isinstance(a, View) else array(t, a)).axes)
+    axes = axes_of(t, axis, rank)
+    back = Slice(None, None, Const(-1))
+    return load(t, a, Tuple(tuple(back if k in axes else Slice() for k in range(rank))))
