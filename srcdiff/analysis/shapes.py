@@ -154,9 +154,12 @@ class Shapes:
 
     def normal(self, extent: Extent | None) -> Extent | None:
         """Return what stands for all extents that are assumed to be equal to this one."""
+        if not self._assumed:
+            return extent
         while extent in self._assumed:
             extent = self._assumed[extent]
-        return extent
+        parts = self._broadcast_parts(extent)
+        return extent if len(parts) == 1 else self.broadcast(*parts)
 
     # -- questions ---------------------------------------------------------------------
 
@@ -274,7 +277,7 @@ class Shapes:
 
     def broadcast(self, *extents: Extent | None) -> Extent | None:
         """Return the extent of an axis of a broadcast result, provided that the operands fit."""
-        parts = [part for e in extents for part in self._broadcast_parts(e)]
+        parts = [self.normal(part) for e in extents for part in self._broadcast_parts(e)]
         if not (extents := [e for e in parts if not self.is_one(e)]):
             return Extent(1)
         for extent in extents:

@@ -33,7 +33,8 @@ class Webs:
     names
         The variable of each definition, by number; parameters come first.
     reads
-        For each statement in the order of `walk`, and once more for the results:
+        For each statement in the order of `walk`, and once more for the results
+        and for what the seeds are like:
         variable -> the definition that the statement reads (the array of a
         `Store` is read).
     targets
@@ -54,6 +55,7 @@ class Webs:
         self.block(program.body)
         self.reads.append({})
         self.read(len(self.reads) - 1, program.results)
+        self.read(len(self.reads) - 1, (Var(p.like) for p in program.params if p.like))
         self.unite_merges()
 
     # -- definitions -------------------------------------------------------------------

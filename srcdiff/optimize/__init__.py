@@ -87,7 +87,7 @@ def optimize(program: Program, passes: tuple[Pass, ...] = PASSES) -> Program:
             program = new
             if check:
                 verify(program, step.__name__)
-    program = restore(program, original)
+    program = dead(restore(program, original))      # a copy between versions is one to itself
     if check:
         verify(program, "restore")
     return program

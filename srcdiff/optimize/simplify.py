@@ -8,9 +8,10 @@
 ...     y_bar = zeros(n, dtype='float64')
 ...     c = multiply(g, y)
 ...     m = negative(c)
-...     d = subtract(y_bar, m)
+...     d = subtract(m, y_bar)
+...     e = add(y_bar, g)
 ...     k = size(d, axis=0)
-...     t = broadcast_to(d, n)
+...     t = broadcast_to(e, n)
 ...     s = sum_to(t)
 ...     return s, k
 ... '''))), end="")
@@ -20,14 +21,16 @@ def f(x: "float64[:]", g: "float64[:]"):
     y_bar = zeros(n, dtype='float64')
     c = multiply(g, y)
     m = negative(c)
-    d = add(y_bar, c)
+    d = copy(m)
+    e = add(y_bar, g)
     k = size(d, axis=0)
-    t = broadcast_to(d, n)
+    t = broadcast_to(e, n)
     s = sum(t, axis=(0,))
     return s, k
 
 Nothing above became shorter on the strength of a guess: that `g` is as long as
-`x` is known at run time only, so `d` may be longer than `c`, and `t` may fail.
+`x` is known at run time only, so `e` may be longer than `g`, and `t` may fail.
+(`m` is the broadcast of both already, so `d` is no longer.)
 
 What is kept: ``0.0 * x`` is nan where x is infinite or nan, so it stays.
 ``x + 0.0`` becomes `x`; they differ in the sign of a zero only.  A load of an
@@ -72,6 +75,8 @@ class _Simplify(Forward):
             operands = tuple(self.stamped(a) for a in stmt.args)
             self.assigned(stmt)
             self.made[stmt.target] = self.stamps[stmt.target], stmt, operands
+            if not self.depth:
+                self.shapes.assume(stmt)
         else:
             self.assigned(stmt)
         return stmt

@@ -93,7 +93,13 @@ class _Renamer:
 
     def program(self, program, types):
         body = self.block(program.body)
-        return program.with_body(body, results=_renamed(program.results, self.reads(-1)), types=types)
+        reads = self.reads(-1)
+        params = tuple(replace(p, like=self.like(p.like, reads)) for p in program.params)
+        return program.with_body(body, results=_renamed(program.results, reads), types=types, params=params)
+
+    def like(self, name, reads):
+        """Return the version that a seed is like: the last, unless the end cannot tell which that is."""
+        return reads.get(name) if name in self.webs.wanted else name
 
     def reads(self, at) -> dict[str, str]:
         web, names = self.webs.web, self.names

@@ -22,6 +22,7 @@ class Forward:
     def __init__(self, program: Program):
         self.program, self.types = program, program.types
         self.stamps = Stamps()
+        self.depth = 0                  # how many loops and branches surround the statement
 
     def simple(self, stmt: Stmt) -> Stmt | tuple[Stmt, ...]:
         return stmt
@@ -55,6 +56,7 @@ class Forward:
         return body if same else tuple(out)
 
     def nest(self, stmt: Stmt) -> Stmt:
+        self.depth += 1
         match stmt:
             case For(var=var, body=body):
                 stmt = self.header(stmt)
@@ -69,6 +71,7 @@ class Forward:
                 stmt = self.header(stmt)
                 blocks = (self.isolated(then), self.isolated(orelse))
                 self.stamps.bump(*changed(then, orelse))
+        self.depth -= 1
         return replace_blocks(stmt, blocks)
 
     def isolated(self, body) -> tuple[Stmt, ...]:
