@@ -34,7 +34,7 @@ import functools
 import gast
 
 from srcdiff.frontend.desugar import (
-    annotations,
+    annotated,
     asserts,
     assured,
     exits,
@@ -43,21 +43,25 @@ from srcdiff.frontend.desugar import (
     targets,
     walrus,
 )
-from srcdiff.frontend.desugar.making import bound
+from srcdiff.frontend.desugar.making import assign, at, bound
 from srcdiff.frontend.desugar.text import runnable
 from srcdiff.frontend.source import clone
 
 __all__ = ["REWRITINGS", "desugar", "runnable"]
 
-REWRITINGS = (annotations, asserts, matches, assured, inert, walrus, targets, exits)
+REWRITINGS = (annotated, asserts, matches, assured, inert, walrus, targets, exits)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def desugar(tree: gast.FunctionDef) -> gast.FunctionDef:
     """Return `tree` rewritten; `tree` stays as it is, and the result must not be changed either."""
     local = bound(tree)
     new = clone(tree)
     for rewriting in REWRITINGS:
         new = rewriting.rewrite(new)
+    present = set(bound(new))
+    lost = [assign(new, name, None) for name in local if name not in present]
+    if lost:                        # set only in code that never runs, they are local all the same
+        new.body.insert(0, at(new, gast.If(gast.Constant(False, None), lost, [])))
     new.locals = tuple(dict.fromkeys((*local, *bound(new))))
     return new

@@ -1,13 +1,12 @@
 """Drop statements that do nothing at run time.
 
-Docstrings and other constants, bare annotations, `del` of names, and `global` or `nonlocal` of names
+Docstrings and other constants, `del` of names, and `global` or `nonlocal` of names
 that are only read (the fence refuses those that are written, and names that are read after `del`).
 
 >>> from srcdiff.frontend.desugar.text import example
 >>> print(example(rewrite, '''
 ... def f(x):
 ...     "Square."
-...     y: float
 ...     global n
 ...     y = x ** n
 ...     del x
@@ -35,7 +34,5 @@ def rewrite(tree):
 def _statement(stmt) -> list:
     match stmt:
         case gast.Expr(value=gast.Constant()) | gast.Global() | gast.Nonlocal() | gast.Delete():
-            return []
-        case gast.AnnAssign(value=None):
             return []
     return [stmt]
