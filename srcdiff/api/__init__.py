@@ -5,7 +5,16 @@ from srcdiff.api.differentiate import differentiate
 from srcdiff.api.linear import linearize, vjp
 from srcdiff.api.markers import no_grad, stop_gradient
 from srcdiff.api.transforms import (
-    grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, value_and_grad, value_and_jacobian, vhp,
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    value_and_grad,
+    value_and_jacobian,
+    vhp,
 )
 from srcdiff.api.vmap import vmap
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from srcdiff.api.function import Function
 from srcdiff.api.linear import Value
 from srcdiff.api.recipes import Jacobian, differentiated
 from srcdiff.api.special import output_leaves, split_aux
 from srcdiff.structure import flat_values, leaves
-
-import numpy as np
 
 __all__ = ["AutoJacobian", "cheaper"]
 

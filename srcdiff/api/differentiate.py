@@ -46,7 +46,12 @@ class Primal(Function):
         return inspect.Signature([inspect.Parameter(name, kind) for name in "xyzuvw"[:count]])
 
     def specialise(self, args, keywords) -> Special:
-        return special(frontend.specialise(self.base, args, keywords), args, keywords)
+        try:
+            return special(frontend.specialise(self.base, args, keywords), args, keywords)
+        except UnsupportedError as error:
+            if all(p.code == NoSourceError.code for p in error.problems):
+                raise NoSourceError(error.problems) from None
+            raise
 
     def __get__(self, instance, owner=None):
         """Bind like a function, so that methods can be decorated."""

@@ -9,6 +9,7 @@ and forms the result.  Everything that needs thought happens once per key.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 
@@ -17,10 +18,14 @@ import numpy as np
 from srcdiff import compiler
 from srcdiff.api.special import Special
 from srcdiff.backend.numba import explain, is_compile_error
-from srcdiff.errors import ArgumentError, Problem, ShapeError
+from srcdiff.errors import ArgumentError, NotScalarError, Problem, ShapeError
 from srcdiff.structure import Names, abstract, array_of_list, expressions, key_of, pack, ready
 
 __all__ = ["Dispatch", "Stale", "abstract_call", "runner"]
+
+
+# What generated code raises: a ValueError that starts with the code of ours.
+CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
 
 
 class Stale(Exception):
@@ -148,8 +153,9 @@ class Dispatch:
             with self._lock:
                 self._table.pop(self._key(args, keywords), None)
             return self._first(args, keywords)(*args, **keywords)
-        if isinstance(error, ValueError) and str(error).startswith("[SD0310] "):
-            raise ShapeError(str(error)[len("[SD0310] "):]) from None
+        if isinstance(error, ValueError) and (found := CODED.match(str(error))):
+            kind = NotScalarError if found[1] == NotScalarError.code else ShapeError
+            raise kind(Problem(found[1], found[2])) from None
         if is_compile_error(error):
             raise explain(error, self.__name__, self.source(*args, **keywords)) from None
         raise error

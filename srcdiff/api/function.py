@@ -7,6 +7,7 @@ known as an unlowered program (`specialise`), and compiled at the outermost call
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pickle
@@ -14,11 +15,16 @@ import pickle
 from srcdiff import compiler
 from srcdiff.api.dispatch import Dispatch, abstract_call
 from srcdiff.api.recipes import (
-    Cotangent, Derivatives, Gradient, HessianProduct, Jacobian, Pushforward, Recipe,
+    Cotangent,
+    Derivatives,
+    Gradient,
+    HessianProduct,
+    Jacobian,
+    Pushforward,
+    Recipe,
 )
 from srcdiff.api.special import Special
 from srcdiff.errors import ArgumentError, NotScalarError, Problem
-from srcdiff.structure import leaves
 from srcdiff.syntax import Program
 
 __all__ = ["Function", "derived"]
@@ -27,57 +33,57 @@ __all__ = ["Function", "derived"]
 class Operators:
     """The derivatives of a function with respect to its first argument, as attributes."""
 
-    @property
+    @functools.cached_property
     def grad(self):
         """The gradient of a function that returns one number."""
         return self.derive(Gradient())
 
-    @property
+    @functools.cached_property
     def value_and_grad(self):
         """``(value, gradient)`` in one run."""
         return self.derive(Gradient(value=True))
 
-    @property
+    @functools.cached_property
     def jacobian(self):
         """The Jacobian, by rows or by columns, whichever is cheaper."""
         return self.derive(Jacobian("auto"))
 
-    @property
+    @functools.cached_property
     def value_and_jacobian(self):
         """``(value, Jacobian)`` in one run."""
         return self.derive(Jacobian("auto", value=True))
 
-    @property
+    @functools.cached_property
     def jacfwd(self):
         """The Jacobian by columns: forward mode."""
         return self.derive(Jacobian("forward"))
 
-    @property
+    @functools.cached_property
     def jacrev(self):
         """The Jacobian by rows: reverse mode."""
         return self.derive(Jacobian("reverse"))
 
-    @property
+    @functools.cached_property
     def hessian(self):
         """The matrix of second derivatives: forward over reverse."""
         return self.jacrev.derive(Jacobian("forward"))
 
-    @property
+    @functools.cached_property
     def hvp(self):
         """``f.hvp(x, v, *args)``: the Hessian times a vector, without forming the Hessian."""
         return self.derive(HessianProduct())
 
-    @property
+    @functools.cached_property
     def hessp(self):
         """``f.hessp(x, p, *args)``: the same in SciPy's words."""
         return self.derive(HessianProduct())
 
-    @property
+    @functools.cached_property
     def jvp(self):
         """``f.jvp(primals, tangents)`` gives ``(out, tangent)``."""
         return self.derive(Pushforward())
 
-    @property
+    @functools.cached_property
     def lagrangian_hess(self):
         """``c.lagrangian_hess(x, v, *args)``: the Hessian of v . c(x), for SciPy's constraints."""
         return self.derive(Cotangent()).derive(Jacobian("forward"))

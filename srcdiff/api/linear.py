@@ -11,7 +11,16 @@ from srcdiff.api.differentiate import as_function
 from srcdiff.api.function import Function
 from srcdiff.api.recipes import Pullback, Pushforward, Recipe
 from srcdiff.api.special import Special, output_leaves, refuse, split_aux
-from srcdiff.structure import abstract, array_of_list, children, flat_values, is_leaf, map_tree, ready, rebuild
+from srcdiff.structure import (
+    abstract,
+    array_of_list,
+    children,
+    flat_values,
+    is_leaf,
+    map_tree,
+    ready,
+    rebuild,
+)
 from srcdiff.syntax import Static
 
 __all__ = ["Bound", "Value", "linearize", "vjp"]

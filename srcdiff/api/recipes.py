@@ -12,15 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from srcdiff import compiler
-from srcdiff.api.special import Special, active_leaves, output_leaves, refuse, split_aux
-from srcdiff.assemble import keep
+from srcdiff.api.special import Special, output_leaves, refuse, require_floats, split_aux
+from srcdiff.assemble import keep, require_equal
 from srcdiff.builder import Builder
 from srcdiff.errors import NotScalarError, ShapeError
 from srcdiff.structure import children, is_leaf, leaves, map_tree
-from srcdiff.syntax import Array, Param, Program, Static, Type, Var, is_float
+from srcdiff.syntax import Array, Const, Param, Program, Static, Type, Var, is_float
 
 __all__ = [
-    "Cotangent", "Derivatives", "Gradient", "HessianProduct", "Jacobian", "Product", "Pullback", "Pushforward",
+    "Cotangent", "Derivatives", "Element", "Gradient", "HessianProduct", "Jacobian", "Product", "Pullback", "Pushforward",
     "Recipe",
 ]
 
@@ -42,9 +42,8 @@ class Recipe:
 
 # -- which arguments ------------------------------------------------------------------
 
-def chosen(primal: Special, base, which: int | str):
-    """Return (name, tree of positions) of the argument that an argnum or a name means."""
-    args, keywords = primal.inputs
+def chosen(args, keywords, base, which: int | str):
+    """Return (name, tree) of the argument that an argnum or a name means."""
     if isinstance(which, str):
         return which, _by_name(base, args, keywords, which)
     position = which + len(args) if which < 0 else which
@@ -71,16 +70,15 @@ def per_argument(argnums: Argnums, make: Callable):
 
 
 def differentiated(primal: Special, base, argnums: Argnums):
-    """Return the tree of the arguments, and the positions of their leaves."""
-    positions: list[int] = []
+    """Return the tree of positions of the arguments, and the positions in order, each once."""
+    tree = per_argument(argnums, lambda which: chosen(*primal.inputs, base, which)[1])
+    return tree, list(dict.fromkeys(output_leaves(tree)))
 
-    def one(which):
-        name, tree = chosen(primal, base, which)
-        positions.extend(active_leaves(primal, tree, name))
-        return tree
 
-    tree = per_argument(argnums, one)
-    return tree, list(dict.fromkeys(positions))
+def specialised(base, args, keywords, argnums: Argnums) -> Special:
+    """Specialise the base of a transform, after its arguments have been found fit for it."""
+    per_argument(argnums, lambda which: require_floats(*chosen(args, keywords, base, which)))
+    return base.specialise(args, keywords)
 
 
 def names_of(primal: Special, positions) -> tuple[str, ...]:
@@ -141,7 +139,7 @@ class Gradient(Recipe):
     word = "gradient"
 
     def specialise(self, base, args, keywords):
-        primal = base.specialise(args, keywords)
+        primal = specialised(base, args, keywords, self.argnums)
         arguments, active = differentiated(primal, base, self.argnums)
         outputs, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
         output = scalar_output(primal, outputs, base)
@@ -169,7 +167,7 @@ class Jacobian(Recipe):
     word = "Jacobian"
 
     def specialise(self, base, args, keywords):
-        primal = base.specialise(args, keywords)
+        primal = specialised(base, args, keywords, self.argnums)
         arguments, active = differentiated(primal, base, self.argnums)
         tree, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
         outputs = tuple(dict.fromkeys(output_leaves(tree)))
@@ -403,8 +401,8 @@ class Cotangent(Recipe):
 
     def specialise(self, base, args, keywords):
         x, v, *rest = at_least_two(args)
-        primal = base.specialise((x, *rest), keywords)
-        active = active_leaves(primal, primal.inputs[0][0], base.argument_name(0))
+        primal = specialised(base, (x, *rest), keywords, 0)
+        active = output_leaves(primal.inputs[0][0])
         program, bars, linear = cotangents(primal, primal.program.tree, v, active, base)
         n = len(primal.program.results)
         tree = moved(primal.inputs[0][0], {p: n + i for i, p in enumerate(active)})
@@ -442,7 +440,7 @@ class HessianProduct(Recipe):
 
     def specialise(self, base, args, keywords):
         x, v, *rest = at_least_two(args)
-        primal = base.specialise((x, *rest), keywords)
+        primal = specialised(base, (x, *rest), keywords, 0)
         first = primal.inputs[0][:1]
         program, _, _, tree, dots = product(base, primal, first, (v,), False)
         (x_names, *others), named = primal.names
@@ -481,15 +479,39 @@ class Derivatives(Recipe):
     word = "derivatives"
 
     def specialise(self, base, args, keywords):
-        primal = base.specialise(args, keywords)
-        name, tree = chosen(primal, base, 0)
-        (position,) = active_leaves(primal, tree, name) if is_leaf(tree) else (None,)
+        primal = specialised(base, args, keywords, 0)
+        name, position = chosen(*primal.inputs, base, 0)
         output = scalar_output(primal, primal.program.tree, base)
-        if position is None or primal.type(position).ndim:
+        if not is_leaf(position) or primal.type(position).ndim:
             refuse(f"derivatives needs a number as argument '{name}'", fix="use jacobian or hessian",
                    code="SD0320", error=NotScalarError)
         program = compiler.derivatives(keep(primal.bare, [output]), primal.name(position), self.order)
         return primal.made(program, tuple(range(self.order + 1)))
+
+
+@dataclass(frozen=True)
+class Element(Recipe):
+    """The one element of an array result as a number, as torch counts shape (1,) as a scalar."""
+
+    word = "element"
+
+    def specialise(self, base, args, keywords):
+        primal = base.specialise(args, keywords)
+        tree = primal.program.tree
+        type_ = None
+        if is_leaf(tree) and not isinstance(tree, Static):
+            type_ = primal.program.type_of(primal.program.results[tree])
+        if not isinstance(type_, Array):
+            return replace(primal, written=())
+        builder = Builder(primal.program.types)
+        builder.append(*primal.program.body)
+        name = primal.program.results[tree].name
+        for extent in builder.extents(name):
+            require_equal(builder, extent, Const(1),
+                          f"[SD0320] {base.__name__} must return one element, it returns several")
+        one = builder.load(name, (Const(0),) * type_.ndim, stem=f"{name}_element")
+        program = replace(primal.bare, body=builder.take(), results=(one,), types=builder.types)
+        return primal.made(program, 0)
 
 
 # -- signatures ---------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from srcdiff.errors import ArgumentError, Problem, SrcdiffError
 from srcdiff.structure import is_leaf, leaves, map_tree, numbered, result_tree
 from srcdiff.syntax import Program, Static, Type, is_float
 
-__all__ = ["Special", "active_leaves", "output_leaves", "refuse", "special", "split_aux"]
+__all__ = ["Special", "output_leaves", "refuse", "require_floats", "special", "split_aux"]
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def refuse(what: str, why: str = "", fix: str = "", code: str = "SD0300", error=
     raise error(Problem(code, what, why=why, fix=fix))
 
 
-def active_leaves(primal: Special, tree, name: str) -> list[int]:
-    """Return the positions of an argument that is differentiated; all must be floating-point.
+def require_floats(name: str, tree) -> None:
+    """Refuse to differentiate with respect to an argument whose spec is not floating-point throughout.
 
     Raises
     ------
@@ -117,20 +117,19 @@ def active_leaves(primal: Special, tree, name: str) -> list[int]:
         The argument, or a part of it, is an integer, a bool or no number.
     """
     found = list(leaves(tree))
-    if not any(isinstance(leaf, int) and not isinstance(leaf, bool) for leaf in found):
-        value = found[0].value if len(found) == 1 else tree
-        refuse(f"argument '{name}' cannot be differentiated: it is {value!r}, not a number or an array",
+    numeric = [leaf for leaf in found if not isinstance(leaf, Static)]
+    if not numeric:
+        value = repr(found[0].value) if len(found) == 1 else "a structure without numbers"
+        refuse(f"argument '{name}' cannot be differentiated: it is {value}, not a number or an array",
                fix="choose another argument with argnums or argnames", code="SD0302")
-    positions = [leaf for leaf in found if not isinstance(leaf, Static)]
-    for position in positions:
-        type_ = primal.type(position)
+    for type_ in numeric:
         if not is_float(type_):
             kind = "array" if type_.ndim else "number"
-            refuse(f"argument '{name}' cannot be differentiated: it is an {kind} of dtype {type_.dtype}",
+            refuse(f"argument '{name}' cannot be differentiated: it is an {kind} of dtype {type_.dtype}"
+                   .replace("an number", "a number"),
                    why="derivatives exist with respect to floating-point values only",
                    fix=f"pass floats (for example float({name}) or {name}.astype(float)), "
                        "or choose another argument with argnums", code="SD0303")
-    return positions
 
 
 def output_leaves(tree) -> list[int]:

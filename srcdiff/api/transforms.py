@@ -66,7 +66,7 @@ def value_and_grad(f, argnums=0, *, has_aux: bool = False, argnames=None) -> Fun
 
 def _jacobian(f, mode, argnums, argnames, has_aux, chunk_size, value=False, stacked=False) -> Function:
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
-        refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0331")
+        refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0318")
     recipe = Jacobian(mode, selected(argnums, argnames), has_aux, chunk_size, value, stacked)
     return as_function(f).derive(recipe)
 

@@ -247,7 +247,7 @@ def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None 
     one call that computes the primal once.
     """
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
-        refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0331")
+        refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0318")
     recipe = VMap(frozen(in_dims), frozen(out_dims))
     function = as_function(func).derive(recipe)
     return function if chunk_size is None else Chunked(function, recipe, chunk_size)
