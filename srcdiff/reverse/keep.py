@@ -1,7 +1,7 @@
 """What the reverse sweep brings back in each iteration: recomputed, or kept.
 
-A value that is defined in a loop and read by a reverse statement has to be
-brought back when its iteration is reversed.  It is *recomputed* if its
+A value that is defined in a loop, or in one branch, and read by a reverse
+statement has to be brought back when its iteration or branch is reversed.  It is *recomputed* if its
 statement is cheap and reads only what is there (loop indices, values that
 never change, values brought back already), else it is *kept* on a tape.  This
 is to-be-recorded analysis at the grain of one value (Hascoet, Naumann & Pascual
@@ -45,17 +45,18 @@ class Keep:
 
     def decide(self, needed) -> None:
         """Settle every name of `needed`, in the order of the program."""
-        inside = [n for n in needed if self.in_loop(n)]
+        inside = [n for n in needed if self.is_transient(n)]
         for name in sorted(inside, key=lambda n: self.definition(n).order):
             self._settle(name)
 
     def definition(self, name: str) -> Node:
         return self.tree.changes[name][0]
 
-    def in_loop(self, name: str) -> bool:
-        """Tell whether `name` is a value of an iteration (loop indices are not)."""
+    def is_transient(self, name: str) -> bool:
+        """Tell whether `name` is a value of an iteration or of one branch (indices of loops are not)."""
         changes = self.tree.changes.get(name)
-        return bool(changes) and isinstance(changes[0].stmt, Assign | Load) and bool(changes[0].loops())
+        return bool(changes) and isinstance(changes[0].stmt, Assign | Load) and (
+            bool(changes[0].loops()) or name not in self.tree.assured)
 
     def is_settled(self, name: str) -> bool:
         return name in self.taped or name in self.recomputed
@@ -98,7 +99,7 @@ class Keep:
 
     def _recompute(self, name: str) -> None:
         for held in self.operands(name).values():
-            if self.in_loop(held) and self._is_local(held) and not self.is_settled(held):
+            if self.is_transient(held) and self._is_local(held) and not self.is_settled(held):
                 self._recompute(held)
         self.recomputed.setdefault(name, self.definition(name).block)
 
@@ -117,7 +118,7 @@ class Keep:
         node = self.definition(reader)
         if held in self.tree.params or self.values.is_index(held, node):
             return True
-        if self.in_loop(held) and self._is_local(held):
+        if self.is_transient(held) and self._is_local(held):
             if held in seen and not seen[held]:
                 return False
             return self.is_settled(held) or self._can_recompute(held, seen)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from srcdiff.syntax import For, Program, Stmt, Var, While, atoms_of, blocks_of, defined, with_blocks
+from srcdiff.syntax import (
+    Assign, For, If, Load, Program, Stmt, Var, While, atoms_of, blocks_of, defined, with_blocks,
+)
 
 __all__ = ["Block", "Node", "Tree"]
 
@@ -75,8 +77,26 @@ class Node:
         return self.block.loops()
 
 
+def _assured(block: Block) -> set[str]:
+    """Return the variables that are assigned whichever way a block runs."""
+    names: set[str] = set()
+    for node in block.nodes:
+        match node.stmt:
+            case If():
+                then, orelse = map(_assured, node.blocks)
+                names |= then & orelse
+            case While():
+                names |= _assured(node.blocks[0])
+            case Assign(target=name) | Load(target=name):
+                names.add(name)
+    return names
+
+
 class Tree:
-    """A program as nodes, with the places that change each variable."""
+    """A program as nodes, with the places that change each variable.
+
+    `assured` holds the variables that are assigned at the end of every run.
+    """
 
     def __init__(self, program: Program):
         self.params = {p.name for p in program.params}
@@ -107,6 +127,8 @@ class Tree:
             for atom in atoms_of(node.stmt):
                 if isinstance(atom, Var):
                     self.uses.setdefault(atom.name, []).append(node)
+
+        self.assured = _assured(self.top)
 
     def is_single(self, name: str) -> bool:
         """Tell whether one statement alone gives `name` its value."""

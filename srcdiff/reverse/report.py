@@ -22,8 +22,8 @@ class Kept:
     Attributes
     ----------
     how
-        "indexed" (a tape indexed by the iteration), "stack", "recomputed", or
-        "free" (still there).
+        "indexed" (a tape indexed by the iteration), "stack", "held" (one value of
+        a branch), or "recomputed".
     item_bytes
         Bytes of one element; 0 for what is not kept.
     result
@@ -32,7 +32,7 @@ class Kept:
 
     name: str
     where: Where
-    how: Literal["indexed", "stack", "recomputed", "free"]
+    how: Literal["indexed", "stack", "held", "recomputed"]
     item_bytes: int = 0
     result: int | None = None
 

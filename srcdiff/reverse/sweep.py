@@ -9,6 +9,7 @@ from srcdiff.analysis.activity import active_variables
 from srcdiff.builder import INT, Builder
 from srcdiff.reverse.extents import KnownExtents
 from srcdiff.reverse.extents import emit as read_extents
+from srcdiff.reverse.gates import gated
 from srcdiff.reverse.keep import Keep
 from srcdiff.reverse.needs import Needs
 from srcdiff.reverse.nodes import Block, Node, Tree
@@ -66,8 +67,9 @@ def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] 
     if outputs is None:
         outputs = differentiable_results(program)
     seeded = [program.results[i] for i in outputs]
-    carriers = active_variables(program, active, [a.name for a in seeded if isinstance(a, Var)])
-    sweep = Sweep(program, carriers)
+    outputs_ = [a.name for a in seeded if isinstance(a, Var)]
+    program = gated(program, active_variables(program, active, outputs_))
+    sweep = Sweep(program, active_variables(program, active, outputs_))
     params = sweep.declare_seeds(seeded) if seed == "param" else ()
     sweep.forward(sweep.tree.top)
     sweep.start(seeded, seed, params)
@@ -150,7 +152,7 @@ class Sweep:
 
     def forward(self, block: Block) -> None:
         for node in block.nodes:
-            if isinstance(node.stmt, For | While) and not node.loops():
+            if isinstance(node.stmt, For | While | If) and not node.loops():
                 for tape in self.tapes.values():
                     if tape.outer is node:
                         tape.allocate(self.builder)

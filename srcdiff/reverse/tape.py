@@ -6,7 +6,8 @@ layout is *indexed*: ``x_tape[i, j] = x``, an ordinary array sized before the
 loop.  Otherwise it is a *stack*: ``x_stack[top] = x`` in an array that
 `tape_grow` doubles when it is full.  An array is kept as a row of an indexed
 tape, ``x_tape[i, :] = x``, if its extents are known where the tape is made, and
-flat on a stack otherwise.  Both are plain statements on typed arrays, so a second transform needs
+flat on a stack otherwise.  A branch outside all loops needs no tape: ``x_held``
+is assigned in the branch, and a zero before it.  All are plain statements on typed arrays, so a second transform needs
 nothing special.
 """
 
@@ -33,7 +34,8 @@ class BlockTape:
     Attributes
     ----------
     outer
-        The outermost loop around the block; the tape is made just before it.
+        The statement around the block at the top, a loop or a branch; the tape is
+        made just before the outermost loop, or before the branch.
     indexed
         Indexed by the iteration, not a stack.
     scalars, arrays
@@ -62,6 +64,9 @@ class BlockTape:
     def allocate(self, builder: Builder) -> None:
         """Append what stands before the outermost loop."""
         with builder.at(self.outer.stmt.where):
+            if not self.block.loops():
+                self._allocate_held(builder)
+                return
             counts = self._trips(builder) if self.indexed else ()
             for name in self.scalars + self.arrays:
                 dtype = builder.types[name].dtype
@@ -75,10 +80,23 @@ class BlockTape:
                 self.tops[name] = builder.fresh(f"{self.stems[name]}_top" if name else "top", INT)
                 builder.copy(self.tops[name], Const(0))
 
+    def _allocate_held(self, builder: Builder) -> None:
+        """Append a zero for each value of a branch, so that it is assigned on every path."""
+        for name in self.scalars + self.arrays:
+            type_ = builder.types[name]
+            held = self.tapes[name] = builder.fresh(f"{self.stems[name]}_held", type_)
+            if isinstance(type_, Array):
+                builder.assign(held, "zeros", *[Const(0)] * type_.ndim, dtype=type_.dtype)
+            else:
+                zero = {"bool": False, "int64": 0}.get(type_.dtype, 0.0)
+                builder.copy(held, Const(zero))
+
     def _is_row(self, name: str) -> bool:
         return self.indexed and (name in self.scalars or name in self.known)
 
     def layout(self, name: str) -> str:
+        if not self.block.loops():
+            return "held"
         return "indexed" if self._is_row(name) else "stack"
 
     def _stacked(self) -> list[str]:
@@ -88,13 +106,17 @@ class BlockTape:
         return tuple(_trip_count(builder, loop.stmt) for loop in self.block.loops())
 
     def record(self, builder: Builder, name: str) -> None:
-        """Append what stands just after the definition of a name on an indexed tape."""
-        if self._is_row(name):
+        """Append what stands just after the definition of a name that is not on a stack."""
+        if not self.block.loops():
+            builder.copy(self.tapes[name], Var(name))
+        elif self._is_row(name):
             spans = (Span(),) * builder.types[name].ndim
             builder.store(self.tapes[name], self._iteration(builder) + spans, Var(name))
 
     def push(self, builder: Builder) -> None:
         """Append what stands at the end of the block: the pushes onto stacks."""
+        if not self.block.loops():
+            return
         if self.scalars and not self.indexed:
             index = self._reserve(builder)
             for name in self.scalars:
@@ -127,6 +149,8 @@ class BlockTape:
 
     def pop_scalars(self, builder: Builder) -> dict[str, str]:
         """Append the loads at the start of the reversed block; returns name -> name there."""
+        if not self.block.loops():
+            return {name: self.tapes[name] for name in self.scalars + self.arrays}
         if not self.scalars:
             return {}
         if self.indexed:
@@ -173,23 +197,33 @@ def plan(tree: Tree, taped: dict[str, Block], types, needs) -> dict[int, BlockTa
     tapes: dict[int, BlockTape] = {}
     for name, block in taped.items():
         if id(block) not in tapes:
-            tapes[id(block)] = BlockTape(block, block.loops()[0], _is_countable(tree, block))
+            tapes[id(block)] = BlockTape(block, _outermost(block), _is_countable(tree, block))
         tape = tapes[id(block)]
         tape.stems[name] = needs.values.origin.get(name, name)
         if isinstance(types[name], Array):
             tape.arrays.append(name)
             if name in needs.known:
                 tape.known[name] = needs.known[name]
-            else:
+            elif name in needs.extents:
                 tape.extents[name] = needs.extents[name]
         else:
             tape.scalars.append(name)
     return tapes
 
 
+def _outermost(block: Block) -> Node:
+    """Return the outermost loop around a block, or the outermost statement if there is no loop."""
+    loops = block.loops()
+    if loops:
+        return loops[0]
+    return [block.owner, *block.owner.parents()][-1]
+
+
 def _is_countable(tree: Tree, block: Block) -> bool:
     """Tell whether all trip counts around `block` are known before its outermost loop."""
     loops = block.loops()
+    if not loops:
+        return True
     outer = loops[0]
 
     def is_known(atom: Atom) -> bool:

@@ -30,9 +30,11 @@ class Values:
     # -- is it still there? -----------------------------------------------------
 
     def is_stable(self, name: str, node: Node, after: bool = False) -> bool:
-        """Tell whether `name` keeps, for the rest of the run, its value at `node`."""
+        """Tell whether `name` is sure to have, for the rest of the run, its value at `node`."""
         if name in self.tree.params:
             return True
+        if name not in self.tree.assured:
+            return False
         loops = set(map(id, node.loops()))
         limit = node.last if after else node.order - 1
         for change in self.tree.changes.get(name, ()):
