@@ -8,9 +8,10 @@ import math
 import numpy as np
 import pytest
 
+import srcdiff as sd
 from srcdiff.errors import UnsupportedError
 from srcdiff.frontend import specialise
-from srcdiff.notation import run
+from srcdiff.notation import run, show
 from srcdiff.primitives import type_of_value
 from srcdiff.syntax import Static
 from srcdiff.verify import verify
@@ -1226,6 +1227,98 @@ def test_program_computes_what_the_function_does(function, args):
 
 
 
+# -- derivatives inside functions, constants, captured values ---------------------------------
+
+def energy(x, k=2.0):
+    return (x ** 2).sum() * k
+
+
+ENERGY_GRADIENT = sd.grad(energy)
+
+
+def uses_derivatives(x):
+    value, slope = sd.value_and_grad(energy)(x)
+    turned = sd.jvp(energy, (x,), (np.ones(4),))[1]
+    return (ENERGY_GRADIENT(x) * x).sum() + sd.grad(energy)(x, 3.0)[0] + value * slope[1] + turned
+
+
+def test_derivative_objects_are_spliced_in():
+    got = value_of(translated(uses_derivatives, X), X)
+    value, slope = 2 * (X ** 2).sum(), 4 * X
+    want = slope @ X + 6 * X[0] + value * slope[1] + slope.sum()
+    np.testing.assert_allclose(got, want, rtol=1e-13)
+
+
+def cuts(x):
+    with sd.no_grad():
+        c = x ** 2
+        c[0] = x[1]
+    return x - c + sd.stop_gradient(x)
+
+
+def test_no_grad_cuts_what_is_assigned_inside():
+    made = translated(cuts, X)
+    agree(value_of(made, X), cuts(X))
+    ops = [stmt.op for stmt in made.program.body if hasattr(stmt, "op")]
+    assert ops.count("stop_gradient") == 3
+
+
+SETTINGS = {"gain": 2.0, "mode": "fast"}
+STEPS = 3
+
+
+def configured(x):
+    s = 0.0
+    for k in SETTINGS:
+        if k == "gain":
+            s += SETTINGS[k]
+    if SETTINGS["mode"] == "fast":
+        s = s * STEPS
+    return s * x.sum(axis=STEPS - 3)
+
+
+def test_captured_numbers_are_parameters_and_the_rest_is_assumed():
+    made = translated(configured, X)
+    agree(value_of(made, X), configured(X))
+    assert [p.name for p in made.program.params if p.captured] == ["STEPS"]
+    assert all(get() == value for get, value in made.assumed)
+    try:
+        SETTINGS["gain"] = 5.0
+        assert not all(get() == value for get, value in made.assumed)
+    finally:
+        SETTINGS["gain"] = 2.0
+
+
+def test_written_arguments_are_named():
+    assert translated(in_place_without_result, X, Y).written == (1,)
+    assert translated(loop_dot, X, Y).written == ()
+
+
+def test_leaves_tell_where_each_argument_stands():
+    made = translated(structures, Point(1.0, 2.0), (3.0, X))
+    assert made.leaves == {"p": Point(0, 1), "q": (2, 3)}
+    made = translated(dispatch, 2.0, mode="half")
+    assert made.leaves == {"x": 0, "mode": Static("half")}
+
+
+def test_result_reads_like_the_user_code():
+    assert show(translated(loop_dot, X, Y).program) == """\
+def loop_dot(x: "float64[:]", y: "float64[:]"):
+    n_x = size(x, axis=0)
+    s = 0.0
+    for i in range(0, n_x, 1):
+        t = x[i]
+        t_2 = y[i]
+        t_3 = multiply(t, t_2)
+        s = add(s, t_3)
+    return s
+"""
+
+
+def test_same_text_every_time():
+    assert show(translated(ping_pong, X, 3).program) == show(translated(ping_pong, X, 3).program)
+
+
 # -- refusals ------------------------------------------------------------------------------
 
 REFUSED = []
@@ -1288,6 +1381,45 @@ def try_div(x):
         return 0.0
 
 
+@refused("SD0221", "WEIGHTS[0] = x[0]", X)
+def writes_a_global(x):
+    WEIGHTS[0] = x[0]
+    return x.sum()
+
+
+@refused("SD0231", "np.fft.fft(x)", X)
+def unknown_function(x):
+    return np.fft.fft(x)
+
+
+@refused("SD0234", "if x > 0:", X)
+def truth_of_an_array(x):
+    if x > 0:
+        return 1.0
+    return x.sum()
+
+
+@refused("SD0210", "for i in range(n):", X, 3)
+def rank_changes(x, n):
+    s = 0.0
+    for i in range(n):
+        t = s
+        s = x
+    return t * s
+
+
+@refused("SD0218", "sd.grad(lambda u: (u * x).sum())", X)
+def derivative_of_a_closure(x):
+    return sd.grad(lambda u: (u * x).sum())(x)
+
+
+@refused("SD0236", "a, b = tuple(v)", X)
+def unknown_length(x):
+    v = x[x > 0]
+    a, b = tuple(v)
+    return a + b
+
+
 @pytest.mark.parametrize("function, args, code, line", REFUSED, ids=lambda v: getattr(v, "__name__", ""))
 def test_refused_with_the_line(function, args, code, line):
     with pytest.raises(UnsupportedError) as caught:
@@ -1297,3 +1429,16 @@ def test_refused_with_the_line(function, args, code, line):
     assert line in problem.where.text
     assert problem.where.file == __file__
     assert problem.fix
+
+
+def several_problems(x):
+    y = np.fft.fft(x)
+    z = y * 2                   # no problem of its own
+    w = np.convolve(x, x)
+    return z + w
+
+
+def test_all_problems_are_reported_at_once():
+    with pytest.raises(UnsupportedError) as caught:
+        translated(several_problems, X)
+    assert [p.where.text.strip() for p in caught.value.problems] == ["y = np.fft.fft(x)", "w = np.convolve(x, x)"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import types
 
 import gast
@@ -87,6 +88,8 @@ def _known(t, function, args, keywords, node):
         return constant(t, *args)
     if hasattr(target, "__srcdiff_program__"):
         return inline.spliced(t, target, args, keywords)
+    if _is_transform(target):
+        return _transform(t, target, args, keywords)
     if isinstance(target, functools.partial):
         return inline.partial(t, function, args, keywords)
     if isinstance(target, type):
@@ -108,6 +111,47 @@ def _known(t, function, args, keywords, node):
     raise Refused(f"no derivative is known for `{shown}`",
                   why=f"`{module}.{name}` is compiled code that srcdiff has no rule for".replace("`.", "`"),
                   fix="write it with NumPy functions, or give a rule: sd.custom_rule(...)", code="SD0231")
+
+
+def _is_transform(target) -> bool:
+    """Tell whether a function is one of srcdiff's own, like `grad`."""
+    module = getattr(target, "__module__", None) or ""
+    return module.split(".")[0] == "srcdiff" and isinstance(target, types.FunctionType | type)
+
+
+def _transform(t, target, args, keywords):
+    """Make a derivative object now; it is called later with run-time values."""
+    name = target.__name__
+    if args and isinstance(args[0], Closure):
+        raise Refused(f"`{name}` of a function that is defined inside the differentiated one",
+                      why="its captured variables are run-time values of the outer function",
+                      fix="define it outside, and pass what it needs as arguments", code="SD0218")
+    try:
+        return Known(target(*map(_object, args), **{k: _object(v) for k, v in keywords.items()}))
+    except _NotStatic:
+        if name not in ("jvp", "hvp", "vhp") or not isinstance(args[0], Known):
+            raise Refused(f"`{name}` with run-time arguments inside a differentiated function",
+                          fix="make the derivative function first, then call it: sd.grad(f)(x)",
+                          code="SD0218") from None
+    package = importlib.import_module(target.__module__.split(".")[0])
+    derivative = getattr(package.differentiate(args[0].value), name)
+    rest = args[1:]
+    if name != "jvp":           # f.hvp(x, v) takes bare values
+        rest = tuple(v for a in rest for v in (a.items if isinstance(a, Tuple) else (a,)))
+    return inline.spliced(t, derivative, rest, keywords)
+
+
+class _NotStatic(Exception):
+    """A value is known only at run time."""
+
+
+def _object(value):
+    """Return the Python object of a value that is known."""
+    if isinstance(value, Known | Const):
+        return value.value
+    if isinstance(value, Tuple):
+        return tuple(map(_object, value.items))
+    raise _NotStatic
 
 
 def _find(table, target):

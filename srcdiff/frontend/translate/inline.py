@@ -236,6 +236,8 @@ def spliced(t: Translator, target, args, keywords):
     spec = target.__srcdiff_program__(tuple(specs_of(t, a) for a in args),
                                       {k: specs_of(t, v) for k, v in keywords.items()})
     program = spec.program
+    for k, (get, value) in enumerate(getattr(spec, "assumed", ())):
+        t.assume(Origin(f"{id(target)}.assumed.{k}", get), value)
     leaves = [leaf for a in (*args, *keywords.values()) for leaf in _leaves(t, a)]
     names = {}
     captured = iter(spec.captures)

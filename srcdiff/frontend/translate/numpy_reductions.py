@@ -24,7 +24,7 @@ from srcdiff.frontend.translate.values import (
     Refused,
     Tuple,
 )
-from srcdiff.frontend.translate.views import as_atom, store
+from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Const
 
 __all__ = [
@@ -161,11 +161,10 @@ def diag(t, v, k=Const(0)):
         return diagonal(t, x, k)
     if k != Const(0):
         raise Refused("np.diag with an offset", fix="use a loop")
-    n = t.size(x, 0)
-    made = t.emit("zeros", n, n, dtype=t.type_of(x).dtype)
-    index = _diagonal_index(t, n)
-    store(t, made.name, (index, index), x)
-    return made
+    index = _diagonal_index(t, t.size(x, 0))
+    on = t.emit("equal", t.emit("expand_dims", index, axis=1), t.emit("expand_dims", index, axis=0))
+    zero = Const(0.0 if t.type_of(x).dtype[0] == "f" else 0)
+    return t.emit("where", on, t.emit("expand_dims", x, axis=0), zero)
 
 
 # -- products ----------------------------------------------------------------------
