@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from srcdiff.builder import INT, Builder
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import ONE, at_least_zero, broadcast, equation, extent, substitute
-from srcdiff.lower.views import Axis, Dim, View, add, identity, multiply
+from srcdiff.lower.views import Axis, Dim, View, add, identity, multiply, subtract
 from srcdiff.syntax import Array, Assign, Atom, Const, For, If, Raise, Var
 
 __all__ = ["Context"]
@@ -50,6 +50,7 @@ class Context:
         self._dims: list[dict[tuple[str, int], Dim]] = [{}]
         self._forms: dict[str, object] = {}
         self._facts: list[dict] = [{}]
+        self._fitting: list[set[tuple[Atom, Atom]]] = [set()]
         self._tests: dict[str, list[tuple[Atom, Atom]]] = {}
 
     # -- facts ----------------------------------------------------------------------
@@ -112,7 +113,9 @@ class Context:
         """What is learnt of extents inside a nested block is forgotten after it."""
         self._dims.append({})
         self._facts.append({})
+        self._fitting.append(set())
         yield
+        self._fitting.pop()
         self._dims.pop()
         self._facts.pop()
 
@@ -192,6 +195,7 @@ class Context:
         for d in distinct[1:]:
             one = self.b.op("equal", n, Const(1), stem="one")
             n = self.b.op("where", one, d.atom, n, stem="n")
+        self._fitting[0].add((distinct[0].atom, n))     # as long as the loop, or 1
         return Dim(n, broadcast([d.form for d in distinct]))
 
     # -- operands -----------------------------------------------------------------------
@@ -222,18 +226,24 @@ class Context:
             return Const(1)
         b = self.b
         differs = b.op("not_equal", own.atom, dim.atom, stem="differs")
-        long = b.op("not_equal", own.atom, Const(1), stem="long")
-        wrong = b.op("logical_and", differs, long, stem="wrong")
-        with b.nested() as raising:
-            b.fail("ValueError", misfit)
-        b.branch(wrong, raising)
+        if not any((own.atom, dim.atom) in known for known in self._fitting):
+            long = b.op("not_equal", own.atom, Const(1), stem="long")
+            wrong = b.op("logical_and", differs, long, stem="wrong")
+            with b.nested() as raising:
+                b.fail("ValueError", misfit)
+            b.branch(wrong, raising)
+            self._fitting[-1].add((own.atom, dim.atom))
         return b.op("where", differs, Const(0), Const(1), stem="stride")
 
     def index(self, view: View, at) -> tuple[Atom, ...]:
         """Return the index into the base of the element of `view` at index `at`."""
-        return tuple(a.start if a.source is None else
-                     add(self.b, a.start, multiply(self.b, at[a.source], a.step))
-                     for a in view.axes)
+        def one(axis):
+            if axis.source is None:
+                return axis.start
+            if axis.step == Const(-1):
+                return subtract(self.b, axis.start, at[axis.source])
+            return add(self.b, axis.start, multiply(self.b, at[axis.source], axis.step))
+        return tuple(map(one, view.axes))
 
     def element(self, view: View, at, stem: str | None = None) -> Var:
         """Emit the load of one element."""

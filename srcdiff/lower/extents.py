@@ -17,6 +17,7 @@ from collections import Counter
 
 from srcdiff.lower.forms import (
     ONE, ZERO, at_least_zero, broadcast, constant, extent, is_constant, plus, product, symbol,
+    trips,
 )
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Array, Assign, Const, For, Load, Span, Store, Var, blocks_of, defined, walk
@@ -149,7 +150,7 @@ _NUMBERS = {
         constant(max(a[0], b[0])) if is_constant(a) and is_constant(b) else None,
     "minimum": lambda a, b: constant(min(a[0], b[0])) if is_constant(a) and is_constant(b)
         else symbol("minimum", *sorted((a, b), key=repr)),
-    "trips": lambda start, stop, step: extent(plus(stop, start, -1)) if step == ONE else None,
+    "trips": trips,
 }
 
 _NATURAL = {"where": all, "maximum": any, "minimum": all, "floor_divide": all, "trips": lambda _: True}
@@ -239,12 +240,12 @@ _RULES = {
 def span_form(self, form, span):
     """Return the length of ``x[span]`` for an axis of length `form`, or None."""
     step = 1 if span.step is None else span.step.value if isinstance(span.step, Const) else None
-    if form is None or step not in (1, -1):
+    if form is None or step is None:
         return None
-    if span.start is None and span.stop is None:
+    if span.start is None and span.stop is None and step in (1, -1):
         return form
     start = ZERO if span.start is None else self.scalar(span.start)
-    if step != 1 or start is None or not at_least_zero(start):
+    if step < 1 or start is None or not at_least_zero(start):
         return None
     stop = form if span.stop is None else self.scalar(span.stop)
     if stop is None:
@@ -253,7 +254,7 @@ def span_form(self, form, span):
         stop = plus(form, stop)
     elif span.stop is not None and not (at_least_zero(stop) and at_least_zero(plus(form, stop, -1))):
         return None
-    return extent(plus(stop, start, -1))
+    return trips(start, stop, constant(step))
 
 
 def _RULES_OF_LOAD(self, stmt):

@@ -7,7 +7,7 @@ those of `NATURAL` are never negative.
 
 from __future__ import annotations
 
-NATURAL = ("size", "index", "extent", "broadcast", "product", "natural")
+NATURAL = ("size", "index", "extent", "broadcast", "product", "natural", "trips")
 
 
 def constant(n: int):
@@ -63,6 +63,11 @@ def extent(form):
     return symbol("extent", form)
 
 
+def trips(start, stop, step):
+    """Return the length of ``range(start, stop, step)``."""
+    return extent(plus(stop, start, -1)) if step == ONE else symbol("trips", start, stop, step)
+
+
 def broadcast(forms):
     """Return the common extent of axes that broadcast together, or None."""
     if any(f is None for f in forms):
@@ -91,7 +96,7 @@ def substitute(form, facts: dict):
 
 
 _REBUILD = {
-    "extent": extent, "product": product,
+    "extent": extent, "product": product, "trips": trips,
     "broadcast": lambda *parts: broadcast(parts),
     "minimum": lambda a, b: a if a == b else symbol("minimum", *sorted((a, b), key=repr)),
 }

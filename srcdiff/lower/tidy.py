@@ -37,6 +37,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcdiff.lower.extents import Extents
+from srcdiff.lower.forms import plus
 from srcdiff.optimize.dead import dead
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
@@ -47,15 +48,14 @@ from srcdiff.syntax import (
 __all__ = ["tidy"]
 
 EXTENT = Scalar("int64", weak=True)
+ROUNDS = 2                      # what one round shares can make more values equal in the next
 
 
 def tidy(program: Program) -> Program:
     """Return `program` with equal scalars shared and stored values forwarded."""
-    while True:
-        new = dead(_Tidy(program).run())
-        if new == program:
-            return program
-        program = new
+    for _ in range(ROUNDS):
+        program = dead(_Tidy(program).run())
+    return program
 
 
 class _Tidy:
@@ -171,8 +171,9 @@ class _Tidy:
         if self.forms.counts[target] != 1 or isinstance(type_, Array):
             self.kill(target)
             return (stmt,)
-        if stmt.op == "copy" and self.forwards(stmt.args[0], type_):
-            self.same[target] = stmt.args[0]
+        value = stmt.args[0] if stmt.op == "copy" else simplified(stmt, self.number)
+        if value is not None and self.forwards(value, type_):
+            self.same[target] = value
             return ()
         form = self.forms.scalars.get(target) if type_ == EXTENT else None
         if form is not None and not form[1]:
@@ -192,6 +193,10 @@ class _Tidy:
             return (stmt,)
         self.same[stmt.target] = found
         return ()
+
+    def number(self, atom):
+        """Return the form of an integer of extents, None for anything else."""
+        return self.forms.scalar(atom) if self.program.type_of(atom) == EXTENT else None
 
     def pure(self, stmt) -> bool:
         """Tell whether equal operands give the same scalar again later."""
@@ -236,6 +241,28 @@ class _Tidy:
 
     def kill(self, name):
         self.memory = {k: v for k, v in self.memory.items() if not _touches(k, v, {name})}
+
+
+def simplified(stmt, number):
+    """Return the atom that an integer or logical operation is certain to give, or None."""
+    args = stmt.args
+    match stmt.op:
+        case "not_equal" | "equal":
+            a, b = map(number, args)
+            if a is not None and b is not None and not plus(a, b, -1)[1]:
+                return Const((a == b) == (stmt.op == "equal"))
+        case "where" if isinstance(args[0], Const):
+            return args[1] if args[0].value else args[2]
+        case "logical_and" | "logical_or":
+            decides = stmt.op == "logical_or"
+            for a, b in (args, args[::-1]):
+                if isinstance(a, Const) and isinstance(a.value, bool):
+                    return a if a.value == decides else b
+        case "multiply" if number(args[0]) is not None and number(args[1]) is not None:
+            for a, b in (args, args[::-1]):
+                if a == Const(1):
+                    return b
+    return None
 
 
 def _touches(key, value, changed) -> bool:
