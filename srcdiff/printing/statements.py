@@ -13,9 +13,18 @@ from dataclasses import dataclass, field
 import gast
 
 from srcdiff.errors import Where
-from srcdiff.primitives import infer
+from srcdiff.primitives import PRIMITIVES, infer
 from srcdiff.printing.sharing import Uses, may_share, shares
 from srcdiff.printing.spelling import constant, converter, dtype_name, expression, range_, spell
+from srcdiff.printing.trees import (
+    assign,
+    name_tree,
+    plain_index,
+    same_element,
+    strength_differs,
+    unplaced,
+    width,
+)
 from srcdiff.syntax import (
     Array,
     Assign,
@@ -43,23 +52,6 @@ WIDTH = 88                  # columns of a line, indentation included
 AUGMENTED = ("add", "subtract", "multiply", "divide")
 _SUFFIX = re.compile(r"(_dot|_bar|_tape|_\d+)+$")
 _WORD = re.compile(r"[A-Za-z_]\w*")
-
-
-def width(node) -> int:
-    """Estimate the number of columns that an expression takes."""
-    match node:
-        case gast.Name(id=name):
-            return len(name)
-        case gast.Constant(value=value):
-            return len(repr(value))
-        case gast.Attribute(value=value, attr=attr):
-            return width(value) + 1 + len(attr)
-        case gast.BinOp(left=a, right=b):
-            return width(a) + width(b) + 3 + 2 * isinstance(b, gast.BinOp)
-        case gast.keyword(arg=arg, value=value):
-            return len(arg) + 1 + width(value)
-    return 2 + sum(width(child) + 2 for child in gast.iter_child_nodes(node)
-                   if not isinstance(child, gast.operator | gast.unaryop | gast.expr_context))
 
 
 @dataclass
@@ -160,7 +152,7 @@ class Writer:
     def _flush(self, block, names):
         for name in [n for n in block.pending if n in names]:
             pending = block.pending.pop(name)
-            self._emit(block, _assign(name, pending.tree), pending.where)
+            self._emit(block, assign(name, pending.tree), pending.where)
 
     # -- operands ---------------------------------------------------------------------
 
@@ -173,7 +165,7 @@ class Writer:
             self._reads |= pending.reads
             return pending.view if viewed else pending.tree
         self._reads.add(atom.name)
-        return _name(atom.name)
+        return name_tree(atom.name)
 
     _reads: set[str] = set()
 
@@ -227,8 +219,8 @@ class Writer:
         declared = self.types[stmt.target]
         given = declared if isinstance(declared, Array) else Scalar(self.types[stmt.array].dtype)
         if isinstance(declared, Array) and all(item == Span() for item in stmt.index):
-            return _name(stmt.array), given
-        return gast.Subscript(_name(stmt.array), self._index(stmt.index, block), gast.Load()), given
+            return name_tree(stmt.array), given
+        return gast.Subscript(name_tree(stmt.array), self._index(stmt.index, block), gast.Load()), given
 
     def _operation(self, stmt, block, source):
         """Return the expression, the same on a copy of `source` if it waits as a view, and the type."""
@@ -266,6 +258,8 @@ class Writer:
         types = [self.program.type_of(a) for a in stmt.args]
         if len(types) < 2 or any(isinstance(t, Array) for t in types):
             return trees
+        if PRIMITIVES[stmt.op].kind != "elementwise":       # extents are no precision
+            return trees
         if not any(t.dtype in ("float32", "complex64") and not t.weak for t in types):
             return trees
         if stmt.op == "power" and isinstance(trees[1], gast.Constant) and types[1].dtype == "int64":
@@ -280,7 +274,7 @@ class Writer:
                 return expression(f"a.astype({dtype_name(declared.dtype)})", a=tree)
             return tree
         strength = self.narrow and (given.weak != declared.weak or (
-            isinstance(stmt, Assign) and _strength_differs(tree, declared)))
+            isinstance(stmt, Assign) and strength_differs(tree, declared)))
         if given.dtype != declared.dtype or strength:
             return expression(converter(declared), a=tree)
         return tree
@@ -322,7 +316,7 @@ class Writer:
             if own[0] or (own[1] and stmt.op in ("add", "multiply")):
                 other = tree.right if own[0] else tree.left
                 return gast.AugAssign(gast.Name(stmt.target, gast.Store(), None, None), tree.op, other)
-        return _assign(stmt.target, tree)
+        return assign(stmt.target, tree)
 
     def _store(self, stmt, block):
         waiting = block.pending.get(str(stmt.value))
@@ -332,18 +326,18 @@ class Writer:
             index = gast.Slice(None, None, None)
         fancy = any(isinstance(i, Var) and isinstance(self.types[i.name], Array) for i in stmt.index)
         if stmt.accumulate and fancy:
-            call = expression("np.add.at(a, b, c)", a=_name(stmt.array), b=_plain(index), c=value)
+            call = expression("np.add.at(a, b, c)", a=name_tree(stmt.array), b=plain_index(index), c=value)
             return gast.Expr(call)
-        target = gast.Subscript(_name(stmt.array), index, gast.Store())
+        target = gast.Subscript(name_tree(stmt.array), index, gast.Store())
         if self._is_whole(stmt) and (stmt.accumulate or (
                 isinstance(value, gast.BinOp) and not isinstance(value.op, gast.MatMult)
                 and getattr(value.left, "id", None) == stmt.array)):
             operator, value = (gast.Add(), value) if stmt.accumulate else (value.op, value.right)
-            return gast.AugAssign(_name(stmt.array), operator, value)
+            return gast.AugAssign(name_tree(stmt.array), operator, value)
         if stmt.accumulate:
             return gast.AugAssign(target, gast.Add(), value)
         whole = not any(isinstance(i, Span) for i in stmt.index) and not fancy
-        if whole and isinstance(value, gast.BinOp) and _same_element(value.left, target):
+        if whole and isinstance(value, gast.BinOp) and same_element(value.left, target):
             return gast.AugAssign(target, value.op, value.right)
         return gast.Assign([target], value, None)
 
@@ -360,7 +354,7 @@ class Writer:
                 bounds = range_([self._take(a, block) for a in (start, stop, step)])
                 node = gast.For(gast.Name(var, gast.Store(), None, None), bounds, [], [], None)
                 self._emit(block, node, stmt.where)
-                node.body = self._block(stmt.body, deeper) or [_unplaced(gast.Pass())]
+                node.body = self._block(stmt.body, deeper) or [unplaced(gast.Pass())]
             case If():
                 self._branch(stmt, block, deeper)
             case While():
@@ -375,7 +369,7 @@ class Writer:
         node.orelse = self._block(stmt.orelse, deeper)
         if not node.body and node.orelse:
             node.test, node.body, node.orelse = expression("not a", a=node.test), node.orelse, []
-        node.body = node.body or [_unplaced(gast.Pass())]
+        node.body = node.body or [unplaced(gast.Pass())]
 
     def _while(self, stmt, node, deeper):
         inner = Block(deeper)
@@ -385,11 +379,11 @@ class Writer:
             self._flush(inner, set(inner.pending) - {str(stmt.condition)})
         test = self._take(stmt.condition, inner)
         if inner.out:
-            leave = gast.If(expression("not a", a=test), [_unplaced(gast.Break())], [])
+            leave = gast.If(expression("not a", a=test), [unplaced(gast.Break())], [])
             self._emit(inner, leave, stmt.where)
         else:
             node.test = test
-        node.body = inner.out + self._block(stmt.body, deeper) or [_unplaced(gast.Pass())]
+        node.body = inner.out + self._block(stmt.body, deeper) or [unplaced(gast.Pass())]
 
 
 def _own_atoms(stmt):
@@ -400,44 +394,7 @@ def _own_atoms(stmt):
             yield atom
 
 
-def _unplaced(node):
-    node.lineno = 1
-    return node
-
-
-def _name(name):
-    return gast.Name(name, gast.Load(), None, None)
-
-
-def _same_element(a, b):
-    return (isinstance(a, gast.Subscript) and a.value.id == b.value.id
-            and gast.dump(a.slice) == gast.dump(b.slice))
-
-
-def _assign(name, tree):
-    return gast.Assign([gast.Name(name, gast.Store(), None, None)], tree, None)
-
-
-def _plain(index):
-    """Return an index as an expression, for a call."""
-    def one(item):
-        if isinstance(item, gast.Slice):
-            parts = [part or gast.Constant(None, None) for part in (item.lower, item.upper, item.step)]
-            return gast.Call(expression("slice"), parts, [])
-        return item
-    return gast.Tuple([one(i) for i in index.elts], gast.Load()) if isinstance(index, gast.Tuple) else one(index)
-
-
 def _is_users(stmt) -> bool:
     """Tell whether the variable, or the one it is a derivative of, stands in the user's line."""
     words = set(_WORD.findall(stmt.where.text))
     return stmt.target in words or _SUFFIX.sub("", stmt.target) in words
-
-
-def _strength_differs(tree, declared):
-    """Tell whether CPython gives a Python number where a NumPy scalar is meant, or the reverse."""
-    if not isinstance(tree, gast.Call) or not isinstance(tree.func, gast.Attribute):
-        return False
-    module = getattr(tree.func.value, "id", "")
-    return module == ("np" if declared.weak else "math")
-

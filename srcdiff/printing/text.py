@@ -50,8 +50,8 @@ def _with_astor(tree, comments):
         def newline(self, node=None, extra=0):
             super().newline(node, extra)
             text = comments.get(getattr(node, "lineno", None)) if isinstance(node, ast.stmt) else None
-            if text and node not in self.__dict__.setdefault("seen", []):
-                self.seen.append(node)
+            if text and id(node) not in self.__dict__.setdefault("seen", set()):
+                self.seen.add(id(node))
                 self.write("# " + text)
                 super().newline(None)
 
