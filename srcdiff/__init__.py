@@ -10,8 +10,23 @@
 
 from srcdiff import errors
 from srcdiff.api import (
-    differentiate, functional, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize, no_grad,
-    stop_gradient, value_and_grad, value_and_jacobian, vhp, vjp, vmap,
+    differentiate,
+    functional,
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    linearize,
+    no_grad,
+    stop_gradient,
+    value_and_grad,
+    value_and_jacobian,
+    vhp,
+    vjp,
+    vmap,
 )
 from srcdiff.errors import SrcdiffError
 

@@ -1,412 +1,338 @@
-"""Identity seeds: structured results equal those of dense identities, and are never built needlessly."""
+"""The transform tutorial, row by row: what the reference API promises, on plain NumPy functions."""
+
+import functools
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from srcdiff.forward import tangent
-from srcdiff.notation import read, run, show
-from srcdiff.reverse import adjoint
-from srcdiff.syntax import is_float, walk
-from srcdiff.vectorize import vectorize
-from srcdiff.verify import verify
+import srcdiff as sd
 
-# Functions of x and others, with the shapes of their arguments; several where
-# an extent may be 1 or 0 at run time.
-PROGRAMS = {
-    "predict": ('''
-def f(x: "float64[:]", w: "float64[:,:]", b: "float64[:]"):
-    t = matmul(w, x)
-    u = add(t, b)
-    y = tanh(u)
-    return y
-''', [((4,), (3, 4), (3,)), ((4,), (1, 4), (3,)), ((4,), (3, 4), (1,)), ((1,), (1, 1), (1,))]),
-    "ufunc": ('''
-def f(x: "float64[:]"):
-    y = sin(x)
-    return y
-''', [((4,),), ((1,),), ((0,),)]),
-    "products": ('''
-def f(x: "float64[:]", w: "float64[:]"):
-    t = multiply(x, w)
-    u = divide(t, 3.0)
-    v = exp(u)
-    y = multiply(v, w)
-    z = add(y, x)
-    s = sum(z, axis=(0,))
-    return y, z, s
-''', [((4,), (4,)), ((1,), (4,)), ((4,), (1,)), ((0,), (0,)), ((0,), (1,))]),
-    "sums of diagonals": ('''
-def f(x: "float64[:]", w: "float64[:]"):
-    a = multiply(x, x)
-    b = multiply(x, w)
-    c = add(a, b)
-    d = subtract(x, c)
-    e = negative(d)
-    g = multiply(3.0, x)
-    h = subtract(g, x)
-    k = multiply(e, h)
-    return c, d, e, h, k
-''', [((4,), (4,)), ((1,), (4,)), ((4,), (1,))]),
-    "quotients": ('''
-def f(x: "float64[:]", w: "float64[:]"):
-    a = divide(w, x)
-    b = divide(x, w)
-    c = sqrt(x)
-    d = power(x, 3)
-    e = add(a, b)
-    return e, c, d
-''', [((4,), (4,)), ((1,), (4,)), ((4,), (1,))]),
-    "branches of where": ('''
-def f(x: "float64[:]", w: "float64[:]"):
-    m = greater(x, 0.5)
-    a = where(m, x, 0.0)
-    b = multiply(x, 2.0)
-    c = where(m, x, b)
-    n = greater(w, 0.5)
-    d = where(n, x, 1.5)
-    e = maximum(x, 0.7)
-    return a, c, d, e
-''', [((4,), (4,)), ((1,), (4,)), ((4,), (1,))]),
-    "rosenbrock": ('''
-def f(x: "float64[:]"):
-    a = x[1:]
-    b = x[:-1]
-    c = multiply(b, b)
-    d = subtract(a, c)
-    e = multiply(d, d)
-    g = subtract(1.0, b)
-    h = multiply(g, g)
-    k = multiply(100.0, e)
-    l = add(k, h)
-    s = sum(l, axis=(0,))
-    return l, s
-''', [((5,),)]),
-    "quadratic form": ('''
-def f(x: "float64[:]", w: "float64[:,:]"):
-    t = matmul(w, x)
-    u = matmul(x, w)
-    s = matmul(x, t)
-    v = matmul(u, u)
-    r = matmul(u, t)
-    y = add(t, x)
-    return t, u, s, v, r, y
-''', [((3,), (3, 3)), ((1,), (1, 1))]),
-    "transposed products": ('''
-def f(x: "float64[:]", w: "float64[:,:]"):
-    a = transpose(w, perm=(1, 0))
-    b = matmul(x, a)
-    c = sin(x)
-    d = matmul(w, c)
-    e = add(b, d)
-    return b, e
-''', [((4,), (3, 4)), ((1,), (3, 1))]),
-    "loop": ('''
-def f(x: "float64[:]"):
-    n = size(x, axis=0)
-    y = zeros(n, dtype='float64')
-    s = 1.0
-    u = multiply(x, x)
-    for i in range(0, n, 1):
-        t = u[i]
-        s = multiply(s, t)
-        y[i] = s
-    z = multiply(y, x)
-    return y, s, z
-''', [((4,),), ((0,),)]),
-    "overwritten": ('''
-def f(x: "float64[:]", w: "float64[:]"):
-    c = multiply(w, 2.0)
-    y = multiply(c, x)
-    c = multiply(c, w)
-    z = multiply(c, x)
-    w2 = copy(w)
-    a = multiply(w2, x)
-    w2[0] = 7.0
-    b = multiply(w2, x)
-    y2 = add(y, z)
-    return y, z, a, b, y2
-''', [((4,), (4,)), ((4,), (1,))]),
-    "structure in a loop": ('''
-def f(x: "float64[:]", n: "weak int64"):
-    z = zeros(3, dtype='float64')
-    for i in range(0, n, 1):
-        k = add(i, 1)
-        u = multiply(x, k)
-        v = sin(u)
-        s = sum(v, axis=(0,))
-        z[i] = s
-    return z
-''', [((4,), 3), ((4,), 0)]),
-    "branches": ('''
-def f(x: "float64[:]", n: "weak int64"):
-    c = greater(n, 1)
-    if c:
-        y = sin(x)
-        z = multiply(y, 2.0)
-        s = sum(z, axis=(0,))
-    else:
-        s = sum(x, axis=(0,))
-    return s
-''', [((4,), 3), ((4,), 0)]),
-    "matrix of an elementwise function": ('''
-def f(x: "float64[:,:]", w: "float64[:,:]", b: "float64[:]"):
-    y = sin(x)
-    z = multiply(y, w)
-    s = sum(z, axis=(0, 1))
-    u = multiply(y, b)
-    return y, z, s, u
-''', [((2, 3), (2, 3), (3,)), ((2, 3), (1, 3), (1,)), ((1, 3), (2, 3), (3,)), ((2, 1), (2, 3), (1,))]),
-    "matrix parameter": ('''
-def f(x: "float64[:,:]", b: "float64[:]", w: "float64[:,:]"):
-    t = matmul(x, b)
-    y = tanh(t)
-    r = sum(x, axis=(1,))
-    q = sum(x, axis=(0,))
-    c = multiply(x, x)
-    p = matmul(c, b)
-    l = matmul(w, x)
-    return y, r, q, p, l
-''', [((2, 3), (3,), (4, 2)), ((1, 3), (3,), (4, 1)), ((0, 3), (3,), (4, 0))]),
-    "reshaped": ('''
-def f(x: "float64[:]", w: "float64[:,:]"):
-    a = multiply(x, x)
-    m = reshape(a, 2, 3)
-    b = sin(m)
-    c = reshape(b, -1)
-    d = matmul(w, c)
-    e = reshape(x, 3, 2)
-    g = transpose(e, perm=(1, 0))
-    h = expand_dims(x, axis=1)
-    k = multiply(h, x)
-    return c, d, g, k, b
-''', [((6,), (4, 6))]),
-    "scalar argument": ('''
-def f(x: "float64", w: "float64[:]"):
-    t = multiply(x, x)
-    u = sin(t)
-    y = multiply(u, w)
-    s = multiply(t, u)
-    return y, s
-''', [((), (4,))]),
-    "broadcast": ('''
-def f(x: "float64[:]", w: "float64[:]", m: "float64[:,:]"):
-    n = size(w, axis=0)
-    y = broadcast_to(x, n)
-    z = multiply(y, w)
-    a = multiply(m, x)
-    s = sum_to(x)
-    t = sum_to(x, 1)
-    u = sum(x, axis=(0,), keepdims=True)
-    return z, a, s, t, u
-''', [((4,), (4,), (2, 4)), ((1,), (4,), (2, 3))]),
-    "constant results": ('''
-def f(x: "float64[:]", w: "float64[:]"):
-    y = zeros(2, dtype='float64')
-    z = multiply(w, 2.0)
-    return x, y, z, 1.5
-''', [((4,), (4,))]),
-    "float32": ('''
-def f(x: "float32[:]", w: "float64[:]", i: "int64[:]"):
-    a = multiply(x, 2.0)
-    b = multiply(x, i)
-    c = cast(b, dtype='float32')
-    d = multiply(c, a)
-    e = multiply(x, w)
-    return a, b, d, e
-''', [((4,), (4,), (4,)), ((4,), (1,), (4,))]),
-    "cumulative": ('''
-def f(x: "float64[:]", i: "int64[:]"):
-    a = cumsum(x, axis=0)
-    b = take(x, i, axis=0)
-    c = x[i]
-    d = x[::-1]
-    e = concatenate(x, d, axis=0)
-    return a, b, c, d, e
-''', [((4,), (3,))]),
-    "stacked products": ('''
-def f(x: "float64[:,:,:]", w: "float64[:,:]"):
-    a = matmul(x, w)
-    b = sum(a, axis=(0,))
-    return a, b
-''', [((2, 3, 4), (4, 2))]),
-}
-# Its adjoint reads, in a second branch on the same condition, what the first one assigned.
-COLUMNS_ONLY = ("branches",)
-CASES = [(name, i) for name, (_, shapes) in PROGRAMS.items() for i in range(len(shapes))]
+M, N, B = 4, 3, 5
 
 
-def arguments(program, shapes, rng):
-    values = []
-    for p, shape in zip(program.params, shapes, strict=True):
-        if p.type.dtype == "int64":
-            values.append(shape if isinstance(shape, int) else rng.integers(0, 4, size=shape))
-        else:
-            values.append(np.asarray(rng.uniform(0.3, 1.7, size=shape), p.type.dtype)[()])
-    return values
+@pytest.fixture(autouse=True)
+def python_target(monkeypatch):
+    """Run the generated code as it is; compiled code has tests of its own."""
+    monkeypatch.setenv("SRCDIFF_TARGET", "python")
 
 
-def identity(like, axis):
-    """Return the dense identity over the elements of `like`."""
-    like = np.asarray(like)
-    eye = np.eye(like.size, dtype=like.dtype)
-    return eye.reshape((like.size, *like.shape) if axis == 0 else (*like.shape, like.size))
+def predict(weight, bias, x):
+    return np.tanh(weight @ x + bias)
 
 
-def as_tuple(value):
-    return value if isinstance(value, tuple) else (value,)
+def loss(x):
+    return np.sum(np.sin(x) * x**2) + np.prod(x)
 
 
-def pick(program, position):
-    """Return the program with one more result only: the one at `position`."""
-    from dataclasses import replace
-    return replace(program, results=(program.results[position],), tree=None)
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(M, N)), rng.normal(size=M), rng.normal(size=N)
 
 
-def columns(program, values, active="x"):
-    """Return (structured, dense) programs by forward mode, and the arguments of each."""
-    structured = vectorize(tangent(program, (active,), seed="identity"), frozenset(), -1)
-    along = tangent(program, (active,))
-    dense = vectorize(along, frozenset({along.params[-1].name}), -1)
-    at = [p.name for p in program.params].index(active)
-    return structured, dense, values, [*values, identity(values[at], -1)]
+def jacobian_of_x(w, b, x):
+    return (1 - np.tanh(w @ x + b) ** 2)[:, None] * w
 
 
-def rows(program, values, active="x"):
-    """Return (structured, dense) programs by reverse mode for a program of one result."""
-    structured = vectorize(adjoint(program, (active,), seed="identity"), frozenset(), 0)
-    along = adjoint(program, (active,))
-    seed = along.params[-1].name
-    dense = vectorize(along, frozenset({seed}), 0)
-    return structured, dense, values, [*values, identity(run(program, *values), 0)]
+def hessian_of_x(w, b, x):
+    t = np.tanh(w @ x + b)
+    return (-2 * t * (1 - t**2))[:, None, None] * w[:, :, None] * w[:, None, :]
 
 
-def agree(structured, dense, values, seeded, tolerance=1e-12):
-    verify(structured)
-    verify(dense)
-    ours, theirs = as_tuple(run(structured, *values)), as_tuple(run(dense, *seeded))
-    for one, other in zip(ours, theirs, strict=True):
-        assert np.shape(one) == np.shape(other), show(structured)
-        assert np.asarray(one).dtype == np.asarray(other).dtype
-        np.testing.assert_allclose(one, other, tolerance, tolerance)
+def close(a, b, rtol=1e-12):
+    assert np.shape(a) == np.shape(b)
+    np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-14)
 
 
-@pytest.mark.parametrize("name, case", CASES)
-def test_columns_equal_those_of_a_dense_identity(name, case):
-    program = read(PROGRAMS[name][0])
-    values = arguments(program, PROGRAMS[name][1][case], np.random.default_rng(11))
-    agree(*columns(program, values), 1e-6 if name == "float32" else 1e-12)
+def test_s1_vjp_of_partials_and_lambdas(data):
+    w, b, x = data
+    for f in (functools.partial(predict, w, b), lambda x: predict(w, b, x)):
+        out, pullback = sd.vjp(f, x)
+        close(out, predict(w, b, x))
+        result = pullback(np.ones(M))
+        assert isinstance(result, tuple) and len(result) == 1
+        close(result[0], jacobian_of_x(w, b, x).sum(0))
+    _, pullback = sd.vjp(predict, w, b, x)
+    assert [g.shape for g in pullback(np.ones(M))] == [(M, N), (M,), (N,)]
 
 
-@pytest.mark.parametrize("name, case", [c for c in CASES if c[0] not in COLUMNS_ONLY])
-def test_rows_equal_those_of_a_dense_identity(name, case):
-    program = read(PROGRAMS[name][0])
-    values = arguments(program, PROGRAMS[name][1][case], np.random.default_rng(12))
-    done = 0
-    for position, atom in enumerate(program.results):
-        one = pick(program, position)
-        if is_float(program.type_of(atom)) and show(one).count("return 1.5") == 0:
-            if "_seed" in show(adjoint(one, ("x",), seed="identity")):
-                agree(*rows(one, values), 1e-6 if name == "float32" else 1e-12)
-                done += 1
-    assert done
+def test_s2_vmap_of_a_pullback_is_one_program(data):
+    w, b, x = data
+    _, pullback = sd.vjp(functools.partial(predict, w, b), x)
+    rows = sd.vmap(pullback)
+    (jacobian,) = rows(np.eye(M))
+    close(jacobian, jacobian_of_x(w, b, x))
+    text = rows.source(np.eye(M), level="array")
+    text = text[text.index("def predict"):]
+    assert "for " not in text, "the loop over directions is in the statements"
+    assert text.count("= np.tanh(") == 1, "the primal is computed once"
+    (columns,) = sd.vmap(pullback, in_dims=1, out_dims=1)(np.eye(M))
+    close(columns, jacobian_of_x(w, b, x).T)
+    _, along = sd.linearize(functools.partial(predict, w, b), x)
+    close(sd.vmap(along, out_dims=-1)(np.eye(N)), jacobian_of_x(w, b, x))
 
 
-SECOND = [n for n in PROGRAMS if n not in (
-    "float32", "constant results", "stacked products", "cumulative", *COLUMNS_ONLY)]
+@pytest.mark.parametrize("transform", [sd.jacrev, sd.jacfwd, sd.jacobian])
+def test_s3_jacobians(data, transform):
+    w, b, x = data
+    single = transform(predict, argnums=2)(w, b, x)
+    close(single, jacobian_of_x(w, b, x))
+    one, = transform(predict, argnums=(2,))(w, b, x)
+    close(one, single)
+    matrix = transform(lambda a: a @ a)(w @ w.T)
+    assert matrix.shape == (M, M, M, M)
+    a = w @ w.T
+    eye = np.eye(M)
+    close(matrix, np.einsum("ik,lj->ijkl", eye, a) + np.einsum("ik,jl->ijkl", a, eye))
+    first, second = transform(lambda x: (np.sin(x), x.sum()))(x)
+    close(first, np.diag(np.cos(x)))
+    close(second, np.ones(N))
 
 
-@pytest.mark.parametrize("name", SECOND)
-def test_second_derivatives_equal_those_of_dense_identities(name):
-    """Differentiate the vectorized programs again: columns of columns and columns of rows."""
-    program = read(PROGRAMS[name][0])
-    values = arguments(program, PROGRAMS[name][1][0], np.random.default_rng(13))
-    first = vectorize(tangent(program, ("x",), seed="identity"), frozenset(), -1)
-    agree(*columns(first, values))
-    for position in range(len(program.results)):
-        one = pick(program, position)
-        first = vectorize(adjoint(one, ("x",), seed="identity"), frozenset(), 0)
-        agree(*columns(first, values))
-    plain = vectorize(tangent(program, ("x",)), frozenset({"x_dot"}), -1)
-    at = [p.name for p in program.params].index("x")
-    ours = as_tuple(run(vectorize(tangent(first, ("x",), seed="identity"), frozenset(), -1), *values))
-    theirs = as_tuple(run(vectorize(tangent(pick(plain, -1), ("x",), seed="identity"), frozenset(), -1),
-                          *values, identity(values[at], -1)))
-    left, right = ours[-1], theirs[-1]          # (k1, n..., k2) by rows and (m..., k1, k2) by columns
-    if np.ndim(values[at]) == np.ndim(run(one, *values)) == 1:
-        np.testing.assert_allclose(left, right, 1e-11, 1e-12)
+@pytest.mark.parametrize("transform", [sd.jacrev, sd.jacfwd, sd.jacobian])
+def test_s4_has_aux(data, transform):
+    _, _, x = data
+    jacobian, value = transform(lambda x: (np.sin(x), np.sin(x)), has_aux=True)(x)
+    close(jacobian, np.diag(np.cos(x)))
+    close(value, np.sin(x))
+    gradient, (name, square) = sd.grad(lambda x: (x.sum(), ("sum", x * x)), has_aux=True)(x)
+    close(gradient, np.ones(N))
+    assert name == "sum"
+    close(square, x * x)
+    out, tangent, aux = sd.jvp(lambda x: (x * x, x), (x,), (np.ones(N),), has_aux=True)
+    close(tangent, 2 * x)
+    close(aux, x)
+    out, pullback, aux = sd.vjp(lambda x: (x * x, x), x, has_aux=True)
+    close(pullback(np.ones(N))[0], 2 * x)
+    hess, aux = sd.hessian(lambda x: (loss(x), x), has_aux=True)(x)
+    close(hess, sd.hessian(loss)(x))
+    close(aux, x)
 
 
-def operations(program):
-    return [getattr(s, "op", type(s).__name__) for s in walk(program.body)]
+@pytest.mark.parametrize("transform", [sd.jacrev, sd.jacfwd])
+def test_s5_chunks(data, transform):
+    w, b, x = data
+    whole = transform(predict, argnums=(0, 2))(w, b, x)
+    for size in (1, 2, 3, 100):
+        parts = transform(predict, argnums=(0, 2), chunk_size=size)(w, b, x)
+        for a, c in zip(whole, parts, strict=True):
+            close(a, c, 1e-13)
+    with pytest.raises(sd.errors.ArgumentError, match="chunk_size is 0"):
+        transform(predict, chunk_size=0)
 
 
-def test_the_jacobian_of_predict_is_the_closed_form():
-    program = read(PROGRAMS["predict"][0])
-    forward = vectorize(tangent(program, ("x",), seed="identity"), frozenset(), -1)
-    backward = vectorize(adjoint(program, ("x",), seed="identity"), frozenset(), 0)
-    for derivative in (forward, backward):
-        found = operations(derivative)
-        assert found.count("matmul") == 1                   # that of the primal
-        assert not {"eye", "For", "transpose", "zeros"} & set(found)
-    assert show(backward).endswith('''\
-    t_7 = expand_dims(t_3, axis=1)
-    t_6 = multiply(w, t_7)
-    x_bar = copy(t_6)
-    return y, x_bar
-''')
+def test_s5_memory_shrinks_with_the_chunk():
+    x = np.linspace(0.1, 1.0, 400)
+
+    def peak(**options):
+        jacobian = sd.jacrev(lambda x: np.cumsum(np.sin(np.cumsum(x))), **options)
+        jacobian(x)
+        tracemalloc.start()
+        jacobian(x)
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size
+
+    one = 400 * 400 * 8
+    assert peak(chunk_size=10) - one < 0.5 * one < peak(chunk_size=200) - one
 
 
-def test_a_diagonal_stays_one_until_the_end():
-    program = read('''
-def f(x: "float64[:]", c: "float64"):
-    a = sin(x)
-    b = multiply(a, c)
-    y = exp(b)
-    s = sum(y, axis=(0,))
-    return s
-''')
-    gradient = vectorize(tangent(program, ("x",), seed="identity"), frozenset(), -1)
-    assert not {"eye", "For", "zeros", "matmul"} & set(operations(gradient))
-    assert all(t.ndim < 2 for t in gradient.types.values())
+def test_s6_parameters(data):
+    w, b, x = data
+    for transform in (sd.jacrev, sd.jacfwd, sd.jacobian):
+        dw, db = transform(predict, argnums=(0, 1))(w, b, x)
+        assert dw.shape == (M, M, N) and db.shape == (M, M)
+        slope = 1 - predict(w, b, x) ** 2
+        close(db, np.diag(slope))
+        close(dw, np.einsum("i,ij,k->ijk", slope, np.eye(M), x))
 
 
-def test_the_hessian_of_a_separable_function_has_one_matrix():
-    program = read('''
-def f(x: "float64[:]"):
-    a = sin(x)
-    s = sum(a, axis=(0,))
-    return s
-''')
-    hessian = vectorize(tangent(adjoint(program, ("x",), seed="one"), ("x",), seed="identity"), frozenset())
-    assert [n for n, t in hessian.types.items() if t.ndim == 2] == ["x_bar_dot"]
-    x = np.array([0.1, 0.2, 0.3])
-    np.testing.assert_allclose(run(hessian, x)[-1], np.diag(-np.sin(x)), 1e-15)
+def test_s7_the_cheaper_mode():
+    rng = np.random.default_rng(0)
+    f = sd.differentiate(lambda w, x: np.tanh(w @ x))
+    tall, wide = rng.normal(size=(64, 4)), rng.normal(size=(4, 64))
+    auto = sd.jacobian(f, argnums=1)
+    for w, mode in ((tall, "forward"), (wide, "reverse")):
+        x = rng.normal(size=w.shape[1])
+        close(auto(w, x), sd.jacrev(f, argnums=1)(w, x))
+        close(sd.jacfwd(f, argnums=1)(w, x), sd.jacrev(f, argnums=1)(w, x))
+        assert auto.why(w, x).startswith(f"{mode} mode: {w.shape[1]} input directions")
+        assert auto.choose(w, x).recipe.mode == mode
+    with pytest.raises(sd.errors.ArgumentError, match="mode='sideways'"):
+        sd.jacobian(f, mode="sideways")
 
 
-def test_a_dense_form_is_written_before_the_loop_that_reads_it():
-    program = read('''
-def f(x: "float64[:]", n: "weak int64"):
-    u = multiply(x, x)
-    s = 0.0
-    for i in range(0, n, 1):
-        for j in range(0, i, 1):
-            t = u[j]
-            s = add(s, t)
-    return s
-''')
-    columns_ = vectorize(tangent(program, ("x",), seed="identity"), frozenset(), -1)
-    top = [getattr(s, "op", type(s).__name__) for s in columns_.body]
-    assert top.count("zeros") - top.count("eye") >= 1 and "zeros" in top
-    inner = columns_.body[-1]
-    assert not {"zeros", "eye"} & {getattr(s, "op", "") for s in walk((inner,)) if s is not inner}
+def test_s8_hessians_of_vectors(data):
+    w, b, x = data
+    expected = hessian_of_x(w, b, x)
+    close(sd.hessian(predict, argnums=2)(w, b, x), expected)
+    for outer in (sd.jacfwd, sd.jacrev):
+        for inner in (sd.jacfwd, sd.jacrev):
+            close(outer(inner(predict, argnums=2), argnums=2)(w, b, x), expected, 1e-11)
+    blocks = sd.hessian(lambda a, c: np.sum(a) * np.sum(c * c), argnums=(0, 1))(x, b)
+    assert [[h.shape for h in row] for row in blocks] == [[(N, N), (N, M)], [(M, N), (M, M)]]
+    close(blocks[0][1], np.broadcast_to(2 * b, (N, M)))
 
 
-def test_off_diagonal_zeros_are_zeros_beside_infinities():
-    program = read('''
-def f(x: "float64[:]"):
-    y = sqrt(x)
-    return y
-''')
-    with np.errstate(divide="ignore"):
-        jacobian = run(vectorize(tangent(program, ("x",), seed="identity"), frozenset()), np.array([0.0, 1.0]))[1]
-    np.testing.assert_array_equal(jacobian, [[np.inf, 0.0], [0.0, 0.5]])
+def test_s9_batches(data):
+    w, b, _ = data
+    xs = np.random.default_rng(2).normal(size=(B, N))
+    dims = (None, None, 0)
+    expected = np.stack([jacobian_of_x(w, b, x) for x in xs])
+    for transform in (sd.jacrev, sd.jacfwd, sd.jacobian):
+        close(sd.vmap(transform(predict, argnums=2), in_dims=dims)(w, b, xs), expected)
+    hessians = sd.vmap(sd.hessian(predict, argnums=2), in_dims=dims)(w, b, xs)
+    close(hessians, np.stack([hessian_of_x(w, b, x) for x in xs]))
+    last = sd.vmap(sd.jacrev(predict, argnums=2), in_dims=(None, None, 1), out_dims=2, chunk_size=2)
+    close(last(w, b, xs.T), np.moveaxis(expected, 0, 2))
+    nested = sd.vmap(sd.vmap(predict, in_dims=dims), in_dims=(0, 0, None))
+    ws, bs = np.stack([w, 2 * w]), np.stack([b, b])
+    close(nested(ws, bs, xs), np.stack([np.tanh(xs @ w.T + b), np.tanh(2 * xs @ w.T + b)]))
+    summed = sd.jacrev(lambda xs: np.tanh(xs @ w.T + b).sum(axis=0))(xs)
+    close(np.moveaxis(summed, 1, 0), expected)
+
+
+def test_s10_hessian_vector_products():
+    rng = np.random.default_rng(3)
+    x, v = rng.normal(size=6), rng.normal(size=6)
+    expected = sd.hessian(loss)(x) @ v
+    close(sd.jvp(sd.grad(loss), (x,), (v,))[1], expected, 1e-11)
+    close(sd.vjp(sd.grad(loss), x)[1](v)[0], expected, 1e-11)
+    close(sd.hvp(loss, (x,), (v,)), expected, 1e-11)
+    close(sd.vhp(loss, (x,), (v,)), expected, 1e-11)
+    close(sd.differentiate(loss).hvp(x, v), expected, 1e-11)
+    first, second = sd.hvp(lambda a, c: np.sum(a * a * c), (x, v), (v, x))
+    close(first, 2 * v * v + 2 * x * x)
+    close(second, 2 * x * v)
+
+
+def test_s10_never_forms_the_hessian():
+    x, v = np.linspace(0, 1, 2000), np.ones(2000)
+    f = sd.differentiate(lambda x: np.sum(np.sin(x)))
+    f.hvp(x, v)
+    tracemalloc.start()
+    f.hvp(x, v)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * 2000 * 8
+
+
+def test_s11_ufuncs_have_diagonal_jacobians(data):
+    _, _, x = data
+    for transform in (sd.jacrev, sd.jacfwd, sd.jacobian):
+        close(transform(np.sin)(x), np.diag(np.cos(x)))
+    close(sd.jacrev(np.multiply, argnums=1)(x, x), np.diag(x))
+
+
+def test_s12_depth(data):
+    _, _, x = data
+    close(sd.jacrev(sd.jacrev(loss))(x), sd.hessian(loss)(x))
+    xs = np.random.default_rng(4).normal(size=(64, 5))
+    batch = sd.vmap(sd.jacrev(np.sin))(xs)
+    assert batch.shape == (64, 5, 5)
+    close(batch, np.stack([np.diag(np.cos(x)) for x in xs]))
+    third = sd.jacfwd(sd.jacrev(sd.jacfwd(lambda x: np.sum(np.sin(x)))))(x)
+    expected = np.zeros((N, N, N))
+    expected[range(N), range(N), range(N)] = -np.cos(x)
+    close(third, expected)
+    fourth = sd.grad(sd.grad(sd.grad(sd.grad(lambda t: np.sin(2 * t)))))(0.3)
+    close(fourth, 16 * np.sin(0.6))
+
+
+def test_s13_constants():
+    def f(x):
+        with sd.no_grad():
+            c = x**2
+        return x - c
+
+    def g(x):
+        return x - sd.stop_gradient(x**2)
+
+    for h in (f, g):
+        assert sd.grad(h)(3.0) == 1.0
+        assert sd.differentiate(h)(3.0) == -6.0
+        assert sd.jvp(h, (3.0,), (1.0,)) == (-6.0, 1.0)
+    with sd.no_grad():
+        assert sd.grad(lambda x: x * x)(3.0) == 6.0
+    assert sd.stop_gradient(2.0) == 2.0
+
+
+@pytest.mark.parametrize("strategy", ["reverse-mode", "forward-mode"])
+def test_s14_functional(data, strategy):
+    _, b, x = data
+    functional = sd.functional
+
+    def f(a, c):
+        return np.sum(a * a) * np.sum(np.sin(c))
+
+    hess = functional.hessian(f, (x, b), outer_jacobian_strategy=strategy)
+    assert [[h.shape for h in row] for row in hess] == [[(N, N), (N, M)], [(M, N), (M, M)]]
+    close(hess[0][1], np.outer(2 * x, np.cos(b)))
+    close(functional.hessian(loss, x, outer_jacobian_strategy=strategy), sd.hessian(loss)(x))
+    first, second = functional.jacobian(f, (x, b), strategy=strategy, create_graph=True)
+    close(first, 2 * x * np.sin(b).sum())
+    assert functional.jacobian(np.sin, x, strategy=strategy).shape == (N, N)
+
+
+def test_s14_products_and_strictness(data):
+    _, b, x = data
+    functional = sd.functional
+    value, product = functional.hvp(loss, x, np.ones(N))
+    close(value, loss(x))
+    close(product, sd.hessian(loss)(x).sum(0), 1e-11)
+    assert isinstance(functional.hvp(loss, (x,), (np.ones(N),))[1], tuple)
+    close(functional.vhp(loss, x, np.ones(N))[1], product)
+    value, tangent = functional.jvp(np.sin, x, np.ones(N))
+    close(tangent, np.cos(x))
+    value, cotangent = functional.vjp(np.sin, x, np.ones(N))
+    close(cotangent, np.cos(x))
+    close(functional.vjp(loss, x)[1], sd.grad(loss)(x))
+    close(functional.hessian(lambda x: np.sum(x * x, keepdims=True), x), 2 * np.eye(N))
+    with pytest.raises(sd.errors.NotScalarError, match="must return one element"):
+        functional.hessian(np.sin, x)
+
+    def first_only(a, c):
+        return np.sum(a * a)
+
+    close(functional.jacobian(first_only, (x, b))[1], np.zeros(M))
+    with pytest.raises(sd.errors.ArgumentError, match="does not depend on input 1 .'c'."):
+        functional.jacobian(first_only, (x, b), strict=True)
+    with pytest.raises(sd.errors.ArgumentError, match="gradient 0 .* does not depend on input 0"):
+        functional.hessian(lambda x: np.sum(x), x, strict=True)
+    with pytest.raises(sd.errors.ArgumentError, match="v is missing"):
+        functional.jvp(np.sin, x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_s15_dtypes(data, dtype):
+    w, b, x = (a.astype(dtype) for a in data)
+    for result in (sd.jacrev(predict, argnums=2)(w, b, x), sd.jacfwd(predict, argnums=2)(w, b, x),
+                   sd.hessian(predict, argnums=2)(w, b, x), sd.grad(loss)(x),
+                   sd.jacrev(predict, argnums=2, chunk_size=2)(w, b, x), sd.hvp(loss, (x,), (x,)),
+                   sd.vmap(np.sin)(x), *sd.vjp(predict, w, b, x)[1](b)):
+        assert result.dtype == dtype
+    value, gradient = sd.value_and_grad(lambda t: 2.0 * t * t)(dtype(3))
+    assert type(value) is dtype and type(gradient) is dtype
+
+
+def test_s15_integers_are_refused_by_name():
+    for value, shown in ((np.arange(3), "an array of dtype int64"), (3, "a number of dtype int64")):
+        with pytest.raises(sd.errors.ArgumentError, match="argument 'count' cannot .*" + shown):
+            sd.grad(lambda x, count: x * np.sum(count), argnums=1)(1.0, value)
+        with pytest.raises(TypeError):
+            sd.jacfwd(lambda x, count: x * np.sum(count), argnums=1)(1.0, value)
+    assert sd.grad(lambda x, count: x * count)(2.0, 3) == 3.0
+
+
+def test_s16_the_tutorial_in_one_piece(data):
+    w, b, x = data
+    _, pullback = sd.vjp(functools.partial(predict, w, b), x)
+    by_rows = np.stack([pullback(row)[0] for row in np.eye(M)])
+    (at_once,) = sd.vmap(pullback)(np.eye(M))
+    for other in (at_once, sd.jacrev(predict, argnums=2)(w, b, x), sd.jacfwd(predict, argnums=2)(w, b, x)):
+        close(by_rows, other)
+    xs = np.stack([x, 2 * x])
+    hess = sd.vmap(sd.hessian(predict, argnums=2), in_dims=(None, None, 0))(w, b, xs)
+    assert hess.shape == (2, M, N, N)
+    close(hess[0], hessian_of_x(w, b, x))

@@ -363,7 +363,7 @@ class Pullback(Recipe):
         place = {p: n + i for i, p in enumerate(active)}
         tree = map_tree(lambda p: Static(None) if p not in place else place[p], primal.inputs[0])
         names = ((primal.names[0], fill(given, bars)), {})
-        tree = outputs_with(self.value, outputs, aux, tree)
+        tree = outputs_with(True, outputs, aux, tree) if self.value else tree
         return primal.made(program, tree, names=names, linear=linear)
 
     def signature(self, base):
