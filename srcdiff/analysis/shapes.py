@@ -252,11 +252,19 @@ class Shapes:
     def root(self, kind: str, *key) -> Extent:
         root = Root(kind, key)
         if root in self._equal:
-            return self._equal[root]
+            return self._resolved(self._equal[root])
         number = self._numbers.setdefault(root, len(self.roots))
         if number == len(self.roots):
             self.roots.append(root)
         return Extent(0, ((number, 1),))
+
+    def _resolved(self, extent: Extent) -> Extent:
+        """Return an extent in which no root that another one stands for is left."""
+        result: Extent | None = Extent(extent.constant)
+        for number, factor in extent.terms:
+            root = self.roots[number]
+            result = self.combine(result, self.root(root.kind, *root.key), factor)
+        return result
 
     def combine(self, a: Extent | None, b: Extent | None, factor: int = 1) -> Extent | None:
         """Return ``a + factor * b``."""
