@@ -193,6 +193,16 @@ def test_threads_may_compile_the_same_program():
     assert answers == [(0.0,)] * 4
 
 
+def test_numba_can_be_switched_off_for_debugging(monkeypatch):
+    import numba
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    program = read('def f(x: "float64"):\n    y = log(x)\n    z = digamma(y)\n    return y, z\n')
+    compiled = compile_program(program, "numba", MEMORY)
+    assert not hasattr(compiled.dispatcher, "py_func")
+    np.testing.assert_allclose(compiled(2.0), run(program, 2.0))
+    assert compiled(0.0)[0] == -math.inf
+
+
 # -- vector math --------------------------------------------------------------------------
 
 OWN = {"acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan",

@@ -10,7 +10,7 @@ import re
 import threading
 import types
 
-from srcdiff.backend import modules, vector_math
+from srcdiff.backend import modules, python, vector_math
 from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import CompileError, Problem, Where
 
@@ -33,6 +33,10 @@ def _jit_functions(module, options):
     """Put a dispatcher in the place of each function of a module."""
     import numba
 
+    if numba.config.DISABLE_JIT:        # for debuggers: the module stays plain Python
+        if "math" in vars(module):
+            module.math = python.MATH
+        return
     settings = {
         "error_model": "numpy", "parallel": options.parallel, "boundscheck": options.boundscheck,
         "fastmath": options.fastmath if isinstance(options.fastmath, bool) else set(options.fastmath),
