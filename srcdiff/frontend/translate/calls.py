@@ -9,7 +9,7 @@ import types
 import gast
 import numpy as np
 
-from srcdiff.frontend.translate import builtin_calls, inline, methods, numpy_calls, numpy_more
+from srcdiff.frontend.translate import builtin_calls, indexing, inline, methods, numpy_calls, numpy_more
 from srcdiff.frontend.translate.context import Translator, describe, text_of
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import items_of
@@ -134,11 +134,8 @@ def _transform(t, target, args, keywords):
                           fix="make the derivative function first, then call it: sd.grad(f)(x)",
                           code="SD0218") from None
     package = importlib.import_module(target.__module__.split(".")[0])
-    derivative = getattr(package.differentiate(args[0].value), name)
-    rest = args[1:]
-    if name != "jvp":           # f.hvp(x, v) takes bare values
-        rest = tuple(v for a in rest for v in (a.items if isinstance(a, Tuple) else (a,)))
-    return inline.spliced(t, derivative, rest, keywords)
+    derivative = getattr(package.differentiate(args[0].value), "jvp" if name == "jvp" else "product")
+    return inline.spliced(t, derivative, args[1:], keywords)
 
 
 class _NotStatic(Exception):
@@ -174,11 +171,16 @@ def bound_call(handler, t, args, keywords, function):
 
 
 def _elementwise(t, op, target, args, keywords):
-    for name, value in keywords.items():
-        if not (isinstance(value, Known) and value.value is None):
-            raise Refused(f"the argument `{name}=` of `{target.__name__}` is not supported",
-                          fix="assign the result instead", code="SD0239")
     arity = getattr(target, "nin", len(args))
+    given = {k: v for k, v in keywords.items() if not (isinstance(v, Known) and v.value is None)}
+    out = given.pop("out", args[arity] if len(args) == arity + 1 else None)
+    if given:
+        name = next(iter(given))
+        raise Refused(f"the argument `{name}=` of `{target.__name__}` is not supported",
+                      fix="assign the result instead", code="SD0239")
+    if out is not None:
+        indexing.store_subscript(t, out, Known(Ellipsis), _elementwise(t, op, target, args[:arity], {}))
+        return out
     if op == "log" and len(args) == 2 and not isinstance(target, np.ufunc):
         logs = [elementwise(t, "log", (a,), True) for a in args]
         return t.emit("divide", *logs)
@@ -226,5 +228,5 @@ def _now(t, target, args, keywords):
     try:
         found = target(*(a.value for a in args), **{k: v.value for k, v in keywords.items()})
     except Exception as error:
-        raise Refused(f"this raises {type(error).__name__}: {error}") from error
+        raise Refused(f"this raises {type(error).__name__}: {error}", python=type(error)) from error
     return t.lift(found)
