@@ -59,6 +59,9 @@ class Primal(Function):
             return self
         return as_function(self.python.__get__(instance, owner), self.options)
 
+    def with_options(self, options) -> Primal:
+        return self if options == self.options else as_function(self.base, options)
+
     # -- calls --------------------------------------------------------------------------
 
     def _make(self, args, keywords):
@@ -124,14 +127,12 @@ _ELSEWHERE: dict = {}               # ufuncs and the like, which take no attribu
 
 def as_function(function, options: Options | None = None) -> Function:
     """Return the object for a callable: the same one each time it is asked for."""
-    if isinstance(function, Function) and options is None:
-        return function
+    if isinstance(function, Function):
+        return function if options is None else function.with_options(options)
     if not callable(function):
         raise ArgumentError(Problem("SD0314", f"{function!r} is not callable",
                                     fix="pass a function, a lambda, a partial or a NumPy ufunc"))
     options = options or default_options()
-    if isinstance(function, Function):
-        function = function.base
     objects = _objects_of(function)
     if options not in objects:
         objects.setdefault(options, Primal(function, options))
@@ -195,8 +196,9 @@ def differentiate(function=None, *, target: str | None = None, parallel: bool = 
     """
     given = {"target": target, "parallel": parallel, "cache": cache, "boundscheck": boundscheck,
              "vector_math": vector_math}
-    given = {name: value for name, value in given.items() if value is not None}
-    given.setdefault("target", default_options().target)
+    if isinstance(function, Function) and target is None:
+        given["target"] = function.options.target
+    given["target"] = given["target"] or default_options().target
     if fastmath is not None:
         given["fastmath"] = fastmath if isinstance(fastmath, bool) else frozenset(fastmath)
     if given["target"] not in ("numba", "python", "cuda"):

@@ -20,6 +20,7 @@ from srcdiff.api.recipes import (
     Gradient,
     HessianProduct,
     Jacobian,
+    Product,
     Pushforward,
     Recipe,
 )
@@ -77,6 +78,11 @@ class Operators:
     def hessp(self):
         """``f.hessp(x, p, *args)``: the same in SciPy's words."""
         return self.derive(HessianProduct())
+
+    @functools.cached_property
+    def product(self):
+        """``f.product(primals, tangents)``: the Hessian with respect to all primals times tangents."""
+        return self.derive(Product())
 
     @functools.cached_property
     def jvp(self):
@@ -204,6 +210,12 @@ class Function(Dispatch, Operators):
             if i == position:
                 return parameter.name
         return f"argument {position}"
+
+    def with_options(self, options) -> Function:
+        """Return the same derivative, compiled in another way."""
+        if options == self.options:
+            return self
+        return self.base.with_options(options).derive(self.recipe)
 
     # -- how it shows and travels ---------------------------------------------------------
 

@@ -94,6 +94,9 @@ class Bound(Function):
             return Bound(self.base.derive(recipe.bound(self.spread)), self.primals, self.spread)
         return super().derive(recipe)
 
+    def with_options(self, options):
+        return Bound(self.base.with_options(options), self.primals, self.spread)
+
     def describe(self):
         return f"{self.base.describe()} at a point"
 

@@ -193,6 +193,9 @@ class Chunked(Function):
     def specialise(self, args, keywords):
         return self.base.specialise(args, keywords)
 
+    def with_options(self, options):
+        return Chunked(self.base.with_options(options), self.recipe, self.size)
+
     def __call__(self, *args, **keywords):
         axes = expand(self.recipe.in_dims, args, "in_dims")
         counts = {np.shape(leaf)[axis] for leaf, axis in zip(leaves(args), axes, strict=True)
