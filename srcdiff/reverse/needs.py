@@ -81,9 +81,15 @@ class Needs:
         return {i for i, a in enumerate(stmt.args) if isinstance(a, Var) and a.name in self.carriers}
 
     def is_overwritten(self, node: Node) -> bool:
-        """Tell whether the target had a value before `node` whose adjoint is another one."""
-        return any(c is not node and _may_precede(c, node)
-                   for c in self.tree.changes[node.stmt.target])
+        """Tell whether the target had a value before `node` whose adjoint is another one.
+
+        So it has if another statement, or `node` in another iteration, gave it
+        one: what the test of a `while` computes and its body reads has one
+        adjoint for the whole loop.
+        """
+        name = node.stmt.target
+        again = len(node.loops()) > len(self.tree.home(name).loops())
+        return again or any(c is not node and _may_precede(c, node) for c in self.tree.changes[name])
 
     # -- which statements, which blocks ------------------------------------------------
 

@@ -270,9 +270,11 @@ def _given_extents(algebra, stmt, known):
 
 
 def _reshape(algebra, stmt, known):
-    diagonal = known[0]
-    extents = algebra.facts.shapes.extents(stmt.target)
-    if diagonal.kind != EQUAL or None in extents:
+    diagonal, shapes = known[0], algebra.facts.shapes
+    # An extent that is only known as that of the target is better known as the operand.
+    extents = tuple(shapes.value(a) if e is None or stmt.target in shapes.depends(e) else e
+                    for e, a in zip(shapes.extents(stmt.target), stmt.args[1:], strict=True))
+    if diagonal.kind != EQUAL or None in extents or any(e.constant < 0 and not e.terms for e in extents):
         return None
     if not algebra.builder.type_of(diagonal.values).ndim:
         return replace(diagonal, extents=extents, full=False)

@@ -60,8 +60,11 @@ class Structures:
             self.depth -= 1
 
     def learn(self, stmt: Stmt) -> None:
-        """Remember an extent that the program itself computes at its top."""
-        if not self.depth and isinstance(stmt, Assign) and isinstance(self.program.types[stmt.target], Scalar):
+        """Remember what a statement at the top of the program computes or proves of extents."""
+        if self.depth or not isinstance(stmt, Assign):
+            return
+        self.facts.shapes.assume(stmt)
+        if isinstance(self.program.types[stmt.target], Scalar):
             extent = self.facts.shapes.value(Var(stmt.target))
             if extent is not None and extent.terms and self.facts.is_settled(Var(stmt.target)):
                 self.known.setdefault(extent, (len(self.known), Var(stmt.target)))
@@ -111,7 +114,7 @@ class Structures:
         """Let the target hold the structure of the result; tell whether it has one."""
         start = len(self.builder.block)
         structure = self._structure(stmt)
-        if structure is None or not self._can_be_dense(structure):
+        if structure is None or not self._can_be_dense(stmt.target, structure):
             del self.builder.block[start:]
             return False
         hole = Hole(stmt.where)
@@ -135,9 +138,12 @@ class Structures:
                 return Zero(()) if self.facts.is_zero(constant) else None
         return self.algebra.structured(stmt)
 
-    def _can_be_dense(self, structure: Structure) -> bool:
-        plain = isinstance(structure, Diagonal) and structure.kind == EQUAL and len(structure.extents) < 2
-        return plain or all(map(self.possible, structure.extents))
+    def _can_be_dense(self, target: str, structure: Structure) -> bool:
+        """Tell whether the dense form can be written without the variable itself."""
+        if isinstance(structure, Diagonal) and structure.kind == EQUAL and len(structure.extents) < 2:
+            return True
+        return all(self.possible(e) and target not in self.facts.shapes.depends(e)
+                   for e in structure.extents)
 
     def shortcut(self, stmt: Assign) -> Atom | None:
         start = len(self.builder.block)
