@@ -6,6 +6,8 @@ import functools
 import math
 import operator
 
+import numpy as np
+
 from srcdiff.frontend.translate.attributes import attribute, class_of, has_attribute
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of, length, reversed_, static_items
@@ -355,6 +357,22 @@ def nothing(t, *args, **keywords):
     return Known(None)
 
 
+def iter_(t, value):
+    """Return the iterable itself; what cannot be iterated raises in Python too."""
+    if is_atom(value) and not t.ndim(value):
+        raise Refused("a number cannot be iterated", fix="pass an array", python=TypeError)
+    return value
+
+
+def sorted_(t, value, *, key=None, reverse=Const(False)):
+    """Sort what is known when the function is specialised."""
+    items = items_of(t, value)
+    if key is not None or not all(isinstance(v, Const | Known) for v in items):
+        raise Refused("sorting run-time numbers is not supported", fix="sort outside of the function")
+    ordered = sorted(items, key=lambda v: v.value, reverse=bool(reverse.value))
+    return t.allocate(Tuple(tuple(ordered)), list)
+
+
 def partial_(t, function, *args, **keywords):
     return Partial(function, args, tuple(keywords.items()))
 
@@ -408,7 +426,7 @@ HANDLERS = {
     len: len_, range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_handler, map: map_,
     list: list_, tuple: tuple_, dict: dict_, slice: slice_, isinstance: isinstance_, type: type_,
     hasattr: hasattr_, getattr: getattr_, callable: callable_, str: str_, id: id_, print: nothing,
-    functools.partial: partial_, functools.reduce: reduce_, math.floor: rounded("floor"),
+    iter: iter_, sorted: sorted_, functools.partial: partial_, functools.reduce: reduce_, math.floor: rounded("floor"),
     math.ceil: rounded("ceil"), math.trunc: rounded("trunc"), math.isclose: isclose, math.modf: modf,
     math.dist: dist, operator.getitem: _item,
     **{python: _operator(kind) for kind, (_, python) in BINARY.items()},
@@ -417,9 +435,17 @@ HANDLERS = {
 }
 
 
-def _register_warnings():
+def _register_others():
     import warnings
+
+    import numba
     HANDLERS[warnings.warn] = nothing
+    HANDLERS[numba.prange] = range_
+    try:
+        from scipy._lib._array_api import array_namespace
+    except ImportError:                 # private to SciPy: without it, its functions are just inlined
+        return
+    HANDLERS[array_namespace] = lambda t, *arrays, **options: Known(np)
 
 
-_register_warnings()
+_register_others()

@@ -106,7 +106,7 @@ def _load_known(t, base, index):
     try:
         found = base.value[key]
     except Exception as error:
-        raise Refused(f"{describe(base)} cannot be indexed so: {error}") from error
+        raise Refused(f"{describe(base)} cannot be indexed so: {error}", python=type(error)) from error
     return t.lift(found, base.origin and base.origin.item(key), str(key))
 
 

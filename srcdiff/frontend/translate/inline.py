@@ -9,6 +9,7 @@ import gast
 
 from srcdiff.errors import NoSourceError
 from srcdiff.frontend.desugar import desugar
+from srcdiff.frontend.fence import fence
 from srcdiff.frontend.source import source_of, unwrap
 from srcdiff.frontend.translate.context import Frame, Translator
 from srcdiff.frontend.translate.values import (
@@ -27,12 +28,6 @@ from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Const, Static, Var, rename
 
 __all__ = ["closure", "frame_of", "function", "partial", "run", "spliced"]
-
-try:
-    from srcdiff.frontend.fence import fence
-except ImportError:
-    def fence(source):
-        return []
 
 _SAME_FUNCTION_AT_MOST = 3
 _DEPTH_AT_MOST = 40

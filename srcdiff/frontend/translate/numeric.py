@@ -104,7 +104,7 @@ def _evaluate(function, *operands):
     try:
         return function(*operands)
     except Exception as error:
-        raise Refused(f"this raises {type(error).__name__}: {error}") from error
+        raise Refused(f"this raises {type(error).__name__}: {error}", python=type(error)) from error
 
 
 def arithmetic(t: Translator, kind: str, a, b):

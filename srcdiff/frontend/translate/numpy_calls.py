@@ -32,7 +32,6 @@ from srcdiff.frontend.translate.numpy_creation import (
     zeros,
 )
 from srcdiff.frontend.translate.numpy_reductions import (
-    _diagonal_index,
     arg_extreme,
     average,
     cross,
@@ -138,6 +137,19 @@ def is_scalar(t, a):
     return Const(is_atom(a) and not t.ndim(a) or isinstance(a, Known) and np.isscalar(a.value))
 
 
+def result_type(t, *values):
+    """The dtype that operands promote to: known, for their types are."""
+    parts = []
+    for value in values:
+        if isinstance(value, Known):
+            parts.append(value.value)
+            continue
+        type_ = t.type_of(as_atom(t, value))
+        weak = {"b": True, "i": 1, "f": 1.0, "c": 1j}[type_.dtype[0]] if getattr(type_, "weak", False) else None
+        parts.append(np.dtype(type_.dtype) if weak is None else weak)
+    return Known(np.result_type(*parts))
+
+
 def take(t, a, indices, axis=NONE):
     x = array(t, a)
     if none(axis) and t.ndim(x) > 1:
@@ -187,8 +199,8 @@ def copyto(t, target, source):
 
 def fill_diagonal(t, a, value):
     x = as_atom(t, a)
-    index = _diagonal_index(t, t.emit("minimum", t.size(x, 0), t.size(x, 1)))
-    store(t, x.name, (index, index), as_atom(t, value))
+    with t.builder.loop(Const(0), t.emit("minimum", t.size(x, 0), t.size(x, 1))) as i:
+        store(t, x.name, (i, i), as_atom(t, value))
     return NONE
 
 
@@ -230,7 +242,7 @@ HANDLERS = {
     np.copy: copy, np.eye: eye, np.identity: identity, np.arange: arange, np.linspace: linspace,
     np.where: where, np.clip: clip, np.round: round_, np.around: round_, np.real: real,
     np.isclose: isclose, np.allclose: allclose, np.isscalar: is_scalar, np.take: take, np.sinc: sinc,
-    np.copyto: copyto, np.fill_diagonal: fill_diagonal,
+    np.result_type: result_type, np.copyto: copyto, np.fill_diagonal: fill_diagonal,
     np.float64: scalar_type("float64"), np.float32: scalar_type("float32"),
     np.int64: scalar_type("int64"), np.int32: scalar_type("int32"), np.bool_: scalar_type("bool"),
 }

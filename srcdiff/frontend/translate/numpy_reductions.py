@@ -24,7 +24,7 @@ from srcdiff.frontend.translate.values import (
     Refused,
     Tuple,
 )
-from srcdiff.frontend.translate.views import as_atom
+from srcdiff.frontend.translate.views import as_atom, store
 from srcdiff.syntax import Const
 
 __all__ = [
@@ -136,19 +136,36 @@ def norm(t, x, ord=NONE, axis=NONE, keepdims=NONE):     # noqa: A002
 
 
 def trace(t, a, offset=Const(0)):
-    if offset != Const(0):
-        raise Refused("np.trace with an offset", fix="use a loop")
-    return t.emit("sum", diagonal(t, a), axis=(0,))
+    return t.emit("sum", diagonal(t, a, offset), axis=(0,))
 
 
 def diagonal(t, a, offset=Const(0)):
-    if offset != Const(0):
-        raise Refused("a diagonal with an offset", fix="use a loop")
     x = array(t, a)
     if t.ndim(x) != 2:
         raise Refused("the diagonal of an array that is not a matrix", fix="use a loop")
-    index = _diagonal_index(t, t.emit("minimum", t.size(x, 0), t.size(x, 1)))
-    return t.builder.load(x.name, (index, index))
+    if offset == Const(0):
+        index = _diagonal_index(t, t.emit("minimum", t.size(x, 0), t.size(x, 1)))
+        return t.builder.load(x.name, (index, index))
+    row, column = _offsets(t, offset)
+    n = t.emit("minimum", arithmetic(t, "Sub", t.size(x, 0), Const(row)),
+               arithmetic(t, "Sub", t.size(x, 1), Const(column)))
+    made = t.emit("zeros", n, dtype=t.type_of(x).dtype)
+    with t.builder.loop(Const(0), n) as i:
+        store(t, made.name, (i,), t.builder.load(x.name, (_plus(t, i, row), _plus(t, i, column))))
+    return made
+
+
+def _offsets(t, offset) -> tuple[int, int]:
+    """Return the row and the column where a diagonal begins."""
+    k = t.static_number(offset)
+    if k is None:
+        raise Refused("the offset of a diagonal must be known when the function is specialised",
+                      fix="use a literal")
+    return max(-int(k), 0), max(int(k), 0)
+
+
+def _plus(t, i, shift: int):
+    return t.emit("add", i, Const(shift)) if shift else i
 
 
 def _diagonal_index(t, n):
@@ -160,7 +177,13 @@ def diag(t, v, k=Const(0)):
     if t.ndim(x) != 1:
         return diagonal(t, x, k)
     if k != Const(0):
-        raise Refused("np.diag with an offset", fix="use a loop")
+        row, column = _offsets(t, k)
+        n = t.size(x, 0)
+        m = t.emit("add", n, Const(row + column))
+        made = t.emit("zeros", m, m, dtype=t.type_of(x).dtype)
+        with t.builder.loop(Const(0), n) as i:
+            store(t, made.name, (_plus(t, i, row), _plus(t, i, column)), t.builder.load(x.name, (i,)))
+        return made
     index = _diagonal_index(t, t.size(x, 0))
     on = t.emit("equal", t.emit("expand_dims", index, axis=1), t.emit("expand_dims", index, axis=0))
     zero = Const(0.0 if t.type_of(x).dtype[0] == "f" else 0)

@@ -6,6 +6,7 @@ import builtins
 
 import gast
 
+from srcdiff.frontend.fence import reason
 from srcdiff.frontend.translate import indexing
 from srcdiff.frontend.translate.context import Translator, text_of
 from srcdiff.frontend.translate.expressions import evaluate, lookup
@@ -41,8 +42,10 @@ def block(t: Translator, nodes) -> None:
         handler = _HANDLERS.get(type(node).__name__)
         with t.guard(node, lambda node=node: poison_targets(t, node)):
             if handler is None:
+                row = reason(node)
                 raise Refused(f"the statement `{text_of(node).splitlines()[0]}` is not supported",
-                              fix="see the documentation for what is")
+                              why=row.why if row else "", code=row.code if row else "SD0210",
+                              fix=row.fix if row else "see the documentation for what is")
             handler(t, node)
         forget(t, node)
 
@@ -359,6 +362,7 @@ def try_(t: Translator, node):
     raised = t.raised if at_once else None
     handler = next((h for h in node.handlers if raised and _catches(t, h, raised)), None)
     if len(t.problems) > problems and handler is None:
+        poison_targets(t, node)
         return
     del t.problems[problems:], t.builder.block[emitted:]
     t.state = state
