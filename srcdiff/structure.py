@@ -21,7 +21,7 @@ from srcdiff.syntax import Array, Program, Scalar, Static, Type
 
 __all__ = [
     "abstract", "array_of_list", "children", "expressions", "flat_values", "is_leaf", "key_of", "leaves", "map_tree", "numbered",
-    "pack", "ready", "rebuild", "result_tree", "same_structure",
+    "pack", "pack_plain", "ready", "rebuild", "result_tree", "same_structure",
 ]
 
 DTYPES = frozenset(
@@ -291,6 +291,20 @@ def pack(tree, types: tuple[Type, ...], names: Names, results: str = "r") -> str
     if hasattr(tree, "_fields"):
         return f"{names.hold(getattr(type(tree), '__dataclass__', type(tree)))}({inside})"
     return f"({inside},)" if parts else "()"
+
+
+def pack_plain(tree, names: Names, results: str = "r") -> str:
+    """Write the same for compiled code, where numbers have their types already."""
+    if isinstance(tree, int) and not isinstance(tree, bool):
+        return f"{results}[{tree}]"
+    if isinstance(tree, Static):
+        return repr(tree.value)
+    if isinstance(tree, dict | list):
+        raise TypeError(f"compiled code cannot take a {type(tree).__name__} as result")
+    inside = ", ".join(pack_plain(t, names, results) for t in tree)
+    if hasattr(tree, "_fields"):
+        return f"{names.hold(type(tree))}({inside})"
+    return f"({inside},)" if tree else "()"
 
 
 def _pack_leaf(type_: Type, text: str, names: Names) -> str:
