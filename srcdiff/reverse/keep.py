@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.reverse.values import Values
-from srcdiff.syntax import Assign, Load, Stmt, Store, Type, Var, atoms_of
+from srcdiff.syntax import Assign, Const, Load, Stmt, Store, Type, Var, atoms_of
 
 __all__ = ["Keep"]
 
@@ -128,6 +128,8 @@ class Keep:
         match stmt:
             case Load():
                 return True
+            case Assign(op="power", args=(_, Const(value=int(exponent)))):
+                return abs(exponent) <= 4           # a few multiplications
             case Assign(op=op):
                 return PRIMITIVES[op].kind in CHEAP_KINDS and op not in EXPENSIVE
         return False

@@ -117,10 +117,10 @@ def newton_square_root(a):
 
 @program(0.8, 1.2)
 def while_with_array(mean, e):
-    trace = np.zeros(50)
+    trace = np.zeros(5)
     big = mean
     k = 0
-    while abs(big - 0.3 * math.sin(big) - mean) > 1e-13 and k < 50:
+    while abs(big - 0.3 * math.sin(big) - mean) > 1e-13 and k < 4:
         big = big - (big - e * 0.25 * math.sin(big) - mean) / (1.0 - e * 0.25 * math.cos(big))
         trace[k] = big
         k += 1
