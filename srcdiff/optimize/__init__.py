@@ -51,13 +51,13 @@ __all__ = ["PASSES", "optimize"]
 Pass = Callable[[Program], Program]
 
 PASSES: tuple[Pass, ...] = (
-    dead,               # what nobody reads
     versions,           # a name for each value, so that most are assigned once
     constants,
     branches,           # with a constant condition
     simplify,           # algebra
-    copies,
     subexpressions,     # computed once
+    copies,
+    dead,               # what nobody reads
     accumulate,         # a[i] += v
     fills,              # zeros that are overwritten
     hoist,              # out of loops

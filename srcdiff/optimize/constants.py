@@ -236,4 +236,6 @@ def fold(op: str, operands, static, type_: Scalar) -> Const | None:
         return None
     if isinstance(value, float) and not math.isfinite(value) or isinstance(value, complex):
         return None
+    if op in ("copy", "cast") and value != operands[0]:
+        return None                     # a float32 has another value than the number it was written as
     return Const(value)
