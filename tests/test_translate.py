@@ -2,7 +2,9 @@
 
 import collections
 import copy
+import dataclasses
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -1206,6 +1208,57 @@ def try_attr(x):
         return x.sum()
     except AttributeError:
         return x
+
+
+@case((A,))
+def index_grids(a):
+    s = 0.0
+    b = np.zeros_like(a)
+    for i, j in np.ndindex(a.shape):
+        b[i, j] = a[i, j] * i + j
+        s += a[i, j]
+    for i, v in itertools.product(range(len(a)), (1.0, 2.0)):
+        s += v * a[i, 0]
+    for idx in np.ndindex(*a.shape):
+        b[idx] += 1
+    return s, b
+
+
+class Oscillator:
+    damping = 0.1
+
+    def __init__(self, x, v, k=1.0):
+        self.x, self.v = x, v
+        self.k = k
+        self.steps = 0
+
+    def step(self, h):
+        self.v -= h * (self.k * self.x + self.damping * self.v)
+        self.x += h * self.v
+        self.steps += 1
+        return self
+
+    @property
+    def energy(self):
+        return 0.5 * (self.v ** 2 + self.k * self.x ** 2)
+
+
+@dataclasses.dataclass
+class Line:
+    slope: float
+    offset: float = 1.0
+
+    def __call__(self, x):
+        return self.slope * x + self.offset
+
+
+@case((1.5, 0.5, 3), (1.5, 0.5, 0))
+def objects(x, v, n):
+    state = Oscillator(x, v, k=2.0)
+    for _ in range(n):
+        state.step(0.1)
+    line = Line(state.energy)
+    return state.x, line(v), state.steps, isinstance(state, Oscillator)
 
 
 @pytest.mark.parametrize("function, args", CASES, ids=lambda v: getattr(v, "__name__", ""))

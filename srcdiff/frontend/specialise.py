@@ -172,6 +172,9 @@ def _tree(t, value, atoms):
         t.use_poison(value)
     if isinstance(value, Ref):
         contents = t.contents(value)
+        if value.kind not in (list, dict):
+            raise Refused(f"the function returns an object of class `{value.kind.__name__}`",
+                          fix="return its numbers, or a NamedTuple")
         if isinstance(contents, Dict):
             return {k: _tree(t, v, atoms) for k, v in contents.items}
         if isinstance(contents, Tuple):

@@ -6,6 +6,7 @@ import types
 
 import numpy as np
 
+from srcdiff.frontend.translate import objects
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
     Closure,
@@ -33,6 +34,8 @@ def attribute(t: Translator, value, name: str):
         return _known(t, value, name)
     if is_atom(value) or isinstance(value, View):
         return _array(t, value, name)
+    if objects.is_object(value):
+        return objects.get_attribute(t, value, name)
     if isinstance(value, Tuple) and value.cls is not None:
         if name in value.cls._fields:
             return value.items[value.cls._fields.index(name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import operator
 
@@ -31,6 +32,7 @@ from srcdiff.frontend.translate.values import (
     Mapped,
     Method,
     Partial,
+    Product,
     Range,
     Ref,
     Refused,
@@ -357,6 +359,17 @@ def nothing(t, *args, **keywords):
     return Known(None)
 
 
+def product(t, *iterables):
+    return Product(iterables)
+
+
+def ndindex(t, *shape):
+    """All indices of an array of this shape."""
+    if len(shape) == 1 and isinstance(shape[0], Tuple | Ref):
+        shape = items_of(t, shape[0])
+    return Product(tuple(range_(t, n) for n in shape))
+
+
 def iter_(t, value):
     """Return the iterable itself; what cannot be iterated raises in Python too."""
     if is_atom(value) and not t.ndim(value):
@@ -426,7 +439,7 @@ HANDLERS = {
     len: len_, range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_handler, map: map_,
     list: list_, tuple: tuple_, dict: dict_, slice: slice_, isinstance: isinstance_, type: type_,
     hasattr: hasattr_, getattr: getattr_, callable: callable_, str: str_, id: id_, print: nothing,
-    iter: iter_, sorted: sorted_, functools.partial: partial_, functools.reduce: reduce_, math.floor: rounded("floor"),
+    itertools.product: product, np.ndindex: ndindex, iter: iter_, sorted: sorted_, functools.partial: partial_, functools.reduce: reduce_, math.floor: rounded("floor"),
     math.ceil: rounded("ceil"), math.trunc: rounded("trunc"), math.isclose: isclose, math.modf: modf,
     math.dist: dist, operator.getitem: _item,
     **{python: _operator(kind) for kind, (_, python) in BINARY.items()},

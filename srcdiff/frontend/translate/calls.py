@@ -9,7 +9,15 @@ import types
 import gast
 import numpy as np
 
-from srcdiff.frontend.translate import builtin_calls, indexing, inline, methods, numpy_calls, numpy_more
+from srcdiff.frontend.translate import (
+    builtin_calls,
+    indexing,
+    inline,
+    methods,
+    numpy_calls,
+    numpy_more,
+    objects,
+)
 from srcdiff.frontend.translate.context import Translator, describe, text_of
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import items_of
@@ -70,6 +78,8 @@ def call(t: Translator, function, args: tuple, keywords: dict, node=None):
         return methods.call_method(t, function, args, keywords)
     if isinstance(function, Known):
         return _known(t, function, args, keywords, node)
+    if objects.is_object(function):
+        return objects.call_method(t, function, "__call__", args, keywords)
     raise Refused(f"{describe(function)} cannot be called", fix="call a function")
 
 
@@ -209,7 +219,12 @@ def _class(t, cls, args, keywords, node):
         return Tuple(tuple(values[f] if f in values else t.lift(defaults[f]) for f in cls._fields), cls)
     if issubclass(cls, BaseException):
         return Known(cls)
-    if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())):
+    known = all(isinstance(a, Known | Const) for a in (*args, *keywords.values()))
+    if known and _harmless(cls):
+        return _now(t, cls, args, keywords)
+    if objects.can_make(cls):
+        return objects.make(t, cls, args, keywords)
+    if known:
         return _now(t, cls, args, keywords)
     raise Refused(f"an object of class `{cls.__name__}` is made of run-time numbers",
                   why="srcdiff follows numbers, arrays, tuples, lists, dicts and NamedTuples",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
     Dict,
@@ -10,6 +13,7 @@ from srcdiff.frontend.translate.values import (
     Known,
     Mapped,
     Poison,
+    Product,
     Range,
     Ref,
     Refused,
@@ -51,6 +55,9 @@ def static_items(t: Translator, value):
         return tuple(Tuple((Const(start + k), item)) for k, item in enumerate(items))
     if isinstance(value, Zipped):
         return _static_zip(t, value)
+    if isinstance(value, Product):
+        parts = [static_items(t, v) for v in value.iterables]
+        return None if None in parts else tuple(map(Tuple, itertools.product(*parts)))
     if isinstance(value, Mapped):
         from srcdiff.frontend.translate.calls import call
         rows = static_items(t, Zipped(value.iterables))
@@ -108,6 +115,10 @@ def length(t: Translator, value):
         return length(t, value.iterable)
     if isinstance(value, Zipped | Mapped):
         return _shortest(t, [length(t, v) for v in value.iterables])
+    if isinstance(value, Product):
+        from srcdiff.frontend.translate.numeric import arithmetic
+        return functools.reduce(lambda a, b: arithmetic(t, "Mult", a, b),
+                                (length(t, v) for v in value.iterables), Const(1))
     if isinstance(value, View):
         return axis_size(t, value, 0)
     if is_atom(value) and t.ndim(value):
@@ -146,6 +157,8 @@ def item_at(t: Translator, value, position):
     if isinstance(value, Enumerate):
         return Tuple((arithmetic(t, "Add", position, as_atom(t, value.start))
                       if value.start != Const(0) else position, item_at(t, value.iterable, position)))
+    if isinstance(value, Product):
+        return _combination(t, value, position)
     if isinstance(value, Zipped):
         return Tuple(tuple(item_at(t, v, position) for v in value.iterables))
     if isinstance(value, Mapped):
@@ -154,6 +167,20 @@ def item_at(t: Translator, value, position):
     if isinstance(value, Range) and value.start == Const(0) and value.step == Const(1):
         return position
     return indexing.load(t, value, position)
+
+
+def _combination(t, value, position):
+    """Return the items at a position: its digits, with the lengths as bases."""
+    from srcdiff.frontend.translate.numeric import arithmetic
+    items, rest = [], position
+    for k, iterable in enumerate(reversed(value.iterables)):
+        if k + 1 == len(value.iterables):
+            items.append(item_at(t, iterable, rest))
+            break
+        base = length(t, iterable)
+        items.append(item_at(t, iterable, arithmetic(t, "Mod", rest, base)))
+        rest = arithmetic(t, "FloorDiv", rest, base)
+    return Tuple(tuple(reversed(items)))
 
 
 def reversed_(t: Translator, value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 
-from srcdiff.frontend.translate import numpy_calls
+from srcdiff.frontend.translate import numpy_calls, objects
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import items_of
@@ -36,6 +36,8 @@ def call_method(t: Translator, method: Method, args, keywords):
             raise Refused(f"the array method `.{name}()` is not supported",
                           fix="write it with other NumPy functions", code="SD0241")
         return bound_call(handler, t, (owner, *args), keywords, Known(types.SimpleNamespace(__name__=name)))
+    if objects.is_object(owner):
+        return objects.call_method(t, owner, name, args, keywords)
     if isinstance(owner, Ref):
         handler = (_LIST if owner.kind is list else _DICT).get(name)
         if handler is not None:

@@ -7,7 +7,8 @@ import builtins
 import gast
 
 from srcdiff.frontend.fence import reason
-from srcdiff.frontend.translate import indexing
+from srcdiff.frontend.translate import indexing, objects
+from srcdiff.frontend.translate.attributes import attribute
 from srcdiff.frontend.translate.context import Translator, text_of
 from srcdiff.frontend.translate.expressions import evaluate, lookup
 from srcdiff.frontend.translate.iteration import items_of
@@ -91,10 +92,10 @@ def assign_to(t: Translator, target, value) -> None:
         indexing.store_subscript(t, base, index, constant(t, value) if t.constant_depth else value)
     elif isinstance(target, gast.Tuple | gast.List):
         unpack(t, target, value)
+    elif isinstance(target, gast.Attribute):
+        objects.set_attribute(t, evaluate(t, target.value), target.attr, value)
     else:
-        raise Refused("attributes of objects cannot be assigned", node=target,
-                      why="a derivative call must not change objects from outside",
-                      fix="keep the value in a local variable and return it", code="SD0223")
+        raise Refused(f"`{text_of(target)}` cannot be assigned", node=target)
 
 
 def prepare(t, node, value):
@@ -153,7 +154,7 @@ def augmented(t: Translator, node):
     elif isinstance(node.target, gast.Subscript):
         _augmented_subscript(t, node, kind)
     else:
-        assign_to(t, node.target, None)
+        _augmented_attribute(t, node, kind)
 
 
 def _augmented_name(t, node, kind):
@@ -198,6 +199,16 @@ def _check_kind(t, dtype, atom):
     if not np.can_cast(t.type_of(atom).dtype, dtype, "same_kind"):
         raise Refused(f"an array of {dtype} cannot take a result of {t.type_of(atom).dtype} in place",
                       why="NumPy raises a casting error here", fix="convert the array first with astype")
+
+
+def _augmented_attribute(t, node, kind):
+    owner = evaluate(t, node.target.value)
+    old = attribute(t, owner, node.target.attr)
+    value = evaluate(t, node.value)
+    if isinstance(old, View) or is_atom(old) and isinstance(t.type_of(old), Array):
+        _in_place(t, as_view(t, old), kind, value)
+        return
+    objects.set_attribute(t, owner, node.target.attr, binary(t, kind, old, value))
 
 
 def _augmented_subscript(t, node, kind):

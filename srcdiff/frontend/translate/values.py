@@ -129,6 +129,13 @@ class Zipped:
 
 
 @dataclass(frozen=True)
+class Product:
+    """All combinations of items, the last iterable fastest, as `np.ndindex` and `itertools.product` give them."""
+
+    iterables: tuple
+
+
+@dataclass(frozen=True)
 class Mapped:
     function: object
     iterables: tuple
