@@ -337,3 +337,14 @@ def test_large_products_call_blas_small_ones_do_not():
     assert any(s.op == "matmul" for s in walk(lower(read(text)).body) if isinstance(s, Assign))
     loops_only = lower(read(text), blas=False)
     assert all(s.op != "matmul" for s in walk(loops_only.body) if isinstance(s, Assign))
+
+
+def test_loops_that_share_a_variable_are_not_confused():
+    text = one(f"x: {V}", "n = size(x, axis=0)", "s = 0.0", 't = zeros(n, dtype="float64")',
+               "for i in range(0, n, 1):", "    t = x[:i]", "for i in range(0, 1, 1):",
+               "    u = x[:i]", "    v = multiply(u, t)", "    q = sum(v, axis=(0,))",
+               "    s = add(s, q)", "for i in range(0, n, 1):", "    for k in range(0, n, 1):",
+               "        s = add(s, i)", "for k in range(0, n, 1):", "    for i in range(0, n, 1):",
+               "        s = add(s, k)", "s, t")
+    check(text, a(2))
+    assert {loop.var for loop in loops(check(text, a(1)))} >= {"i", "k"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from srcdiff.lower.fuse import fuse
 from srcdiff.lower.hoist import hoist
 from srcdiff.lower.moves import moves
-from srcdiff.lower.names import names
+from srcdiff.lower.names import apart, names
 from srcdiff.lower.scalarize import scalarize
 from srcdiff.lower.tidy import tidy
 from srcdiff.syntax import For, Program, walk
@@ -34,7 +34,8 @@ def lower(program: Program, stretch: bool = True, blas: bool = True) -> Program:
         Whether large matrix products may stay calls of `matmul`.
     """
     users = frozenset(s.var for s in walk(program.body) if isinstance(s, For))
+    program, old = apart(program)
     program = scalarize(program, stretch, blas)
     for one in PASSES:
         program = one(program)
-    return names(program, users)
+    return names(program, users, old)

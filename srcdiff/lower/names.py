@@ -21,15 +21,39 @@ Loop variables of the user keep their names, and no two nested loops share one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from srcdiff.builder import Builder
 from srcdiff.syntax import For, Program, blocks_of, rename, walk, with_blocks
 
-__all__ = ["names"]
+__all__ = ["apart", "names"]
 
 LETTERS = ("i", "j", "k", "l", "m", "p", "q", "r")
 
 
-def names(program: Program, keep: frozenset[str]) -> Program:
-    """Rename the loop variables but those of `keep`."""
+def apart(program: Program) -> tuple[Program, dict[str, str]]:
+    """Give each loop a variable of its own; returns the old name of each new one."""
+    builder, seen, old = Builder(program.types), set(), {}
+
+    def block(body):
+        return tuple(one(s) for s in body)
+
+    def one(stmt):
+        if isinstance(stmt, For) and stmt.var in seen:
+            name = builder.fresh(stmt.var, program.types[stmt.var])
+            old[name] = stmt.var
+            stmt = For(name, stmt.start, stmt.stop, stmt.step,
+                       rename(stmt.body, {stmt.var: name}), stmt.where)
+        if isinstance(stmt, For):
+            seen.add(stmt.var)
+        return with_blocks(stmt, [block(b) for b in blocks_of(stmt)]) if blocks_of(stmt) else stmt
+
+    body = block(program.body)
+    return program.with_body(body, types=builder.types), old
+
+
+def names(program: Program, keep: frozenset[str], old: Mapping[str, str] = {}) -> Program:  # noqa: B006
+    """Rename the loop variables but those of `keep`; those of `old` back where possible."""
     loops = {s.var for s in walk(program.body) if isinstance(s, For)}
     mine = loops - keep
     taken = (set(program.types) | {p.name for p in program.params}) - mine
@@ -40,11 +64,16 @@ def names(program: Program, keep: frozenset[str]) -> Program:
 
     def one(stmt, outer):
         if isinstance(stmt, For) and stmt.var in mine:
-            name = _free(taken, outer)
+            name = old.get(stmt.var)
+            inner = {s.var for s in walk(stmt.body) if isinstance(s, For)}
+            if name is None or name in outer | inner:
+                name = _free(taken, outer)
             types[name] = program.types[stmt.var]
             body = rename(stmt.body, {stmt.var: name})
             return For(name, stmt.start, stmt.stop, stmt.step, block(body, outer | {name}),
                        stmt.where)
+        if isinstance(stmt, For):
+            outer = outer | {stmt.var}
         return with_blocks(stmt, [block(b, outer) for b in blocks_of(stmt)]) \
             if blocks_of(stmt) else stmt
 

@@ -37,7 +37,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcdiff.lower.extents import Extents
-from srcdiff.lower.forms import plus
+from srcdiff.lower.forms import ONE, at_least_zero, plus
 from srcdiff.optimize.dead import dead
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
@@ -71,6 +71,7 @@ class _Tidy:
         self.forms = Extents(program)
         self.same, self.known, self.memory = {}, [], {}
         self.tests, self.facts = {}, []
+        self.last = {}                  # loop variable -> form of its greatest value
 
     def run(self) -> Program:
         body = self.block(self.program.body)
@@ -116,6 +117,9 @@ class _Tidy:
     def compound(self, stmt):
         if not isinstance(stmt, If):
             self.forget(stmt)
+        if isinstance(stmt, For) and stmt.step == Const(1) \
+                and (stop := self.forms.scalar(stmt.stop)) is not None:
+            self.last[stmt.var] = plus(stop, ONE, -1)
         blocks, before = [], dict(self.memory)
         if isinstance(stmt, While):
             self.known.append({})
@@ -171,7 +175,7 @@ class _Tidy:
         if self.forms.counts[target] != 1 or isinstance(type_, Array):
             self.kill(target)
             return (stmt,)
-        value = stmt.args[0] if stmt.op == "copy" else simplified(stmt, self.number)
+        value = stmt.args[0] if stmt.op == "copy" else simplified(stmt, self.number, self.last)
         if value is not None and self.forwards(value, type_):
             self.same[target] = value
             return ()
@@ -243,14 +247,22 @@ class _Tidy:
         self.memory = {k: v for k, v in self.memory.items() if not _touches(k, v, {name})}
 
 
-def simplified(stmt, number):
-    """Return the atom that an integer or logical operation is certain to give, or None."""
+def simplified(stmt, number, last):
+    """Return the atom that an integer or logical operation is certain to give, or None.
+
+    `number` gives the form of an integer, `last` the greatest value of a loop variable.
+    """
     args = stmt.args
     match stmt.op:
         case "not_equal" | "equal":
             a, b = map(number, args)
             if a is not None and b is not None and not plus(a, b, -1)[1]:
                 return Const((a == b) == (stmt.op == "equal"))
+        case "minimum":
+            for a, b in (args, args[::-1]):
+                high, other = last.get(getattr(a, "name", None)), number(b)
+                if None not in (high, other) and at_least_zero(plus(other, high, -1)):
+                    return a
         case "where" if isinstance(args[0], Const):
             return args[1] if args[0].value else args[2]
         case "logical_and" | "logical_or":
