@@ -58,12 +58,16 @@ class Keep:
         return bool(changes) and isinstance(changes[0].stmt, Assign | Load) and (
             bool(changes[0].loops()) or name not in self.tree.assured)
 
+    def producer(self, name: str) -> Node:
+        """Return the statement that made the value: for a snapshot, the one before it."""
+        return self.values.producer.get(name) or self.definition(name)
+
     def is_settled(self, name: str) -> bool:
         return name in self.taped or name in self.recomputed
 
     def operands(self, name: str) -> dict[str, str]:
         """Return, for each variable that the definition of `name` reads, who holds its value."""
-        node = self.definition(name)
+        node = self.producer(name)
         held = {}
         for atom in atoms_of(node.stmt):
             if isinstance(atom, Var):
@@ -109,13 +113,13 @@ class Keep:
     def _can_recompute(self, name: str, seen: dict[str, bool]) -> bool:
         if name not in seen:
             seen[name] = False              # a snapshot does not hold its own source
-            seen[name] = self._is_cheap(self.definition(name).stmt) and all(
+            seen[name] = self._is_cheap(self.producer(name).stmt) and all(
                 held is not None and self._is_there(held, name, seen)
                 for held in self.operands(name).values())
         return seen[name]
 
     def _is_there(self, held: str, reader: str, seen: dict[str, bool]) -> bool:
-        node = self.definition(reader)
+        node = self.producer(reader)
         if held in self.tree.params or self.values.is_index(held, node):
             return True
         if self.is_transient(held) and self._is_local(held):

@@ -234,8 +234,9 @@ class Sweep:
         operands = self.keep.operands(name)
         for held in operands.values():
             self._restore_if_local(held, block)
-        stmt = self.keep.definition(name).stmt
-        again = self.builder.fresh(name, self.builder.types[name])
+        stmt = self.keep.producer(name).stmt
+        stem = self.needs.values.origin.get(name, name)
+        again = self.builder.fresh(stem, self.builder.types[name])
         self.builder.append(self._reading(replace(stmt, target=again), operands))
         self.restored[name] = again
 

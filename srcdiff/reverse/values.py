@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from srcdiff.builder import Builder
 from srcdiff.reverse.nodes import Block, Node, Tree
-from srcdiff.syntax import Assign, For, Stmt, Var
+from srcdiff.syntax import Assign, For, Load, Stmt, Var
 
 __all__ = ["Values"]
 
@@ -24,6 +24,7 @@ class Values:
         self.tree = tree
         self.builder = builder
         self.origin: dict[str, str] = {}            # snapshot -> the variable it holds
+        self.producer: dict[str, Node] = {}         # snapshot -> the statement that made its value
         self._snapshots: dict[tuple[int, str, int], str] = {}
         self._inserted: dict[int, list[tuple[Node, bool, Stmt]]] = {}
 
@@ -98,8 +99,20 @@ class Values:
     def _snapshot(self, name: str, place: Node, follows: bool) -> str:
         held = self.builder.fresh(f"{name}_kept", self.builder.types[name])
         self.origin[held] = name
+        if producer := self._producer(name, place, follows):
+            self.producer[held] = producer
         self.insert(place, follows, Assign(held, "copy", (Var(name),), where=place.stmt.where))
         return held
+
+    def _producer(self, name: str, place: Node, follows: bool) -> Node | None:
+        """Return the statement of the same block that made the value that `name` has at `place`, if one did."""
+        changes = set(map(id, self.tree.changes[name]))
+        nodes = place.block.nodes
+        stop = nodes.index(place) + follows
+        for node in reversed(nodes[:stop]):
+            if any(id(inner) in changes for inner in node.walk()):
+                return node if isinstance(node.stmt, Assign | Load) else None
+        return None
 
     # -- insertions, applied at the end so that places stay valid meanwhile -------------
 

@@ -1,0 +1,172 @@
+"""The generated parts of the README: the adjoint on the first screen, the tables, the figures."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+from srcdiff.frontend.fence import ROWS
+from srcdiff.primitives import PRIMITIVES
+from srcdiff.rules import RULES
+
+__all__ = ["BLOCKS", "ROOT", "rendered"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+EXAMPLE = '''
+import math
+
+def decay(rate, noise):
+    level = 1.0
+    total = 0.0
+    for i in range(len(noise)):
+        level = level * math.exp(-rate * noise[i])
+        total += level * level
+    return total
+'''
+
+
+def decay_gradient() -> str:
+    """Return the generated gradient, without the module header and the docstring."""
+    import linecache
+    import math
+
+    import numpy as np
+
+    import srcdiff as sd
+    name = "decay.py"
+    text = EXAMPLE.strip() + "\n"
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    namespace = {"math": math, "__name__": "decay"}
+    exec(compile(text, name, "exec"), namespace)
+    source = sd.grad(namespace["decay"], argnums=0).source(0.5, np.ones(3))
+    function = [n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)][-1]
+    lines = source.splitlines()
+    first = function.body[1].lineno - 1           # behind the docstring
+    while lines[first - 1].strip().startswith("#"):
+        first -= 1
+    header = lines[function.lineno - 1]
+    return "\n".join([header, *lines[first:function.end_lineno]])
+
+
+def adjoint() -> str:
+    function = EXAMPLE.strip().partition("\n\n")[2]
+    return "\n".join(["Your function:", "", "```python", function, "```", "",
+                      "Its gradient with respect to `rate`, as `sd.grad(decay).source(0.5, noise)` prints it:", "",
+                      "```python", decay_gradient(), "```"])
+
+
+KINDS = {
+    "elementwise": "elementwise, with broadcasting", "reduction": "reductions (`axis`, `keepdims`)",
+    "contraction": "products and linear algebra", "structural": "structure", "creation": "creation",
+}
+
+
+def supported() -> str:
+    rows = ["| kind | operations |", "|---|---|"]
+    for kind, title in KINDS.items():
+        names = [f"`{n}`" for n, p in PRIMITIVES.items() if p.kind == kind and n in RULES and not RULES[n].zero]
+        if names:
+            rows.append(f"| {title} | {', '.join(names)} |")
+    zero = [f"`{n}`" for n, p in PRIMITIVES.items() if p.kind == "elementwise" and RULES[n].zero]
+    rows.append(f"| derivative zero, declared | {', '.join(zero)} |")
+    return "\n".join(["Everything that NumPy, `math` and Python offer in terms of these operations, on numbers and on arrays of any "
+                      "dimension, layout and of dtype float32 or float64:", "", *rows])
+
+
+def refused() -> str:
+    rows = ["| code | what | why | instead |", "|---|---|---|---|"]
+    rows += [f"| {row.code} | {row.what} | {row.why} | {row.fix} |".replace("\n", " ") for row in ROWS]
+    return "\n".join(rows)
+
+
+GAUNTLET = {
+    "G1": "a variable set before a loop with a run-time bound, read after it",
+    "G2": "nested loops, the inner bound depends on the outer index",
+    "G3": "`continue` and `break` under a condition on active values",
+    "G4": "scalar `*=`, `/=`, `**=` inside a loop",
+    "G5": "an array element overwritten after it was read",
+    "G6": "`v[i] = v[i] + x` against `v[i] += x`",
+    "G7": "the same buffer used twice; `a, b = b, a` in a time loop",
+    "G8": "two arguments that are the same array, one of them written",
+    "G9": "views (`A[i]`, `x.T`, `x[:, 0]`) written through",
+    "G10": "slice assignment from an overlapping slice",
+    "G11": "early return from inside a loop; several returns",
+    "G12": "`while` with a trip count that depends on active data",
+    "G13": "a variable assigned in one branch and used later",
+    "G14": "a loop that runs zero times",
+    "G15": "indices taken from data, repeated and negative",
+    "G16": "division by a loop-carried divisor",
+    "G17": "kinks and powers at their edges",
+    "G18": "a branch not taken that would give NaN",
+    "G19": "an unused value outside its domain",
+    "G20": "an argument mutated in place, returned or not",
+    "G21": "an argument returned as it is; a constant returned",
+    "G22": "integers, flags, and floats turned into indices",
+    "G23": "other dtypes, shapes, layouts at the second call",
+    "G24": "globals and closure values changed after decoration",
+    "G25": "a helper that mutates its argument; recursion",
+    "G26": "`a[i] += f(a[j])` where i == j for some data",
+    "G27": "`//`, `%`, `round`, `int()`, `floor` of active values",
+    "G28": "loops over arrays, `enumerate`, `zip`, `reversed`",
+    "G29": "chained and tuple assignment, swaps",
+    "G30": "two threads, the first call at once",
+}
+REFUSED = {"G8": "right; refused at the call where memory is shared and written (SD0330)",
+           "G25": "right; recursion is refused with the chain of calls"}
+
+
+def gauntlet() -> str:
+    rows = ["| | case | result |", "|---|---|---|"]
+    rows += [f"| {g} | {case} | {REFUSED.get(g, 'right')} |" for g, case in GAUNTLET.items()]
+    return "\n".join(rows)
+
+
+def speed() -> str:
+    """Return a table of the newest results in bench/results: the best of each contestant."""
+    files = sorted((ROOT / "bench" / "results").glob("20*.json"))
+    if not files:
+        return "(no results recorded yet)"
+    record = json.loads(files[-1].read_text())
+    kinds = ["srcdiff", "by hand", "torch.func", "JAX"]
+    rows = ["| microseconds, one thread | " + " | ".join(kinds) + " |", "|---|" + "---|" * len(kinds)]
+    names = list(dict.fromkeys(m["workload"] for m in record["microseconds"]))
+    for name in names:
+        cells = []
+        for kind in kinds:
+            medians = [m["median"] for m in record["microseconds"]
+                       if m["workload"] == name and m["contestant"].startswith(kind)]
+            cells.append(f"{min(medians):.3g}" if medians else "")
+        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+    where = record["machine"]
+    rows += ["", f"Medians of one interleaved run on {record['date']}, {where['processor']}, Python {where['python']}, "
+             + ", ".join(f"{k} {v}" for k, v in where["versions"].items()) + "."]
+    return "\n".join(rows)
+
+
+BLOCKS = {"adjoint": adjoint, "supported": supported, "refused": refused, "gauntlet": gauntlet, "speed": speed}
+
+
+def rendered(text: str) -> str:
+    """Return the README with every generated block made anew."""
+    for name, make in BLOCKS.items():
+        start, end = f"<!-- generated: {name} -->\n", "<!-- end -->"
+        head, _, rest = text.partition(start)
+        _, _, tail = rest.partition(end)
+        text = head + start + make() + "\n" + end + tail
+    return text
+
+
+def executed_blocks(text: str) -> list[str]:
+    """Return the Python blocks that are marked as executed."""
+    found = []
+    for part in text.split("<!-- executed -->\n```python\n")[1:]:
+        found.append(part.partition("\n```")[0])
+    return found
+
+
+if __name__ == "__main__":
+    path = ROOT / "README.md"
+    path.write_text(rendered(path.read_text()))
+    print("README.md is up to date")
