@@ -1,14 +1,19 @@
 """Identity seeds: structured results equal those of dense identities, and are never built needlessly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from srcdiff.forward import tangent
+from srcdiff.jacobian import forward_jacobian, reverse_jacobian
 from srcdiff.notation import read, run, show
 from srcdiff.reverse import adjoint
 from srcdiff.syntax import Var, is_float, walk
 from srcdiff.vectorize import vectorize
 from srcdiff.verify import verify
+from tests.modes import Modes
+from tests.programs import PROGRAMS as SAMPLES
 
 # Functions of x and others, with the shapes of their arguments; several where
 # an extent may be 1 or 0 at run time.
@@ -100,6 +105,27 @@ def f(x: "float64[:]", w: "float64[:,:]"):
     e = add(b, d)
     return b, e
 ''', [((4,), (3, 4)), ((1,), (3, 1))]),
+    "dense and diagonal": ('''
+def f(x: "float64[:]", w: "float64[:,:]"):
+    t = matmul(w, x)
+    c = sin(x)
+    a = add(t, x)
+    b = subtract(t, c)
+    d = subtract(c, t)
+    e = subtract(x, a)
+    g = add(e, 0.0)
+    h = multiply(x, t)
+    return a, b, d, e, g, h
+''', [((4,), (4, 4)), ((1,), (4, 1))]),
+    "matrix products": ('''
+def f(x: "float64[:,:]", a: "float64[:,:]", b: "float64[:,:]"):
+    t = matmul(a, x)
+    u = matmul(x, b)
+    v = sin(x)
+    p = matmul(a, v)
+    q = matmul(v, b)
+    return t, u, p, q
+''', [((2, 3), (4, 2), (3, 5)), ((1, 1), (4, 1), (1, 5)), ((0, 3), (4, 0), (3, 5))]),
     "loop": ('''
 def f(x: "float64[:]"):
     n = size(x, axis=0)
@@ -165,7 +191,15 @@ def f(x: "float64[:,:]", b: "float64[:]", w: "float64[:,:]"):
     c = multiply(x, x)
     p = matmul(c, b)
     l = matmul(w, x)
-    return y, r, q, p, l
+    d = transpose(w, perm=(1, 0))
+    e = matmul(d, w)
+    g = matmul(e, c)
+    h = transpose(x, perm=(1, 0))
+    k = matmul(c, h)
+    v = matmul(e, p)
+    o = matmul(v, x)
+    z = sum(x, axis=(1,), keepdims=True)
+    return y, r, q, p, l, g, k, o, z
 ''', [((2, 3), (3,), (4, 2)), ((1, 3), (3,), (4, 1)), ((0, 3), (3,), (4, 0))]),
     "reshaped": ('''
 def f(x: "float64[:]", w: "float64[:,:]"):
@@ -258,7 +292,6 @@ def as_tuple(value):
 
 def pick(program, position):
     """Return the program with one more result only: the one at `position`."""
-    from dataclasses import replace
     return replace(program, results=(program.results[position],), tree=None)
 
 
@@ -407,3 +440,18 @@ def f(x: "float64[:]"):
     with np.errstate(divide="ignore"):
         jacobian = run(vectorize(tangent(program, ("x",), seed="identity"), frozenset()), np.array([0.0, 1.0]))[1]
     np.testing.assert_array_equal(jacobian, [[np.inf, 0.0], [0.0, 0.5]])
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_columns_and_rows_agree_over_the_corpus(name):
+    """Every program of the corpus has the same Jacobians by columns and by rows."""
+    modes = Modes(SAMPLES[name].function, SAMPLES[name].args)
+    outputs, count = tuple(modes.outputs), len(modes.program.results)
+    single = any(np.asarray(v).dtype == np.float32 for v in modes.inputs)
+    with np.errstate(all="ignore"):
+        by_columns, by_rows = (
+            as_tuple(run(make(modes.program, modes.active, outputs), *modes.inputs))[count:]
+            for make in (forward_jacobian, reverse_jacobian))
+    for one, other in zip(by_columns, by_rows, strict=True):
+        assert np.shape(one) == np.shape(other)
+        np.testing.assert_allclose(one, other, *((1e-5, 1e-6) if single else (1e-9, 1e-10)))

@@ -150,6 +150,8 @@ class Shapes:
             left, right = map(self.of, stmt.args)
             a, b = self.normal(left[-1]), self.normal(right[0 if len(right) == 1 else -2])
             if a is not None and b is not None and a != b:
+                if a in self._broadcast_parts(b):       # what stands for an extent is not made of it
+                    a, b = b, a
                 self._assumed[a] = b
 
     def normal(self, extent: Extent | None) -> Extent | None:

@@ -14,7 +14,7 @@ batch
     One short rule per kind of operation.
 access
     Loads and stores.
-structure, algebra
+structure, structures, algebra, blocks, facts
     Values that are known to be zero or diagonal, so that identity seeds are
     never built and never multiplied with.
 transform

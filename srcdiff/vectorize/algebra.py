@@ -14,7 +14,8 @@ import numpy as np
 
 from srcdiff.analysis.shapes import Extent
 from srcdiff.primitives import PRIMITIVES
-from srcdiff.syntax import ALL, Assign, Atom, Const, Var, is_float
+from srcdiff.syntax import Assign, Atom, Const, Var, is_float
+from srcdiff.vectorize import blocks
 from srcdiff.vectorize.axis import Directions
 from srcdiff.vectorize.facts import Facts
 from srcdiff.vectorize.structure import EQUAL, ONE, STRETCHED, SUMMED, Diagonal, Structure, Zero
@@ -167,26 +168,18 @@ class Algebra:
             return None
         values = diagonal.values if diagonal.kind == EQUAL else self.whole(diagonal, dtype)
         if left == self.directions.first:       # the direction is the other axis of the matrix
-            matrix = self.facts.transposed(matrix) or self.builder.op("transpose", matrix, perm=(1, 0))
+            matrix = self.transposed(matrix)
         if self.directions.first and self.builder.type_of(values).ndim:
             values = self.builder.op("expand_dims", values, axis=1)
         return self._times(matrix, values)
+
+    def transposed(self, matrix: Atom) -> Atom:
+        return self.facts.transposed(matrix) or self.builder.op("transpose", matrix, perm=(1, 0))
 
     def _times(self, x: Atom, values: Atom) -> Atom:
         if values == ONE:
             return self.builder.op("copy", x)
         return self.builder.op("multiply", x, values)
-
-    def blocks(self, rows: Atom) -> Atom:
-        """Return the batched vector whose element i has the directions (i, j) with factors rows[i, j]."""
-        builder, m = self.builder, self.builder.size(rows.name, 0)
-        n, dtype = builder.size(rows.name, 1), builder.types[rows.name].dtype
-        extents = (m, n, m) if self.directions.first else (m, m, n)
-        made = builder.op("zeros", *extents, dtype=dtype)
-        with builder.loop(Const(0), m) as i:
-            row = builder.load(rows.name, (i, ALL))
-            builder.store(made.name, (i, ALL, i) if self.directions.first else (i, i, ALL), row)
-        return builder.op("reshape", made, *self.directions.extents((m,)))
 
 
 # -- structured results ---------------------------------------------------------------------
@@ -293,14 +286,34 @@ _STRUCTURED = {
 # -- dense results ------------------------------------------------------------------------------
 
 def _add_dense(algebra: Algebra, stmt, known):
-    """Zero plus a dense value is that value, if the zero is not longer."""
+    """Add zero to a dense value, if the zero is not longer, or a diagonal where it is not zero."""
     a, b = stmt.args
-    for zero, other, negated in ((a, b, stmt.op == "subtract"), (b, a, False)):
-        if (isinstance(algebra.structure(zero), Zero) and algebra.batched(other)
-                and algebra.structure(other) is None
-                and algebra.facts.fits(algebra.extents(zero), algebra.extents(other))):
-            return algebra.builder.op("negative" if negated else "copy", other)
+    for one, dense, first in ((a, b, True), (b, a, False)):
+        structure = algebra.structure(one)
+        if structure is None or not algebra.batched(dense) or algebra.structure(dense) is not None:
+            continue
+        negated = first and stmt.op == "subtract"
+        extents = algebra.extents(dense)
+        if isinstance(structure, Zero) and algebra.facts.fits(structure.extents, extents):
+            return algebra.builder.op("negative" if negated else "copy", dense)
+        if (isinstance(structure, Diagonal) and structure.kind == EQUAL and len(extents) == 1
+                and algebra.facts.same(structure.extents, extents)):
+            start = algebra.builder.op("negative" if negated else "copy", dense)
+            return _add_along(algebra, start, structure, not first and stmt.op == "subtract", dense)
     return None
+
+
+def _add_along(algebra, total: Var, diagonal: Diagonal, negated: bool, dense: Var) -> Atom:
+    """Add the values to the diagonal of a matrix that is not named yet."""
+    builder, values = algebra.builder, diagonal.values
+    if builder.type_of(values).ndim:
+        values = algebra.whole(diagonal, builder.types[dense.name].dtype)
+    if negated:
+        values = algebra.apply(dense.name, "negative", values)
+    with builder.loop(Const(0), algebra.directions.count) as i:
+        element = builder.load(values.name, (i,)) if builder.type_of(values).ndim else values
+        builder.store(total.name, (i, i), element, accumulate=True)
+    return total
 
 
 def _sum(algebra, stmt, known):
@@ -310,8 +323,10 @@ def _sum(algebra, stmt, known):
     ndim = len(diagonal.extents)
     if axis == tuple(range(ndim)) and ndim:
         return algebra.total(stmt, diagonal)
-    if ndim == 2 and axis == (1,):
-        return algebra.blocks(algebra.whole(diagonal, algebra.program.types[stmt.target].dtype))
+    if ndim == 2 and len(axis) == 1:
+        values = algebra.whole(diagonal, algebra.program.types[stmt.target].dtype)
+        sums = blocks.row_sums if axis == (1,) else blocks.column_sums
+        return sums(algebra.directions, values)
     return None
 
 
@@ -334,12 +349,23 @@ def _matmul(algebra, stmt, known):
             return algebra._times(other, values)
         case 1, 2:
             return algebra.rows(other, diagonal, left, dtype)
-        case 2, 1 if not left:
-            product = algebra._times(other, diagonal.values)
-            if algebra.builder.type_of(diagonal.values).ndim != 2 or not diagonal.full:
-                product = algebra.builder.op("broadcast_to", product, *map(algebra.write, diagonal.extents))
-            return algebra.blocks(product)
+        case 2, 1:
+            return _vector_product(algebra, diagonal, other, left, dtype)
+        case 2, 2:
+            values, turned = algebra.whole(diagonal, dtype), other
+            if left == algebra.directions.first:
+                turned = algebra.transposed(other)
+            return blocks.product(algebra.directions, values, other, turned, left)
     return None
+
+
+def _vector_product(algebra: Algebra, diagonal: Diagonal, vector, left, dtype):
+    """A matrix of directions times a vector (or a vector times it, if `left`)."""
+    factor = algebra.builder.op("expand_dims", vector, axis=1) if left else vector
+    product = algebra._times(factor, diagonal.values)
+    if algebra.builder.type_of(diagonal.values).ndim != 2 or not diagonal.full:
+        product = algebra.builder.op("broadcast_to", product, *map(algebra.write, diagonal.extents))
+    return (blocks.column_sums if left else blocks.row_sums)(algebra.directions, product)
 
 
 _SHORTCUTS = {"add": _add_dense, "subtract": _add_dense, "sum": _sum, "sum_to": _sum_to, "matmul": _matmul}
