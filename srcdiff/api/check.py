@@ -98,9 +98,10 @@ class _Check:
             return flat(self.function(*args))
         result = python(*args)
         if result is None:
-            written = self.function.special_for(*args).written
+            special = self.function.special_for(*args)
             numeric = [v for a in args for v in leaves(a) if _is_number(v)]
-            return [np.array(numeric[position]) for position in written]
+            return [np.array(v) for v, p in zip(numeric, special.program.params, strict=False)
+                    if p.name in special.written]
         return flat(result)
 
     def compare_values(self, expected, found):

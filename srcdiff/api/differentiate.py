@@ -129,8 +129,9 @@ def as_function(function, options: Options | None = None) -> Function:
     """Return the object for a callable: the same one each time it is asked for."""
     if isinstance(function, Function):
         return function if options is None else function.with_options(options)
-    if not callable(function):
-        raise ArgumentError(Problem("SD0314", f"{function!r} is not callable",
+    if not callable(function) or isinstance(function, type):
+        what = "a function that can be differentiated" if callable(function) else "callable"
+        raise ArgumentError(Problem("SD0314", f"{function!r} is not {what}",
                                     fix="pass a function, a lambda, a partial or a NumPy ufunc"))
     options = options or default_options()
     objects = _objects_of(function)

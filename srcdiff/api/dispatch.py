@@ -59,6 +59,8 @@ def runner(special: Special, compiled, args: tuple, keywords: dict) -> Callable:
         value = get()
         lines.append(f"c{i} = fresh_capture({names.hold(get, 'get')}(), {names.hold(key_of(value))})")
         flat += expressions(value, f"c{i}")
+    lines += [f"{names.hold(refuse_overlap)}({a}, {b}, {message!r})"
+              for a, b, message in overlaps(special, flat)]
     types = tuple(special.program.type_of(atom) for atom in special.program.results)
     call = f"compiled({', '.join(flat)})"
     lines.append(f"r = {call}" if len(types) != 1 else f"r = ({call},)")
@@ -67,6 +69,24 @@ def runner(special: Special, compiled, args: tuple, keywords: dict) -> Callable:
     code = f"def run({params}):\n" + "".join(f"    {line}\n" for line in lines)
     exec(compile(code, f"<call of {special.program.name}>", "exec"), names)
     return names["run"]
+
+
+def overlaps(special: Special, flat: list[str]):
+    """Yield the expressions of each written array and another one, with what to say if they overlap."""
+    arrays = [(p.name, text.removeprefix("ready") if text.startswith("ready(") else text)
+              for p, text in zip(special.program.params, flat, strict=True) if p.type.ndim]
+    for i, (name, text) in enumerate(arrays):
+        for other, text_2 in arrays[i + 1:]:
+            if name in special.written or other in special.written:
+                yield text, text_2, f"arguments '{name}' and '{other}' share memory, and one is written"
+
+
+def refuse_overlap(a: np.ndarray, b: np.ndarray, what: str) -> None:
+    """Refuse arguments that share memory where the function writes one of them."""
+    if np.shares_memory(a, b):
+        raise ArgumentError(Problem(
+            "SD0319", what, why="a derivative takes its arguments as separate values; the function would see "
+            "what it writes in both", fix="pass a copy of one of them"))
 
 
 def same_value(a, b) -> bool:

@@ -37,7 +37,7 @@ class Value(Recipe):
         primal = base.specialise(args, keywords)
         if self.has_aux:
             split_aux(primal.program.tree, True, base.__name__)
-        return replace(primal, written=())
+        return primal
 
 
 class Bound(Function):

@@ -502,7 +502,7 @@ class Element(Recipe):
         if is_leaf(tree) and not isinstance(tree, Static):
             type_ = primal.program.type_of(primal.program.results[tree])
         if not isinstance(type_, Array):
-            return replace(primal, written=())
+            return primal
         builder = Builder(primal.program.types)
         builder.append(*primal.program.body)
         name = primal.program.results[tree].name

@@ -38,7 +38,7 @@ class Special:
         Parameters in which the program is linear, so that many of them can be
         pushed through at once: the seeds of pullbacks and tangent maps.
     written
-        Positions of the arrays that the user's function writes.
+        Names of the parameters whose arrays the user's function writes.
     """
 
     program: Program
@@ -46,7 +46,7 @@ class Special:
     captures: tuple[Callable, ...] = ()
     assumed: tuple = ()
     linear: frozenset[str] = frozenset()
-    written: tuple[int, ...] = ()
+    written: tuple[str, ...] = ()
 
     @property
     def bare(self) -> Program:
@@ -81,7 +81,7 @@ class Special:
         captured = [p.name for p in self.program.params if p.captured]
         program, tree = renumbered(arrange(program, [*order, *captured]), tree)
         program = replace(program, tree=tree, doc=self.program.doc)
-        return replace(self, program=program, inputs=numbered(names)[0], linear=linear, written=())
+        return replace(self, program=program, inputs=numbered(names)[0], linear=linear)
 
 
 def special(found, args, keywords) -> Special:
@@ -93,7 +93,7 @@ def special(found, args, keywords) -> Special:
         raise SrcdiffError(f"internal: {program.name} has {len(numeric)} parameters for {count} leaves")
     assumed = getattr(found, "assumed", ())
     return Special(program, inputs, tuple(found.captures), tuple(assumed),
-                   written=tuple(getattr(found, "written", ())))
+                   written=tuple(program.params[p].name for p in getattr(found, "written", ())))
 
 
 def renumbered(program: Program, tree) -> tuple[Program, object]:

@@ -41,6 +41,8 @@ def expand(dims, tree, what: str):
     """Return one entry of `dims` for each leaf of `tree`; a number stands for a whole subtree."""
     if dims is None or isinstance(dims, int):
         return [dims for _ in leaves(tree)]
+    if not isinstance(dims, tuple):
+        refuse(f"{what} holds {dims!r}", fix="use an axis, None, or a tuple of these", code="SD0330")
     if is_leaf(tree) or len(children(tree)) != len(dims):
         count = 1 if is_leaf(tree) else len(children(tree))
         refuse(f"{what} has {len(dims)} entries for {count} values",
@@ -71,7 +73,7 @@ class VMap(Recipe):
         else:
             program, linear = compiler.over_samples(inner.bare, tuple(in_axes), out_axes), frozenset()
         return replace(inner, program=replace(program, tree=inner.program.tree, doc=inner.program.doc),
-                       linear=linear, written=())
+                       linear=linear)
 
     def in_axes(self, base, args) -> list[int | None]:
         dims = self.in_dims
@@ -114,9 +116,6 @@ def valid(axis: int | None, leaf, name: str) -> int | None:
         return None
     if isinstance(leaf, Static):
         return None
-    if isinstance(axis, bool) or not isinstance(axis, int):
-        refuse(f"in_dims holds {axis!r}", fix="use an axis, or None for an argument that is not mapped",
-               code="SD0330")
     if leaf.ndim == 0:
         refuse(f"vmap cannot map over argument '{name}': it is a number, without axes",
                fix="give None as its entry of in_dims", code="SD0330")
