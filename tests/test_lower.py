@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from srcdiff.forward import tangent
 from srcdiff.lower import lower
 from srcdiff.notation import read, run, show
+from srcdiff.optimize import optimize
 from srcdiff.syntax import Array, Assign, For, If, Load, Span, Store, walk
 from srcdiff.verify import verify
+from tests.modes import Modes
+from tests.oracle import flat
+from tests.programs import PROGRAMS
+from tests.random_ir import random_arguments, random_program
 
 RNG = np.random.default_rng(7)
 KEPT = {"empty", "zeros", "size", "matmul", "reshape", "tape_grow", "copy", "transpose"}
@@ -348,3 +354,37 @@ def test_loops_that_share_a_variable_are_not_confused():
                "        s = add(s, k)", "s, t")
     check(text, a(2))
     assert {loop.var for loop in loops(check(text, a(1)))} >= {"i", "k"}
+
+
+# -- whole programs ---------------------------------------------------------------------------
+
+
+def same_values(program, args, **options):
+    lowered = lower(program, **options)
+    assert is_scalar_code(lowered), show(lowered)
+    with np.errstate(all="ignore"):
+        expected, actual = flat(run(program, *args)), flat(run(lowered, *args))
+    assert len(expected) == len(actual)
+    for e, r in zip(expected, actual, strict=True):
+        assert np.shape(e) == np.shape(r)
+        np.testing.assert_allclose(r, e, rtol=1e-5 if np.asarray(e).dtype == np.float32 else 1e-9,
+                                   atol=1e-10)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_adjoints_of_the_corpus(name):
+    sample = PROGRAMS[name]
+    modes = Modes(sample.function, sample.args, transform=optimize)
+    results = [modes.call(modes.program)[k] for k in modes.outputs]
+    cotangents = modes.random(np.random.default_rng(3), results)
+    same_values(modes.program, modes.inputs)
+    same_values(modes.adjoint_program(), (*modes.inputs, *cotangents))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_programs(seed):
+    program, args = random_program(seed), random_arguments(seed)
+    same_values(program, args)
+    active = ("x", "y", "a", "m")
+    directions = tuple(np.asarray(args[k])[()] for k in (0, 1, 2, 6))
+    same_values(tangent(program, active), args + directions)

@@ -6,7 +6,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from srcdiff.syntax import (
-    Array, Assign, Load, Raise, Store, Var, While, atoms_of, defined, walk,
+    Array,
+    Assign,
+    Load,
+    Raise,
+    Store,
+    Var,
+    While,
+    atoms_of,
+    defined,
+    walk,
 )
 
 __all__ = ["Effects", "effects_of"]

@@ -16,7 +16,16 @@ from __future__ import annotations
 from collections import Counter
 
 from srcdiff.lower.forms import (
-    ONE, ZERO, at_least_zero, broadcast, constant, extent, is_constant, plus, product, symbol,
+    ONE,
+    ZERO,
+    at_least_zero,
+    broadcast,
+    constant,
+    extent,
+    is_constant,
+    plus,
+    product,
+    symbol,
     trips,
 )
 from srcdiff.primitives import PRIMITIVES

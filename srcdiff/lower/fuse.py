@@ -37,7 +37,16 @@ from dataclasses import replace
 
 from srcdiff.lower.effects import Effects, effects_of
 from srcdiff.syntax import (
-    Const, For, Program, Var, atoms_of, blocks_of, defined, rename, walk, with_blocks,
+    Const,
+    For,
+    Program,
+    Var,
+    atoms_of,
+    blocks_of,
+    defined,
+    rename,
+    walk,
+    with_blocks,
 )
 
 __all__ = ["fuse"]

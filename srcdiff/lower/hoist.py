@@ -40,8 +40,19 @@ from srcdiff.lower.forms import at_least_zero
 from srcdiff.lower.moves import exchange, mentions
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
-    Assign, Const, For, If, Program, Scalar, Store, Var, While, blocks_of, defined,
-    walk, with_blocks,
+    Assign,
+    Const,
+    For,
+    If,
+    Program,
+    Scalar,
+    Store,
+    Var,
+    While,
+    blocks_of,
+    defined,
+    walk,
+    with_blocks,
 )
 
 __all__ = ["hoist"]

@@ -29,7 +29,18 @@ from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import extent
 from srcdiff.optimize.dead import dead
 from srcdiff.syntax import (
-    Assign, Const, For, Load, Program, Store, Var, atoms_of, blocks_of, defined, walk, with_blocks,
+    Assign,
+    Const,
+    For,
+    Load,
+    Program,
+    Store,
+    Var,
+    atoms_of,
+    blocks_of,
+    defined,
+    walk,
+    with_blocks,
 )
 
 __all__ = ["exchange", "moves"]

@@ -15,14 +15,30 @@ from srcdiff.lower.context import Context
 from srcdiff.lower.contraction import matmul
 from srcdiff.lower.creation import CREATE
 from srcdiff.lower.indexing import (
-    fancy_load, fancy_store, has_arrays, slice_view, store_region, take,
+    fancy_load,
+    fancy_store,
+    has_arrays,
+    slice_view,
+    store_region,
+    take,
 )
 from srcdiff.lower.reductions import REDUCE
 from srcdiff.lower.structure import GATHER, VIEWS
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
-    Array, Assign, For, If, Load, Program, Span, Store, Var, While, atoms_of,
-    defined, walk,
+    Array,
+    Assign,
+    For,
+    If,
+    Load,
+    Program,
+    Span,
+    Store,
+    Var,
+    While,
+    atoms_of,
+    defined,
+    walk,
 )
 
 __all__ = ["scalarize"]

@@ -41,8 +41,25 @@ from srcdiff.lower.forms import ONE, at_least_zero, plus
 from srcdiff.optimize.dead import dead
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
-    Array, Assign, Const, For, If, Load, Program, Raise, Scalar, Span, Store, Var, While, blocks_of,
-    defined, index_atoms, map_atoms, walk, with_blocks,
+    Array,
+    Assign,
+    Const,
+    For,
+    If,
+    Load,
+    Program,
+    Raise,
+    Scalar,
+    Span,
+    Store,
+    Var,
+    While,
+    blocks_of,
+    defined,
+    index_atoms,
+    map_atoms,
+    walk,
+    with_blocks,
 )
 
 __all__ = ["tidy"]
