@@ -53,7 +53,7 @@ def _known(t, value, name):
         raise Refused(f"{describe(value)} has no attribute `{name}`", code="SD0203",
                       python=AttributeError) from None
     owner = value.value
-    if isinstance(owner, types.ModuleType) and owner.__name__.split(".")[0] in ("math", "numpy", "scipy", "cmath"):
+    if isinstance(owner, types.ModuleType) and owner.__name__.split(".")[0] in _OF_CONSTANTS:
         return t.lift(found)
     if isinstance(found, types.MethodType) and found.__self__ is owner and not isinstance(owner, type):
         return Method(value, name)
@@ -61,6 +61,7 @@ def _known(t, value, name):
     return t.lift(found, origin, name)
 
 
+_OF_CONSTANTS = ("math", "numpy", "scipy", "cmath")     # modules whose numbers never change
 _OF_ARRAYS = ("shape", "size", "ndim", "dtype", "T", "real", "imag")
 
 
@@ -68,7 +69,8 @@ def _array(t, value, name):
     type_ = t.type_of(value) if is_atom(value) else None
     ndim = type_.ndim if type_ else len(value.axes)
     dtype = type_.dtype if type_ else t.builder.types[value.base].dtype
-    if not hasattr(class_of(t, value), name) or type_ and type_.ndim == 0 and type_.weak and name in _OF_ARRAYS[:5]:
+    python_number = type_ is not None and type_.ndim == 0 and type_.weak
+    if not hasattr(class_of(t, value), name) or python_number and name in _OF_ARRAYS[:5]:
         raise Refused(f"a number has no attribute `{name}`", why=f"it is {type_ or 'an array'} here",
                       fix="pass an array, or test the type first", code="SD0203", python=AttributeError)
     if name == "shape":

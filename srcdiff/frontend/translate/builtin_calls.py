@@ -117,7 +117,9 @@ def absolute(t, value):
     atom = as_atom(t, value)
     if isinstance(atom, Const):
         return Const(abs(atom.value))
-    return t.emit("absolute", t.weak(t.cast(atom, "int64")) if t.type_of(atom) == Scalar("bool", True) else atom)
+    if t.type_of(atom) == Scalar("bool", True):
+        atom = t.weak(t.cast(atom, "int64"))
+    return t.emit("absolute", atom)
 
 
 def divmod_(t, a, b):
@@ -439,7 +441,8 @@ HANDLERS = {
     len: len_, range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_handler, map: map_,
     list: list_, tuple: tuple_, dict: dict_, slice: slice_, isinstance: isinstance_, type: type_,
     hasattr: hasattr_, getattr: getattr_, callable: callable_, str: str_, id: id_, print: nothing,
-    itertools.product: product, np.ndindex: ndindex, iter: iter_, sorted: sorted_, functools.partial: partial_, functools.reduce: reduce_, math.floor: rounded("floor"),
+    itertools.product: product, np.ndindex: ndindex, iter: iter_, sorted: sorted_,
+    functools.partial: partial_, functools.reduce: reduce_, math.floor: rounded("floor"),
     math.ceil: rounded("ceil"), math.trunc: rounded("trunc"), math.isclose: isclose, math.modf: modf,
     math.dist: dist, operator.getitem: _item,
     **{python: _operator(kind) for kind, (_, python) in BINARY.items()},

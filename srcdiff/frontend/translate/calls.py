@@ -235,7 +235,8 @@ def _harmless(target) -> bool:
     if isinstance(getattr(target, "__self__", None), str | bytes | dict | tuple | np.dtype):
         return True
     module = (getattr(target, "__module__", None) or "").split(".")[0]
-    return module in ("builtins", "math", "operator", "_operator", "numpy", "itertools", "warnings", "_warnings")
+    return module in ("builtins", "math", "operator", "_operator", "numpy", "itertools", "warnings",
+                      "_warnings")
 
 
 def _now(t, target, args, keywords):

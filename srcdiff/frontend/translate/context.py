@@ -24,6 +24,7 @@ from srcdiff.frontend.translate.values import (
     Origin,
     Poison,
     PoisonUsed,
+    Record,
     Ref,
     Refused,
     Tuple,
@@ -353,6 +354,9 @@ class Translator:
         def inside(value):
             if isinstance(value, Tuple):
                 for item in value.items:
+                    yield from inside(item)
+            elif isinstance(value, Dict | Record):
+                for _, item in value.items:
                     yield from inside(item)
             elif isinstance(value, MaybeUnbound):
                 yield from inside(value.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from srcdiff.frontend.translate import objects
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
     Dict,
@@ -33,6 +34,8 @@ def load(t: Translator, base, index):
     """Return ``base[index]``."""
     if isinstance(base, Poison):
         t.use_poison(base)
+    if objects.is_object(base):
+        return objects.call_method(t, base, "__getitem__", (index,), {})
     if isinstance(base, Ref):
         return _load_container(t, t.contents(base), index, base.kind)
     if isinstance(base, Tuple | Dict):
@@ -225,6 +228,12 @@ def store_subscript(t: Translator, base, index, value, accumulate: bool = False)
     """Translate ``base[index] = value``, or ``+=`` for a basic index of an array."""
     if isinstance(base, Poison):
         t.use_poison(base)
+    if objects.is_object(base):
+        if accumulate:
+            from srcdiff.frontend.translate.numeric import binary
+            value = binary(t, "Add", load(t, base, index), value)
+        objects.call_method(t, base, "__setitem__", (index, value), {})
+        return
     if isinstance(base, Ref):
         contents = t.contents(base)
         if isinstance(contents, Dict):

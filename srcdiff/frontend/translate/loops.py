@@ -24,6 +24,7 @@ from srcdiff.frontend.translate.values import (
     MaybeUnbound,
     Poison,
     Range,
+    Record,
     Ref,
     Refused,
     Tuple,
@@ -159,7 +160,8 @@ def while_(t: Translator, node):
     t.state = before.state
     if first == Const(False):
         return
-    Loop(t, node, assigned_names([node]), None, runs=first == Const(True) or bool(getattr(node, "runs_once", False))).conditional(test)
+    runs = first == Const(True) or bool(getattr(node, "runs_once", False))
+    Loop(t, node, assigned_names([node]), None, runs=runs).conditional(test)
 
 
 def _not(t, value):
@@ -312,10 +314,11 @@ class Loop:
             backs = back.items if back is not None else [None] * len(entry.items)
             return Tuple(tuple(self.variable((*place, k), e, b)
                                for k, (e, b) in enumerate(zip(entry.items, backs, strict=True))), entry.cls)
-        if isinstance(entry, Dict) and isinstance(back, Dict | None):
-            return Dict(tuple((k, self.variable((*place, k), e, back and back.get(k)))
-                              for k, e in entry.items)) if not isinstance(back, Dict) or \
-                len(back.items) == len(entry.items) else self.poison(stem, entry, back)
+        if isinstance(entry, Dict | Record) and (back is None or type(back) is type(entry)):
+            if back is not None and [k for k, _ in back.items] != [k for k, _ in entry.items]:
+                return self.poison(stem, entry, back)
+            return type(entry)(tuple((k, self.variable((*place, k), e, back and back.get(k)))
+                                     for k, e in entry.items))
         types = []
         for v, state in ((entry, self.entry), (back, self.t.state)):
             if v is not None:
@@ -358,7 +361,7 @@ class Loop:
         stem = _stem(place)
         for ref in (entry, back):
             if ref is not None and _holders(self.t.state, ref, place) + _holders(self.entry, ref, place):
-                return Poison(Refused(f"`{stem}` is rebound in the loop while another name holds the same list",
+                return Poison(Refused(f"`{stem}` is rebound in the loop while another name holds the list",
                                       node=self.node, fix="copy the list: list(...)"))
         ref = self.refs.setdefault(place, Ref(self.t.key(), entry.kind))
         first = self.entry.get(("heap", entry.key), self.t.state.get(("heap", entry.key), UNBOUND))
@@ -445,7 +448,7 @@ class Loop:
                 return []
             held = self.source.get(("heap", value.key), UNBOUND) if isinstance(value, Ref) else UNBOUND
             return self.matched(self.contents[target.key], held)
-        if isinstance(target, Tuple | Dict) and isinstance(value, Tuple | Dict):
+        if isinstance(target, Tuple | Dict | Record) and isinstance(value, Tuple | Dict | Record):
             first = target.items if isinstance(target, Tuple) else [v for _, v in target.items]
             second = value.items if isinstance(value, Tuple) else [v for _, v in value.items]
             return [p for a, b in zip(first, second, strict=True) for p in self.matched(a, b)]

@@ -14,6 +14,7 @@ from srcdiff.frontend.translate.values import (
     Dict,
     MaybeUnbound,
     Poison,
+    Record,
     Ref,
     Refused,
     Tuple,
@@ -85,9 +86,11 @@ class Merger:
             parts = zip(*(v.items for v in values), strict=True)
             return Tuple(tuple(self.value((0, f"{stem}_{k}"), list(p)) for k, p in enumerate(parts)),
                          values[0].cls)
-        if all(isinstance(v, Dict) for v in values) and len({tuple(k for k, _ in v.items) for v in values}) == 1:
+        if (all(isinstance(v, Dict | Record) for v in values)
+                and len({(type(v), tuple(k for k, _ in v.items)) for v in values}) == 1):
             keys = [k for k, _ in values[0].items]
-            return Dict(tuple((k, self.value((0, f"{stem}_{k}"), [v.get(k) for v in values])) for k in keys))
+            return type(values[0])(tuple(
+                (k, self.value((0, f"{stem}_{k}"), [v.get(k) for v in values])) for k in keys))
         if all(isinstance(v, Ref) for v in values) and len({v.kind for v in values}) == 1:
             contents = self.value((0, stem), [state.get(("heap", v.key), UNBOUND)
                                               for v, state in zip(values, self.states, strict=True)])

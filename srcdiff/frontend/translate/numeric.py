@@ -58,7 +58,8 @@ def binary(t: Translator, kind: str, a, b):
 def _sequence(t, kind, a, b):
     """Translate `+` and `*` of tuples and lists; None if it is neither."""
     a_items, b_items = _items(t, a), _items(t, b)
-    kinds = {v.kind if isinstance(v, Ref) else tuple for v, i in ((a, a_items), (b, b_items)) if i is not None}
+    kinds = {v.kind if isinstance(v, Ref) else tuple
+             for v, items in ((a, a_items), (b, b_items)) if items is not None}
     made = None
     if kind == "Add" and a_items is not None and b_items is not None:
         made = a_items + b_items
@@ -139,7 +140,9 @@ def _number(t, atom):
     """Return an int for a Python bool, as Python's arithmetic does."""
     type_ = t.type_of(atom)
     if isinstance(type_, Scalar) and type_.dtype == "bool" and type_.weak:
-        return Const(int(atom.value)) if isinstance(atom, Const) else t.weak(t.emit("cast", atom, dtype="int64"))
+        if isinstance(atom, Const):
+            return Const(int(atom.value))
+        return t.weak(t.emit("cast", atom, dtype="int64"))
     return atom
 
 
@@ -254,6 +257,9 @@ def truth(t: Translator, value):
     if isinstance(value, Known):
         return bool(value.value)
     if isinstance(value, Ref):
+        tests = hasattr(value.kind, "__bool__") or hasattr(value.kind, "__len__")
+        if tests and value.kind not in (list, dict):
+            raise Refused(f"the truth of an object of class `{value.kind.__name__}`", fix="test an attribute")
         value = t.contents(value)
     if isinstance(value, Tuple | Dict):
         return bool(value.items)

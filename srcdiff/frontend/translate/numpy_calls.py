@@ -145,8 +145,8 @@ def result_type(t, *values):
             parts.append(value.value)
             continue
         type_ = t.type_of(as_atom(t, value))
-        weak = {"b": True, "i": 1, "f": 1.0, "c": 1j}[type_.dtype[0]] if getattr(type_, "weak", False) else None
-        parts.append(np.dtype(type_.dtype) if weak is None else weak)
+        python_number = {"b": True, "i": 1, "f": 1.0, "c": 1j}[type_.dtype[0]]
+        parts.append(python_number if getattr(type_, "weak", False) else np.dtype(type_.dtype))
     return Known(np.result_type(*parts))
 
 
@@ -168,7 +168,8 @@ def sinc(t, x):
 def scalar_type(name):
     """``np.float64(x)`` and its like."""
     def handler(t, value=Const(0.0)):
-        return t.cast(as_atom(t, value), name) if not t.narrow else t.emit("cast", as_atom(t, value), dtype=name)
+        atom = as_atom(t, value)
+        return t.emit("cast", atom, dtype=name) if t.narrow else t.cast(atom, name)
     return handler
 
 

@@ -203,7 +203,8 @@ def polyval(t, p, x):
     if t.ndim(value) > 1:
         raise Refused("np.polyval of a matrix", fix="use a loop")
     if t.ndim(value):
-        value, coefficients = t.emit("expand_dims", value, axis=0), t.emit("expand_dims", coefficients, axis=1)
+        value = t.emit("expand_dims", value, axis=0)
+        coefficients = t.emit("expand_dims", coefficients, axis=1)
         powers = t.emit("expand_dims", powers, axis=1)
     return reduce(t, "sum", t.emit("multiply", coefficients, t.emit("power", value, powers)), (0,))
 

@@ -56,7 +56,8 @@ def reshape(t, a, *shape, order=NONE, copy=NONE):
             if n != Const(-1):
                 rest = n if rest is None else arithmetic(t, "Mult", rest, n)
         total = count(t, x)
-        extents[unknown[0]] = total if rest is None or rest == Const(1) else t.emit("floor_divide", total, rest)
+        whole = rest is None or rest == Const(1)
+        extents[unknown[0]] = total if whole else t.emit("floor_divide", total, rest)
     if not extents:
         raise Refused("a reshape to no axes", fix="index the element")
     if not t.ndim(x):

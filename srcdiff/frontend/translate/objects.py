@@ -12,7 +12,7 @@ import inspect
 import types
 
 from srcdiff.frontend.translate.context import Translator
-from srcdiff.frontend.translate.values import Dict, Known, Method, Origin, Ref, Refused
+from srcdiff.frontend.translate.values import Known, Method, Origin, Record, Ref, Refused
 
 __all__ = ["can_make", "get_attribute", "is_object", "make", "set_attribute"]
 
@@ -29,7 +29,7 @@ def can_make(cls: type) -> bool:
 
 def make(t: Translator, cls: type, args, keywords):
     """Translate ``cls(*args, **keywords)``."""
-    ref = t.allocate(Dict(()), cls)
+    ref = t.allocate(Record(()), cls)
     if dataclasses.is_dataclass(cls) and "__init__" in vars(cls):
         _fill_fields(t, ref, cls, args, keywords)
         if hasattr(cls, "__post_init__"):
@@ -65,7 +65,7 @@ def _method(t, ref, function, args, keywords):
 def _set(t, ref, name, value):
     items = dict(t.contents(ref).items)
     items[name] = value
-    t.state["heap", ref.key] = Dict(tuple(items.items()))
+    t.state["heap", ref.key] = Record(tuple(items.items()))
 
 
 def set_attribute(t: Translator, value, name: str, new) -> None:

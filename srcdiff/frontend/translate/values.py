@@ -20,9 +20,9 @@ from srcdiff.errors import Problem
 from srcdiff.syntax import Const, Item, Var
 
 __all__ = [
-    "UNBOUND", "Closure", "Dict", "Enumerate", "Generator", "Intrinsic", "Known", "Mapped", "MaybeUnbound", "Method",
-    "Origin", "Partial", "Poison", "Range", "Ref", "Refused", "PoisonUsed", "Slice", "Tuple", "View",
-    "Zipped", "same",
+    "Closure", "Dict", "Enumerate", "Generator", "Intrinsic", "Known", "Mapped", "MaybeUnbound",
+    "Method", "Origin", "Partial", "Poison", "PoisonUsed", "Range", "Record", "Ref", "Refused",
+    "Slice", "Tuple", "UNBOUND", "View", "Zipped", "same",
 ]
 
 
@@ -96,8 +96,18 @@ class Dict:
 
 
 @dataclass(frozen=True)
+class Record:
+    """The attributes of an object that is made inside the function."""
+
+    items: tuple[tuple[str, object], ...]
+
+    def get(self, key):
+        return dict(self.items).get(key)
+
+
+@dataclass(frozen=True)
 class Ref:
-    """A list or a dict; its contents are in the state."""
+    """A list, a dict or an object made inside; its contents are in the state."""
 
     key: int
     kind: type
@@ -130,7 +140,7 @@ class Zipped:
 
 @dataclass(frozen=True)
 class Product:
-    """All combinations of items, the last iterable fastest, as `np.ndindex` and `itertools.product` give them."""
+    """All combinations of items, the last iterable fastest, as `itertools.product` gives them."""
 
     iterables: tuple
 
@@ -221,7 +231,7 @@ def same(a, b) -> bool:
     if isinstance(a, Tuple) and isinstance(b, Tuple):
         return (len(a.items) == len(b.items) and a.cls is b.cls
                 and all(map(same, a.items, b.items)))
-    if isinstance(a, Dict) and isinstance(b, Dict):
+    if isinstance(a, Dict | Record) and type(a) is type(b):
         return ([k for k, _ in a.items] == [k for k, _ in b.items]
                 and all(same(x, y) for (_, x), (_, y) in zip(a.items, b.items, strict=True)))
     if isinstance(a, MaybeUnbound) and isinstance(b, MaybeUnbound):
