@@ -150,18 +150,16 @@ class Statement:
             result = self.rule.tangent(b, self.stmt, {i: Var(d) for i, d in dots.items()})
         return self.program(b, self.params + params, (result,))
 
-    def adjoint(self, wanted, mask=None) -> Program:
+    def adjoint(self, wanted) -> Program:
         g = Param("g", self.ans)
-        b = Builder(self.types | {"g": g.type} | ({"mask": mask} if mask else {}))
+        b = Builder(self.types | {"g": g.type})
         b.append(self.stmt)
 
         def extents(i):
             return b.extents(self.args[i].name) if isinstance(self.args[i], Var) else ()
         with b.at(HERE):
-            more = {"mask": Var("mask")} if mask else {}
-            found = self.rule.adjoint(b, self.stmt, Var("g"), set(wanted), extents, **more)
-        params = self.params + (g,) + ((Param("mask", mask),) if mask else ())
-        return self.program(b, params, tuple(found.get(i, Const(0.0)) for i in wanted))
+            found = self.rule.adjoint(b, self.stmt, Var("g"), set(wanted), extents)
+        return self.program(b, self.params + (g,), tuple(found.get(i, Const(0.0)) for i in wanted))
 
     def program(self, builder, params, results) -> Program:
         made = Program("f", params, builder.take(), results, builder.types)
@@ -483,6 +481,11 @@ def test_constants_fold():
         ("multiply", (Const(2), Var("x0"))), ("multiply", (Var(body[0].target), Var("x0_dot")))]
 
 
+def test_the_first_power_has_slope_one():
+    s = Statement(Case("power", (), ()), [np.ones(3), Const(1)])
+    assert s.tangent((0,)).results == (Var("x0_dot"),)
+
+
 def test_an_operand_that_is_overwritten_by_the_answer():
     """x = x + y with x active only, of extent 1: the tangent has the extents of the new x."""
     types = {"x": Array("float64", 1), "y": Array("float64", 1), "x_dot": Array("float64", 1)}
@@ -564,20 +567,6 @@ def test_where_never_mixes_in_the_branch_not_taken():
     np.testing.assert_array_equal(got, [3.0, 4.0])
     back = run(s.adjoint((1, 2)), *s.inputs, np.array([5.0, np.nan]))
     np.testing.assert_array_equal(back, [[5.0, 0.0], [0.0, np.nan]])
-
-
-def test_mask_stops_what_the_branch_not_taken_would_give():
-    """Below a `where`, a contribution is zero where the result is not used."""
-    with np.errstate(all="ignore"):
-        s = Statement(Case("sqrt", ()), [np.array([4.0, -1.0])])
-        program = s.adjoint((0,), mask=Array("bool", 1))
-        mask = np.array([True, False])
-        np.testing.assert_array_equal(run(program, *s.inputs, mask.astype(float), mask), [0.25, 0.0])
-        s = Statement(Case("divide", ()), [np.array([1.0, 0.0]), np.float64(0.0)])
-        program = s.adjoint((0, 1), mask=Array("bool", 1))
-        first, second = run(program, *s.inputs, np.zeros(2), np.array([False, False]))
-        np.testing.assert_array_equal(first, np.zeros(2))
-        assert second == 0.0
 
 
 @pytest.mark.parametrize("op", ["max", "min"])

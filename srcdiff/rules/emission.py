@@ -104,6 +104,8 @@ class Emission:
                 pass
             case "power" | "divide", (x, Const(value=1)):
                 pass
+            case "power", (_, Const(value=0)):
+                return Const(1.0)
             case "where", (Const(value=condition), a, b):
                 x = a if condition else b
             case _:

@@ -42,8 +42,9 @@ class Rule:
     """The derivative of one operation.
 
     `tangent` emits d(ans) from the tangents of some operands; `adjoint` emits
-    the contribution of the cotangent `g` to each wanted operand; `needs` tells
-    whose values these read.  A returned atom may be one of those given.
+    the contribution of the cotangent `g` to each wanted operand, leaving out
+    those that are zero; `needs` tells whose values these read.  A returned atom
+    may be one of those given.
     """
 
     zero = False
@@ -52,14 +53,8 @@ class Rule:
     def tangent(self, builder: Builder, stmt: Assign, tangents: dict[int, Atom]) -> Atom:
         raise NotImplementedError
 
-    def adjoint(self, builder: Builder, stmt: Assign, g: Atom, wanted: set[int], extents: Extents,
-                mask: Atom | None = None) -> dict[int, Atom]:
-        """Return the contribution to each wanted operand.
-
-        With `mask` (a boolean shaped like the answer, or a scalar) a
-        contribution is zero where the mask is false, whatever the coefficient:
-        for operations whose result is then not used, as below a `where`.
-        """
+    def adjoint(self, builder: Builder, stmt: Assign, g: Atom, wanted: set[int],
+                extents: Extents) -> dict[int, Atom]:
         raise NotImplementedError
 
     def needs(self, stmt: Assign, wanted: set[int]) -> set:
@@ -76,7 +71,7 @@ class Zero(Rule):
         type_ = builder.types[stmt.target]
         return builder.zeros(type_, builder.extents(stmt.target))
 
-    def adjoint(self, builder, stmt, g, wanted, extents, mask=None):
+    def adjoint(self, builder, stmt, g, wanted, extents):
         return {}
 
     def needs(self, stmt, wanted):
@@ -100,12 +95,12 @@ class Row(Rule):
             return builder.zeros(builder.types[stmt.target], builder.extents(stmt.target))
         return _as_answer(emission, result)
 
-    def adjoint(self, builder, stmt, g, wanted, extents, mask=None):
+    def adjoint(self, builder, stmt, g, wanted, extents):
         _real(builder, stmt)
         emission = Emission(builder, stmt, extents, self.defaults)
         terms: dict[int, list[Atom]] = {i: [] for i in sorted(wanted)}
         pull_back(emission, self.node(stmt), g, terms)
-        return {i: _as_operand(emission, i, parts, mask) for i, parts in terms.items() if parts}
+        return {i: _as_operand(emission, i, parts) for i, parts in terms.items() if parts}
 
     def needs(self, stmt, wanted):
         found = reads(self.node(stmt), frozenset(wanted))
@@ -144,8 +139,8 @@ class Choice(Rule):
     def tangent(self, builder, stmt, tangents):
         return self.choose(stmt).tangent(builder, stmt, tangents)
 
-    def adjoint(self, builder, stmt, g, wanted, extents, mask=None):
-        return self.choose(stmt).adjoint(builder, stmt, g, wanted, extents, mask)
+    def adjoint(self, builder, stmt, g, wanted, extents):
+        return self.choose(stmt).adjoint(builder, stmt, g, wanted, extents)
 
     def needs(self, stmt, wanted):
         return self.choose(stmt).needs(stmt, wanted)
@@ -242,14 +237,12 @@ def _answer_extents(emission: Emission) -> tuple[Atom, ...]:
     return tuple(total)
 
 
-def _as_operand(emission: Emission, position: int, parts: list[Atom], mask: Atom | None) -> Atom:
+def _as_operand(emission: Emission, position: int, parts: list[Atom]) -> Atom:
     """Add the terms of a contribution; give it the extents and the dtype of its operand."""
     total = parts[0]
     for part in parts[1:]:
         total = emission.op("add", total, part)
     if PRIMITIVES[emission.stmt.op].kind == "elementwise":
-        if mask is not None:
-            total = emission.op("where", mask, total, Const(0.0))
         total = _unbroadcast(emission, position, total)
     return settle(emission.builder, total, emission.operand(position))
 

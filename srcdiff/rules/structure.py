@@ -26,7 +26,7 @@ class Concatenate(Rule):
         parts = [part(i, x) for i, x in enumerate(stmt.args)]
         return settle(builder, builder.op(stmt.op, *parts, **stmt.keywords), builder.types[stmt.target])
 
-    def adjoint(self, builder, stmt, g, wanted, extents, mask=None):
+    def adjoint(self, builder, stmt, g, wanted, extents):
         axis, ndim = stmt.keywords["axis"], builder.type_of(g).ndim
         found, start = {}, Const(0)
         for i, x in enumerate(stmt.args):
@@ -53,7 +53,7 @@ class Create(Rule):
         parts = (tangents.get(i, Const(0.0)) for i in range(len(stmt.args)))
         return builder.op(stmt.op, *parts, **stmt.keywords)
 
-    def adjoint(self, builder, stmt, g, wanted, extents, mask=None):
+    def adjoint(self, builder, stmt, g, wanted, extents):
         shape, found = stmt.keywords["shape"], {}
         for i in sorted(wanted):
             index, rest = [], i
@@ -76,7 +76,7 @@ class Fill(Rule):
             return builder.zeros(builder.types[stmt.target], stmt.args[1:])
         return builder.op(stmt.op, tangents[0], *stmt.args[1:], **stmt.keywords)
 
-    def adjoint(self, builder, stmt, g, wanted, extents, mask=None):
+    def adjoint(self, builder, stmt, g, wanted, extents):
         if 0 not in wanted:
             return {}
         total = builder.op("sum_to", g) if isinstance(builder.type_of(g), Array) else g
