@@ -8,6 +8,8 @@ of its target to its operands.
 
 Files
 -----
+gates
+    What the branch of a `where` that is not taken computes stays out of the adjoint.
 nodes
     The program as a tree whose places have an order and a parent.
 values
