@@ -156,11 +156,11 @@ class Webs:
 
     def join(self, names, first, second):
         for name in names:
-            a, b = first.get(name), second.get(name)
-            if a is None or b is None:              # not readable after the branch
-                self.current.pop(name, None)
-            elif a != b:
-                self._operands[self.define(name)] = [a, b]
+            operands = [n for n in (first.get(name), second.get(name)) if n is not None]
+            if len(set(operands)) == 2:
+                self._operands[self.define(name)] = operands
+            elif operands:                          # set in one branch: perhaps read under the same condition
+                self.current[name] = operands[0]
 
 
 def _raises(body) -> bool:
