@@ -388,3 +388,13 @@ def test_random_programs(seed):
     active = ("x", "y", "a", "m")
     directions = tuple(np.asarray(args[k])[()] for k in (0, 1, 2, 6))
     same_values(tangent(program, active), args + directions)
+
+
+def test_small_products_in_a_loop_share_one_buffer():
+    text = one(f'A: {M}, x: {V}, n: "weak int64"', "s = 0.0", "for i in range(0, n, 1):",
+               "    y = matmul(A, x)", "    z = multiply(y, y)", "    q = matmul(z, y)",
+               "    s = add(s, q)", "s")
+    for size in (3, 40):
+        lowered = check(text, a(size, size), a(size), 3)
+        made = [s for s in walk(loops(lowered)[0].body) if isinstance(s, Assign) and s.op == "empty"]
+        assert made == []

@@ -61,6 +61,7 @@ SHARING = ("copy", "reshape", "transpose", "tape_grow", "expand_dims", "squeeze"
            "stop_gradient")
 UNSAFE = ("floor_divide", "remainder", "fmod", "power", "divide")
 ALLOCATE = ("empty", "zeros")
+ANEW = ("matmul",)              # makes an array of its own, whatever the variable held
 
 
 def hoist(program: Program) -> Program:
@@ -68,8 +69,8 @@ def hoist(program: Program) -> Program:
     return _Hoister(program).run()
 
 
-def _allocations(body) -> Counter:
-    return Counter(s.target for s in walk(body) if isinstance(s, Assign) and s.op in ALLOCATE)
+def _made_by(body, ops) -> Counter:
+    return Counter(s.target for s in walk(body) if isinstance(s, Assign) and s.op in ops)
 
 
 class _Hoister:
@@ -82,9 +83,10 @@ class _Hoister:
                        for a in s.args if isinstance(a, Var)}
         self.total = mentions(program.body)
         self.total.update(a.name for a in program.results if isinstance(a, Var))
-        self.made = _allocations(program.body)
+        self.made = _made_by(program.body, ALLOCATE)
+        self.products = _made_by(program.body, ANEW)
         self.other = {s.target for s in statements
-                      if isinstance(s, Assign) and s.op not in ALLOCATE}
+                      if isinstance(s, Assign) and s.op not in ALLOCATE + ANEW}
 
     def run(self) -> Program:
         body = self.block(self.program.body)
@@ -108,7 +110,8 @@ class _Hoister:
         front: list = []
         moved: set[str] = set()
         within = mentions((stmt,))
-        self.inside = _allocations((stmt,))
+        self.inside = _made_by((stmt,), ALLOCATE)
+        self.inner_products = _made_by((stmt,), ANEW)
         blocks = [self.take(b, changed, front, moved) for b in blocks_of(stmt)]
         self.made.update(dict.fromkeys(moved, 1))
         if moved:
@@ -159,11 +162,12 @@ class _Hoister:
             return False
         if s.target in moved:
             return True
-        if self.inside[s.target] != self.made[s.target]:
+        if self.inside[s.target] != self.made[s.target] \
+                or self.inner_products[s.target] != self.products[s.target]:
             return False                # it has a value before the loop
         if any(isinstance(a, Var) and a.name in changed for a in s.args):
             return False
-        if self.made[s.target] > 1 and None in self.forms.of(s.target):
+        if self.made[s.target] + self.products[s.target] > 1 and None in self.forms.of(s.target):
             return False
         return all((f := self.forms.scalar(a)) is not None and at_least_zero(f) for a in s.args)
 
