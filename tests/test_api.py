@@ -377,3 +377,12 @@ def test_check_names_the_wrong_entry(monkeypatch):
     monkeypatch.setattr(f, "python", lambda x, y: x * y + (y - at_point) ** 3 + np.array([0, 0, 1]) * (y - at_point))
     with pytest.raises(sd.errors.CheckError, match=r"with respect to y\[2\] is wrong: forward mode and differences"):
         f.check(X, at_point)
+
+
+def test_the_code_shows_in_a_notebook():
+    f = python(lambda x: x * x * 3)
+    assert str(f.grad) == repr(f.grad)
+    f.grad(2.0)
+    assert "def lambda__adjoint(x):" in str(f.grad) or "def lambda_" in str(f.grad)
+    assert f.grad._repr_markdown_().startswith("```python\n")
+    assert f.has_grad and not cubes.has_grad

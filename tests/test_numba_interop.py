@@ -160,3 +160,13 @@ def test_pullbacks_and_batches_compiled():
     np.testing.assert_allclose(sd.jacrev(predict, argnums=1, chunk_size=3)(w, X), rows[1], rtol=1e-12)
     batch = sd.vmap(sd.jacfwd(predict, argnums=1), in_dims=(None, 0))(w, np.stack([X, X]))
     np.testing.assert_allclose(batch[1], rows[1])
+
+
+def test_c_functions():
+    from scipy import LowLevelCallable, integrate
+
+    g = sd.differentiate(lambda t: np.sin(t) * t)
+    pointer = g.grad.cfunc("float64(float64)")
+    assert pointer.ctypes(0.5) == pytest.approx(np.sin(0.5) + 0.5 * np.cos(0.5))
+    area, _ = integrate.quad(LowLevelCallable(pointer.ctypes), 0.0, 1.0)
+    assert area == pytest.approx(np.sin(1.0))

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from srcdiff.api.arguments import differentiated
 from srcdiff.api.function import Function
 from srcdiff.api.linear import Value
-from srcdiff.api.recipes import Jacobian, differentiated
+from srcdiff.api.recipes import Jacobian
 from srcdiff.api.special import output_leaves, split_aux
 from srcdiff.structure import flat_values, leaves
 

@@ -109,6 +109,7 @@ class Dispatch:
 
     def __init__(self):
         self._table: dict = {}
+        self._programs: list = []
         self._lock = threading.RLock()
 
     def __call__(self, *args, **keywords):
@@ -165,7 +166,9 @@ class Dispatch:
     def _make(self, args, keywords) -> Callable:
         specs, keyword_specs = abstract_call(self, args, keywords)
         special = self.specialise(specs, keyword_specs)
-        return runner(special, compiler.build(special.bare, self.options), args, keywords)
+        run = runner(special, compiler.build(special.bare, self.options), args, keywords)
+        self._programs.append(special.bare)
+        return run
 
     def _failed(self, error: Exception, args, keywords):
         """Try again where captured values changed; turn errors of generated code into ours."""

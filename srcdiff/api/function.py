@@ -226,14 +226,26 @@ class Function(Dispatch, Operators):
         return f"{self.recipe.word} of {self.base.describe()}"
 
     def __str__(self):
-        texts = [compiler.text(p) for p in self._programs()]
+        """The generated code of the types that it has been called with so far."""
+        texts = [compiler.text(program) for program in dict.fromkeys(self._programs)]
         return "\n\n".join(texts) if texts else repr(self)
 
-    def _programs(self):
-        return []
+    def _repr_markdown_(self):
+        """Let a notebook show the generated code, highlighted."""
+        return f"```python\n{self}\n```" if self._programs else f"`{self!r}`"
 
     def __reduce__(self):
         return _derive, (self.base, self.recipe)
+
+    @property
+    def has_grad(self) -> bool:
+        """Tell iminuit that `grad` covers all parameters: there is one."""
+        return len(self.__signature__.parameters) == 1
+
+    def cfunc(self, signature):
+        """Compile to a C function pointer of a Numba signature, for `scipy.LowLevelCallable`."""
+        from srcdiff.api.numba_interop import cfunc_of
+        return cfunc_of(self, signature)
 
     @property
     def _numba_type_(self):

@@ -141,6 +141,26 @@ def implementation(function, names, header, given):
     return scope["call"]
 
 
+def cfunc_of(function, signature):
+    """Compile a derivative of numbers to a C function of this signature.
+
+    >>> import srcdiff as sd
+    >>> f = sd.differentiate(lambda x: x * x)
+    >>> f.grad.cfunc("float64(float64)").ctypes(3.0)
+    6.0
+    """
+    _, header = parameters(function)
+    names = ", ".join(part.split("=")[0] for part in header.split(", ")[:signature_length(signature)])
+    scope = {"function": function}
+    exec(f"def call({names}):\n    return function({names})\n", scope)
+    return numba.cfunc(signature)(scope["call"])
+
+
+def signature_length(signature) -> int:
+    from numba.core.sigutils import normalize_signature
+    return len(normalize_signature(signature)[0])
+
+
 def spec_of(type_):
     """Return the spec of a Numba type."""
     if isinstance(type_, types.Omitted):

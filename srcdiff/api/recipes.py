@@ -8,24 +8,34 @@ of a recipe may be a function that another recipe made.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from srcdiff import compiler
-from srcdiff.api.special import Special, output_leaves, refuse, require_floats, split_aux
+from srcdiff.api.arguments import (
+    Argnums,
+    at_least_two,
+    chosen,
+    differentiated,
+    float_leaves,
+    moved,
+    names_of,
+    pair,
+    signature_of,
+    specialised,
+    with_vector,
+)
+from srcdiff.api.directions import cotangents, fill, tangent_leaves, with_directions
+from srcdiff.api.special import Special, output_leaves, refuse, split_aux
 from srcdiff.assemble import keep, require_equal
 from srcdiff.builder import Builder
-from srcdiff.errors import NotScalarError, ShapeError
-from srcdiff.structure import children, is_leaf, leaves, map_tree
-from srcdiff.syntax import Array, Const, Param, Program, Static, Type, Var, is_float
+from srcdiff.errors import NotScalarError
+from srcdiff.structure import is_leaf, map_tree
+from srcdiff.syntax import Array, Const, Program, Static
 
 __all__ = [
     "Cotangent", "Derivatives", "Element", "Gradient", "HessianProduct", "Jacobian", "Product", "Pullback", "Pushforward",
     "Recipe",
 ]
-
-Argnums = int | str | tuple
-
 
 class Recipe:
     """A transform of one function; a frozen dataclass of its options."""
@@ -38,56 +48,6 @@ class Recipe:
     def signature(self, base: inspect.Signature) -> inspect.Signature:
         """The derived function takes what its base takes, unless a recipe says otherwise."""
         return base.replace(return_annotation=inspect.Signature.empty)
-
-
-# -- which arguments ------------------------------------------------------------------
-
-def chosen(args, keywords, base, which: int | str):
-    """Return (name, tree) of the argument that an argnum or a name means."""
-    if isinstance(which, str):
-        return which, _by_name(base, args, keywords, which)
-    position = which + len(args) if which < 0 else which
-    if not 0 <= position < len(args):
-        refuse(f"argnums={which} names no argument: {base.__name__} is called with "
-               f"{len(args)} positional argument{'s' * (len(args) != 1)}",
-               fix=f"its signature is {base.__name__}{base.__signature__}", code="SD0305")
-    return base.argument_name(position), args[position]
-
-
-def _by_name(base, args, keywords, name):
-    if name in keywords:
-        return keywords[name]
-    for position in range(len(args)):
-        if base.argument_name(position) == name:
-            return args[position]
-    refuse(f"argnames={name!r} names no argument of this call of {base.__name__}",
-           fix=f"its signature is {base.__name__}{base.__signature__}", code="SD0305")
-
-
-def per_argument(argnums: Argnums, make: Callable):
-    """Apply `make` to the one argument, or to each in a tuple, giving a tuple."""
-    return tuple(map(make, argnums)) if isinstance(argnums, tuple) else make(argnums)
-
-
-def differentiated(primal: Special, base, argnums: Argnums):
-    """Return the tree of positions of the arguments, and the positions in order, each once."""
-    tree = per_argument(argnums, lambda which: chosen(*primal.inputs, base, which)[1])
-    return tree, list(dict.fromkeys(output_leaves(tree)))
-
-
-def specialised(base, args, keywords, argnums: Argnums) -> Special:
-    """Specialise the base of a transform, after its arguments have been found fit for it."""
-    per_argument(argnums, lambda which: require_floats(*chosen(args, keywords, base, which)))
-    return base.specialise(args, keywords)
-
-
-def names_of(primal: Special, positions) -> tuple[str, ...]:
-    return tuple(primal.name(p) for p in positions)
-
-
-def moved(tree, place: dict):
-    """Replace positions in a tree; static leaves become None."""
-    return map_tree(lambda p: Static(None) if isinstance(p, Static) else place[p], tree)
 
 
 # -- gradients ------------------------------------------------------------------------
@@ -207,110 +167,6 @@ def stack_columns(primal: Program, program: Program, outputs: int, arguments: in
 
 # -- tangents, cotangents and products ------------------------------------------------------
 
-def direction_leaves(primal: Special, tree, given, what: str, name: str):
-    """Match the spec tree of a tangent or cotangent with the positions it belongs to.
-
-    Returns
-    -------
-    list of (position or None, type)
-        One for each numeric leaf of `given`; None where it is ignored.
-    """
-    if isinstance(given, Static) and given.value is None:
-        return []
-    if is_leaf(tree):
-        return _direction_leaf(primal, tree, given, what, name)
-    if is_leaf(given) or len(children(given)) != len(children(tree)):
-        refuse(f"the {what} of {name} does not have its structure",
-               why=f"{name} has {len(children(tree))} parts, the {what} "
-                   + ("is one value" if is_leaf(given) else f"has {len(children(given))}"),
-               fix=f"give one {what} for each part", code="SD0311")
-    pairs = zip(children(tree), children(given), strict=True)
-    return [leaf for i, (t, g) in enumerate(pairs)
-            for leaf in direction_leaves(primal, t, g, what, f"{name}[{i}]")]
-
-
-def _direction_leaf(primal: Special, position, given, what: str, name: str):
-    if not is_leaf(given):
-        refuse(f"the {what} of {name} has {len(children(given))} parts, {name} is one value",
-               fix=f"give one {what}, shaped like {name}", code="SD0311")
-    if isinstance(given, Static):
-        refuse(f"the {what} of {name} is {given.value!r}, not a number or an array", code="SD0311")
-    if isinstance(position, Static):
-        refuse(f"{name} is {position.value!r} and has no {what}", fix=f"give None as its {what}",
-               code="SD0311")
-    return [(position, given)]
-
-
-def check_direction(type_: Type, given: Type, what: str, name: str) -> None:
-    """Refuse a tangent or cotangent whose rank or dtype is not that of its primal."""
-    if given.ndim != type_.ndim:
-        refuse(f"the {what} of {name} has {given.ndim} axes, {name} has {type_.ndim}",
-               fix=f"a {what} has the shape of what it belongs to", code="SD0310", error=ShapeError)
-    if isinstance(type_, Array) and given.dtype != type_.dtype:
-        refuse(f"the {what} of {name} has dtype {given.dtype}, {name} has {type_.dtype}",
-               fix=f"convert it: .astype(np.{type_.dtype})", code="SD0312")
-    if given.dtype.startswith("complex") and not type_.dtype.startswith("complex"):
-        refuse(f"the {what} of {name} is complex, {name} is real", code="SD0312")
-
-
-def accepting(program: Program, given: dict[str, Type]) -> tuple[Program, dict[str, str]]:
-    """Let scalar parameters be passed as other types of number (an int for a float).
-
-    Returns the program and the new name of each parameter.
-    """
-    builder, names = Builder(program.types), {}
-    for name, type_ in given.items():
-        own, names[name] = program.types[name], name
-        if own != type_:
-            names[name] = builder.fresh(f"{name}_given", type_)
-            value = Var(names[name])
-            if own.dtype != type_.dtype or not own.weak:
-                value = builder.op("cast", value, dtype=own.dtype)
-            builder.assign(name, "weaken" if own.weak else "copy", value)
-    params = tuple(Param(names.get(p.name, p.name), given.get(p.name, p.type), p.captured)
-                   for p in program.params)
-    return replace(program, params=params, body=builder.take() + program.body,
-                   types=builder.types), names
-
-
-def with_directions(program: Program, start: int, given: list[Type]) -> tuple[Program, list[str]]:
-    """Give the parameters from `start` on the types that they are passed as; return their names."""
-    own = [p.name for p in program.params[start:]]
-    program, names = accepting(program, dict(zip(own, given, strict=True)))
-    return program, [names[name] for name in own]
-
-
-def fill(given, names: list):
-    """Replace the types in a spec tree by `names` in order; static leaves stay."""
-    rest = iter(names)
-    return map_tree(lambda leaf: leaf if isinstance(leaf, Static) else next(rest), given)
-
-
-def pair(args, first: str, second: str):
-    """Return two tuples of arguments of equal length."""
-    if len(args) != 2 or not all(isinstance(a, tuple | list) for a in args):
-        refuse(f"{first} and {second} must be tuples, one entry for each argument of the function",
-               fix=f"write ({first}[0],) for one argument", code="SD0313")
-    primals, others = map(tuple, args)
-    if len(primals) != len(others):
-        refuse(f"there are {len(primals)} {first} and {len(others)} {second}", code="SD0311")
-    return primals, others
-
-
-def tangent_leaves(primal: Special, base, trees, given):
-    """Return the positions that have a tangent, and the types of the tangents."""
-    found = []
-    for i, (tree, spec) in enumerate(zip(trees, given, strict=True)):
-        found += direction_leaves(primal, tree, spec, "tangent", base.argument_name(i))
-    for position, type_ in found:
-        own, name = primal.type(position), primal.name(position)
-        if not is_float(own):
-            refuse(f"argument '{name}' has dtype {own.dtype} and no tangent",
-                   fix="give None as its tangent", code="SD0303")
-        check_direction(own, type_, "tangent", name)
-    return [p for p, _ in found], [t for _, t in found]
-
-
 @dataclass(frozen=True)
 class Pushforward(Recipe):
     """``(primals, tangents) -> (out, tangent)``, or the tangent alone."""
@@ -335,10 +191,6 @@ class Pushforward(Recipe):
 
     def signature(self, base):
         return signature_of("primals", "tangents")
-
-
-def float_leaves(primal: Special, tree) -> list[int]:
-    return [p for p in leaves(tree) if not isinstance(p, Static) and is_float(primal.type(p))]
 
 
 @dataclass(frozen=True)
@@ -370,29 +222,6 @@ class Pullback(Recipe):
         return signature_of("primals", "cotangent")
 
 
-def cotangents(primal: Special, outputs, given, active, base):
-    """Return the adjoint program, the names of all cotangents, and of those that are read."""
-    found = direction_leaves(primal, outputs, given, "cotangent", f"the output of {base.__name__}")
-    read = []
-    for position, type_ in found:
-        own = primal.program.type_of(primal.program.results[position])
-        if is_float(own):
-            check_direction(own, type_, "cotangent", f"the output of {base.__name__}")
-            read.append((position, type_))
-    program = compiler.pullback(primal.bare, names_of(primal, active), tuple(p for p, _ in read))
-    program, bars = with_directions(program, len(primal.program.params), [t for _, t in read])
-    linear, names, rest = frozenset(bars), [], iter(bars)
-    for position, type_ in found:
-        if is_float(primal.program.type_of(primal.program.results[position])):
-            names.append(next(rest))
-        else:
-            builder = Builder(program.types)
-            names.append(builder.fresh("ignored", type_))
-            program = replace(program, params=(*program.params, Param(names[-1], type_)),
-                              types=builder.types)
-    return program, names, linear
-
-
 @dataclass(frozen=True)
 class Cotangent(Recipe):
     """``(x, v, *args) -> J(x)^T v`` for the first argument."""
@@ -411,12 +240,6 @@ class Cotangent(Recipe):
 
     def signature(self, base):
         return with_vector(base)
-
-
-def at_least_two(args):
-    if len(args) < 2:
-        refuse("the point and the vector are needed", fix="call it as (x, v, *args)", code="SD0306")
-    return args
 
 
 def product(base, primal: Special, trees, given, has_aux: bool):
@@ -512,20 +335,3 @@ class Element(Recipe):
         one = builder.load(name, (Const(0),) * type_.ndim, stem=f"{name}_element")
         program = replace(primal.bare, body=builder.take(), results=(one,), types=builder.types)
         return primal.made(program, 0)
-
-
-# -- signatures ---------------------------------------------------------------------------
-
-def signature_of(*names: str) -> inspect.Signature:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([inspect.Parameter(name, kind) for name in names])
-
-
-def with_vector(base: inspect.Signature) -> inspect.Signature:
-    """Insert the vector behind the first parameter."""
-    first, *rest = base.parameters.values()
-    positional = inspect.Parameter.POSITIONAL_ONLY
-    name = next(n for n in ("v", "vector", "_vector") if n not in base.parameters)
-    head = [first.replace(kind=positional, default=inspect.Parameter.empty),
-            inspect.Parameter(name, positional)]
-    return inspect.Signature([*head, *rest])
