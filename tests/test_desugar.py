@@ -135,6 +135,13 @@ def test_early_returns_outside_loops_need_no_flags():
     assert tree.locals == ("x", "_result")
 
 
+def test_ninety_early_returns_in_a_row():
+    text = "def f(x):\n" + "".join(f" if x == {k}:\n  return {k}, x\n x += 100\n" for k in range(90))
+    original, desugared = both(text)
+    for x in (0, 5, -8900, -800):
+        assert original(x) == desugared(x)
+
+
 def test_names_never_collide():
     text = "def f(x):\n _result = 1\n for _broke in x:\n  if _broke:\n   return _result\n  break\n return _returned"
     original, desugared = both(text, _returned=7)

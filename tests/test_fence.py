@@ -5,9 +5,12 @@ import textwrap
 
 import pytest
 
+from srcdiff.errors import UnsupportedError
+from srcdiff.frontend import specialise
 from srcdiff.frontend.desugar.text import parse
 from srcdiff.frontend.fence import ROWS, fence, reason, table
 from srcdiff.frontend.source import source_of
+from srcdiff.syntax import Scalar
 
 _count = iter(range(10_000))
 
@@ -141,3 +144,9 @@ def test_the_table():
     for code, what, why, fix in table():
         assert code.startswith("SD02") and what and why and fix
         assert "|" not in what + why + fix
+
+
+def test_too_deep_for_the_stack_is_refused_with_a_place():
+    source = sourced("def f(x):\n    return " + " + ".join(["x"] * 900))
+    with pytest.raises(UnsupportedError, match=r"\[SD0271\] `f`.*\n.*<fenced \d+>:1, in f"):
+        specialise(source.function, (Scalar("float64", weak=True),))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import gast
 
-from srcdiff.errors import SrcdiffError, UnsupportedError
+from srcdiff.errors import Problem, SrcdiffError, UnsupportedError, Where
 from srcdiff.frontend.source import unwrap
 from srcdiff.frontend.translate import calls
 from srcdiff.frontend.translate.context import Translator, describe
@@ -128,15 +128,26 @@ def _translated(t: Translator, function, values, named):
             if isinstance(param.type, Array):
                 t.state["argument", param.name] = Var(param.name)
     result = Poison()
-    with t.guard(None, lambda: None):
-        target = Known(function, Origin("function", lambda: function))
-        result = calls.call(t, target, values, named)
-        result = _flattened(t, result)
+    try:
+        with t.guard(None, lambda: None):
+            target = Known(function, Origin("function", lambda: function))
+            result = calls.call(t, target, values, named)
+            result = _flattened(t, result)
+    except RecursionError:
+        raise UnsupportedError(_too_deep(function)) from None
     if t.problems:
         raise UnsupportedError(t.problems)
     if isinstance(result, Poison):
         raise SrcdiffError(f"{function!r} could not be translated")
     return result
+
+
+def _too_deep(function) -> Problem:
+    code = unwrap(function).__code__
+    return Problem("SD0271", f"`{code.co_name}`, or what it calls, is nested too deeply",
+                   Where(code.co_filename, code.co_firstlineno, function=code.co_name),
+                   why="a very long sum, or hundreds of early returns in a row, exhaust Python's stack",
+                   fix="split the expression or the function, or raise sys.setrecursionlimit")
 
 
 def _returns_nothing(t, function) -> bool:
