@@ -15,13 +15,17 @@ from srcdiff.syntax import Scalar
 _count = iter(range(10_000))
 
 
-def sourced(text, name="f"):
+def made(text, name="f"):
     """Define a function from text that `linecache` knows."""
     text, file = textwrap.dedent(text).strip("\n") + "\n", f"<fenced {next(_count)}>"
     linecache.cache[file] = len(text), None, text.splitlines(True), file
     namespace = {}
     exec(compile(text, file, "exec"), namespace)
-    return source_of(namespace[name])
+    return namespace[name]
+
+
+def sourced(text):
+    return source_of(made(text))
 
 
 # code, program, the text under each caret
@@ -147,6 +151,6 @@ def test_the_table():
 
 
 def test_too_deep_for_the_stack_is_refused_with_a_place():
-    source = sourced("def f(x):\n    return " + " + ".join(["x"] * 900))
+    function = made("def f(x):\n    return " + " + ".join(["x"] * 900))
     with pytest.raises(UnsupportedError, match=r"\[SD0271\] `f`.*\n.*<fenced \d+>:1, in f"):
-        specialise(source.function, (Scalar("float64", weak=True),))
+        specialise(function, (Scalar("float64", weak=True),))
