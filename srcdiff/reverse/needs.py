@@ -116,7 +116,7 @@ class Needs:
                 continue
             block = self.tree.home(name)
             homes.setdefault(id(block), []).append(name)
-            if isinstance(self.builder.types[name], Array) and block.loops():
+            if isinstance(self.builder.types[name], Array) and block is not self.tree.top:
                 if sources := self.shapes.sources(name):
                     self.known[name] = sources
                 else:

@@ -153,9 +153,7 @@ class Sweep:
     def forward(self, block: Block) -> None:
         for node in block.nodes:
             if isinstance(node.stmt, For | While | If) and not node.loops():
-                for tape in self.tapes.values():
-                    if tape.outer is node:
-                        tape.allocate(self.builder)
+                self._prepare_tapes(node)
             with self.builder.at(node.stmt.where):
                 self.builder.append(self._forward_statement(node))
                 name = defined(node.stmt)
@@ -164,6 +162,14 @@ class Sweep:
         if id(block) in self.tapes:
             with self.builder.at(block.nodes[-1].stmt.where):
                 self.tapes[id(block)].push(self.builder)
+
+    def _prepare_tapes(self, node: Node) -> None:
+        """Append the tapes of a loop or branch outside all loops."""
+        for tape in self.tapes.values():
+            if tape.outer is node:
+                tape.allocate(self.builder)
+            elif node.block is self.tree.top and node in tape.outer.parents():
+                tape.declare(self.builder)
 
     def _forward_statement(self, node: Node):
         blocks = []
@@ -216,7 +222,7 @@ class Sweep:
     def restore(self, block: Block) -> None:
         """Bring back what the reverse statements of this block read."""
         if id(block) in self.tapes:
-            self.restored.update(self.tapes[id(block)].pop_scalars(self.builder))
+            self.restored.update(self.tapes[id(block)].pop_scalars(self.builder, self.atom))
         names = [n for group in (self.keep.taped, self.keep.recomputed)
                  for n, home in group.items() if home is block]
         for name in sorted(names, key=lambda n: self.keep.definition(n).order):
@@ -229,7 +235,7 @@ class Sweep:
             for extent in self.needs.extents.get(name, ()):
                 self._restore_if_local(extent, block)
             tape = self.tapes[id(block)]
-            self.restored[name] = tape.pop_array(self.builder, name, self.value)
+            self.restored[name] = tape.pop_array(self.builder, name, self.value, self.atom)
             return
         operands = self.keep.operands(name)
         for held in operands.values():

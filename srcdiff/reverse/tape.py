@@ -61,6 +61,17 @@ class BlockTape:
 
     # -- forward sweep ------------------------------------------------------------
 
+    def declare(self, builder: Builder) -> None:
+        """Append an empty tape before the branch that the loops stand in, so that every path has one."""
+        with builder.at(self.outer.stmt.where):
+            for name in self.scalars + self.arrays:
+                dtype = builder.types[name].dtype
+                axes = len(self.block.loops()) + builder.types[name].ndim if self._is_row(name) else 1
+                stem = f"{self.stems[name]}_{'tape' if self._is_row(name) else 'stack'}"
+                tape = builder.op("zeros", *[Const(0)] * axes, stem=stem, dtype=dtype)
+                self.tapes[name] = tape.name
+            self._declare_tops(builder)
+
     def allocate(self, builder: Builder) -> None:
         """Append what stands before the outermost loop."""
         with builder.at(self.outer.stmt.where):
@@ -70,15 +81,21 @@ class BlockTape:
             counts = self._trips(builder) if self.indexed else ()
             for name in self.scalars + self.arrays:
                 dtype = builder.types[name].dtype
-                if self._is_row(name):
-                    row = emit(builder, self.known.get(name, ()))
-                    tape = builder.op("empty", *counts, *row, stem=f"{self.stems[name]}_tape", dtype=dtype)
-                else:
-                    tape = builder.op("empty", INITIAL, stem=f"{self.stems[name]}_stack", dtype=dtype)
-                self.tapes[name] = tape.name
-            for name in self._stacked() + ([""] if self.scalars and not self.indexed else []):
-                self.tops[name] = builder.fresh(f"{self.stems[name]}_top" if name else "top", INT)
-                builder.copy(self.tops[name], Const(0))
+                is_row = self._is_row(name)
+                row = emit(builder, self.known.get(name, ())) if is_row else ()
+                extents = (*counts, *row) if is_row else (INITIAL,)
+                if name in self.tapes:
+                    builder.assign(self.tapes[name], "empty", *extents, dtype=dtype)
+                    continue
+                stem = f"{self.stems[name]}_{'tape' if is_row else 'stack'}"
+                self.tapes[name] = builder.op("empty", *extents, stem=stem, dtype=dtype).name
+            if not self.tops:
+                self._declare_tops(builder)
+
+    def _declare_tops(self, builder: Builder) -> None:
+        for name in self._stacked() + ([""] if self.scalars and not self.indexed else []):
+            self.tops[name] = builder.fresh(f"{self.stems[name]}_top" if name else "top", INT)
+            builder.copy(self.tops[name], Const(0))
 
     def _allocate_held(self, builder: Builder) -> None:
         """Append a zero for each value of a branch, so that it is assigned on every path."""
@@ -124,8 +141,10 @@ class BlockTape:
         for name in self._stacked():
             self._push_array(builder, name)
 
-    def _iteration(self, builder: Builder) -> tuple[Atom, ...]:
-        return tuple(_iteration_number(builder, loop.stmt) for loop in self.block.loops())
+    def _iteration(self, builder: Builder, bound=lambda loop, atom: atom) -> tuple[Atom, ...]:
+        """Return the index of this iteration; `bound(loop, atom)` finds the bounds of its loops."""
+        return tuple(_iteration_number(builder, loop.stmt.var, bound(loop, loop.stmt.start),
+                                       bound(loop, loop.stmt.step)) for loop in self.block.loops())
 
     def _reserve(self, builder: Builder) -> tuple[Atom]:
         """Make room for one more entry on the scalar stacks; returns its index."""
@@ -147,14 +166,17 @@ class BlockTape:
 
     # -- reverse sweep ----------------------------------------------------------------
 
-    def pop_scalars(self, builder: Builder) -> dict[str, str]:
-        """Append the loads at the start of the reversed block; returns name -> name there."""
+    def pop_scalars(self, builder: Builder, bound) -> dict[str, str]:
+        """Append the loads at the start of the reversed block; returns name -> name there.
+
+        `bound(loop, atom)` finds a bound of a loop in the reverse sweep.
+        """
         if not self.block.loops():
             return {name: self.tapes[name] for name in self.scalars + self.arrays}
         if not self.scalars:
             return {}
         if self.indexed:
-            index = self._iteration(builder)
+            index = self._iteration(builder, bound)
         else:
             top = self.tops[""]
             builder.assign(top, "subtract", Var(top), ONE)
@@ -163,12 +185,12 @@ class BlockTape:
                 self.tapes[name], index, stem=self.stems[name]))
                 for name in self.scalars}
 
-    def pop_array(self, builder: Builder, name: str, lookup: Callable[[str], Atom]) -> str:
+    def pop_array(self, builder: Builder, name: str, lookup: Callable[[str], Atom], bound) -> str:
         """Append what brings an array back; returns its name there."""
         tape = self.tapes[name]
         if self._is_row(name):
             spans = (Span(),) * builder.types[name].ndim
-            index = self._iteration(builder) + spans
+            index = self._iteration(builder, bound) + spans
             return builder.load(tape, index, stem=self.stems[name]).name
         top = self.tops[name]
         extents = self._extents(builder, name, lookup)
@@ -244,12 +266,12 @@ def _trip_count(builder: Builder, loop: For) -> Atom:
     return builder.op("trips", loop.start, loop.stop, loop.step, stem="trips")
 
 
-def _iteration_number(builder: Builder, loop: For) -> Atom:
-    number: Atom = Var(loop.var)
-    if loop.start != Const(0):
-        number = builder.op("subtract", number, loop.start, stem="k")
-    if loop.step != ONE:
-        number = builder.op("floor_divide", number, loop.step, stem="k")
+def _iteration_number(builder: Builder, var: str, start: Atom, step: Atom) -> Atom:
+    number: Atom = Var(var)
+    if start != Const(0):
+        number = builder.op("subtract", number, start, stem="k")
+    if step != ONE:
+        number = builder.op("floor_divide", number, step, stem="k")
     return number
 
 

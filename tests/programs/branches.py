@@ -141,3 +141,30 @@ def assigned_in_one_branch(x):
             t = x[i] * x[i]
         t = t * 1.1 + 0.1 * x[i]
     return t
+
+
+@program(X, 0.4, 5)
+def loops_inside_branches(x, c, n):
+    s = c
+    if c > 0.1:
+        for i in range(len(x)):
+            s = s * x[i] + math.sin(s)
+        k = 0
+        while s * s > 1e-3 and k < n:
+            s = s * 0.5 * math.cos(s)
+            k += 1
+    else:
+        for i in range(n):
+            s = math.exp(s) * 0.1
+    return s * c
+
+
+@program(X, 0.4)
+def array_made_in_a_branch(x, c):
+    y = x * 2.0
+    if c > 0.1:
+        z = np.exp(y) * c
+        for _ in range(2):
+            z = z * y + np.sin(z)
+        y = z * z
+    return y * c
