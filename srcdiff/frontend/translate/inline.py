@@ -49,7 +49,8 @@ def function(t: Translator, value: Known, args, keywords):
 def frame_of(t: Translator, target) -> Frame:
     """Return a new frame for a Python function; refuse what has no source or is outside the fence."""
     plain = unwrap(target)
-    found = _TREES.get(plain.__code__)
+    key = plain.__code__.co_filename, plain.__code__      # equal code may stand in two files
+    found = _TREES.get(key)
     if found is None:
         try:
             source = source_of(plain)
@@ -57,7 +58,7 @@ def frame_of(t: Translator, target) -> Frame:
             raise Refused(f"the source of `{plain.__name__}` cannot be found", why=error.problems[0].what,
                           fix="define it in a file or a notebook cell", code="SD0100") from error
         problems = tuple(fence(source))
-        found = _TREES[plain.__code__] = (source, None if problems else desugar(source.tree), problems)
+        found = _TREES[key] = (source, None if problems else desugar(source.tree), problems)
     source, tree, problems = found
     if problems:
         t.problems += [p for p in problems if p not in t.problems]
