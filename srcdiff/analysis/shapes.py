@@ -46,8 +46,10 @@ from srcdiff.syntax import (
     Atom,
     Const,
     For,
+    If,
     Load,
     Program,
+    Raise,
     Scalar,
     Span,
     Stmt,
@@ -84,9 +86,19 @@ class Extent:
 
 
 class Shapes:
-    """The symbolic extents of the arrays of a program, and values of its integers."""
+    """The symbolic extents of the arrays of a program, and values of its integers.
 
-    def __init__(self, program: Program):
+    Parameters
+    ----------
+    program
+        What to analyse.
+    trust_seeds
+        Whether a parameter that is `like` a variable has its extents.  A
+        program that checks that on entry must not be rewritten by one who
+        already believes it.
+    """
+
+    def __init__(self, program: Program, trust_seeds: bool = True):
         self.program, self.types, self.uses = program, program.types, Uses(program)
         self.roots: list[Root] = []
         self._numbers: dict[Root, int] = {}
@@ -95,7 +107,7 @@ class Shapes:
         self._assumed: dict[Extent, Extent] = {}
         statements = [s for s in walk(program.body) if isinstance(s, Assign | Load | For)]
         self._settle(statements)
-        while self._learn_equalities():
+        while trust_seeds and self._learn_equalities():
             self._settle(statements)
 
     def _settle(self, statements) -> None:
@@ -141,18 +153,29 @@ class Shapes:
         return root if root.kind == "extent" else None
 
     def assume(self, stmt: Stmt) -> None:
-        """Note what holds after a statement that fails if it does not: inner extents of a product.
+        """Note what holds after a statement of the top block that fails if it does not.
 
-        For walks along a program: what is asked before the statement must not
-        know, or the failure might be optimised away.
+        The inner extents of a product are equal; so are integers after a check
+        that raises if they are not.  For walks along a program: what is asked
+        before the statement must not know, or the failure might be optimised
+        away.
         """
-        if isinstance(stmt, Assign) and stmt.op == "matmul":
-            left, right = map(self.of, stmt.args)
-            a, b = self.normal(left[-1]), self.normal(right[0 if len(right) == 1 else -2])
-            if a is not None and b is not None and a != b:
-                if a in self._broadcast_parts(b):       # what stands for an extent is not made of it
-                    a, b = b, a
-                self._assumed[a] = b
+        match stmt:
+            case Assign(op="matmul"):
+                left, right = map(self.of, stmt.args)
+                pair = left[-1], right[0 if len(right) == 1 else -2]
+            case If(condition=Var(name=name), then=(*_, Raise()), orelse=()):
+                check = self.uses.definition.get(name)
+                if not (isinstance(check, Assign) and check.op == "not_equal"):
+                    return
+                pair = tuple(map(self.value, check.args))
+            case _:
+                return
+        a, b = map(self.normal, pair)
+        if a is not None and b is not None and a != b:
+            # A broadcast stands for nothing: it may contain what it would stand for.
+            a, b = sorted((a, b), key=lambda e: -len(self._broadcast_parts(e)))
+            self._assumed[a] = b
 
     def normal(self, extent: Extent | None) -> Extent | None:
         """Return what stands for all extents that are assumed to be equal to this one."""
@@ -287,7 +310,7 @@ class Shapes:
 
     def broadcast(self, *extents: Extent | None) -> Extent | None:
         """Return the extent of an axis of a broadcast result, provided that the operands fit."""
-        parts = [self.normal(part) for e in extents for part in self._broadcast_parts(e)]
+        parts = [part for e in extents for part in self._broadcast_parts(self.normal(e))]
         if not (extents := [e for e in parts if not self.is_one(e)]):
             return Extent(1)
         for extent in extents:

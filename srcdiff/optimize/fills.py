@@ -66,7 +66,7 @@ def fills(program: Program) -> Program:
 class _Fills:
     def __init__(self, program: Program):
         self.program, self.types = program, program.types
-        self.shapes, self.uses = Shapes(program), Uses(program)
+        self.shapes, self.uses = Shapes(program, trust_seeds=False), Uses(program)
 
     def block(self, body):
         """Follow each array from its `zeros` to the statement of this block that touches it next."""

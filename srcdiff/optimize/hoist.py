@@ -61,7 +61,7 @@ def hoist(program: Program) -> Program:
 class _Hoist:
     def __init__(self, program: Program):
         self.program, self.types = program, program.types
-        self.shapes, self.uses = Shapes(program), Uses(program)
+        self.shapes, self.uses = Shapes(program, trust_seeds=False), Uses(program)
 
     def block(self, body):
         out = []

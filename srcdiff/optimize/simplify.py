@@ -61,7 +61,7 @@ class _Simplify(Forward):
 
     def __init__(self, program: Program):
         super().__init__(program)
-        self.shapes = Shapes(program)
+        self.shapes = Shapes(program, trust_seeds=False)
         self.zeros = zero_variables(program)
         self.made: dict[str, tuple] = {}
 
@@ -80,6 +80,12 @@ class _Simplify(Forward):
         else:
             self.assigned(stmt)
         return stmt
+
+    def nest(self, stmt):
+        new = super().nest(stmt)
+        if not self.depth:
+            self.shapes.assume(new)
+        return new
 
     # -- what the rules ask ----------------------------------------------------------------
 

@@ -62,7 +62,7 @@ class _Subexpressions(Forward):
 
     def __init__(self, program: Program):
         super().__init__(program)
-        self.uses, self.shapes = Uses(program), Shapes(program)
+        self.uses, self.shapes = Uses(program), Shapes(program, trust_seeds=False)
         self.known: dict[object, tuple] = {}
         for p in program.params:
             if (value := self.integer(p.name)) is not None:
