@@ -109,8 +109,11 @@ def over_samples(program: Program, in_axes: tuple[int | None, ...], out_axes: tu
 
 # -- from a program to a callable ------------------------------------------------------
 
+# "tight" code takes axes that meet to be equally long and fails, with SD0340, where
+# one of them has to be stretched from 1; the dispatcher then turns to "numba".
 PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
     "python": [optimize],
+    "tight": [optimize, functools.partial(lower, stretch=False)],
     "numba": [optimize, lower],
     "cuda": [optimize, lower],
 }
@@ -125,12 +128,13 @@ def prepare(program: Program, target: str = "numba") -> Program:
 
 
 @_remembered
-def build(program: Program, options: Options) -> Compiled:
+def build(program: Program, options: Options, tight: bool = False) -> Compiled:
     """Compile: flat arguments to a flat tuple of results."""
-    return compile_program(prepare(program, options.target), options=options)
+    pipeline = "tight" if tight and options.target == "numba" else options.target
+    return compile_program(prepare(program, pipeline), options=options)
 
 
 def text(program: Program, level: str = "loops") -> str:
     """Return a complete Python module: what is compiled, or before lowering (level="array")."""
-    target = {"loops": "numba", "array": "python"}[level]
+    target = {"loops": "tight", "array": "python"}[level]
     return to_source(prepare(program, target), jit=level == "loops")

@@ -64,7 +64,7 @@ class Primal(Function):
 
     # -- calls --------------------------------------------------------------------------
 
-    def _make(self, args, keywords):
+    def _make(self, args, keywords, stretch=False):
         if self.options.target == "python":
             return self.python
         try:
@@ -74,7 +74,7 @@ class Primal(Function):
             return self._uncompiled(error.problems[0].what)
         if found.written:
             return self._in_place(found)
-        return super()._make(args, keywords)
+        return super()._make(args, keywords, stretch)
 
     def _uncompiled(self, reason: str):
         warnings.warn(f"{self.__name__} runs uncompiled: {reason}", RuntimeWarning, stacklevel=5)

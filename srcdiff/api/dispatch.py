@@ -25,6 +25,7 @@ __all__ = ["Dispatch", "Stale", "abstract_call", "runner"]
 
 
 # What generated code raises: a ValueError that starts with the code of ours.
+STRETCH = "SD0340"
 CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
 
 
@@ -163,10 +164,10 @@ class Dispatch:
             run = self._table[key] = self._make(given, given_keywords)
             return run
 
-    def _make(self, args, keywords) -> Callable:
+    def _make(self, args, keywords, stretch: bool = False) -> Callable:
         specs, keyword_specs = abstract_call(self, args, keywords)
         special = self.specialise(specs, keyword_specs)
-        run = runner(special, compiler.build(special.bare, self.options), args, keywords)
+        run = runner(special, compiler.build(special.bare, self.options, tight=not stretch), args, keywords)
         self._programs.append(special.bare)
         return run
 
@@ -177,11 +178,20 @@ class Dispatch:
                 self._table.pop(self._key(args, keywords), None)
             return self._first(args, keywords)(*args, **keywords)
         if isinstance(error, ValueError) and (found := CODED.match(str(error))):
+            if found[1] == STRETCH:
+                return self._stretched(args, keywords)(*args, **keywords)
             kind = NotScalarError if found[1] == NotScalarError.code else ShapeError
             raise kind(Problem(found[1], found[2])) from None
         if is_compile_error(error):
             raise explain(error, self.__name__, self.source(*args, **keywords)) from None
         raise error
+
+    def _stretched(self, args, keywords) -> Callable:
+        """Put code that stretches axes of length 1 behind a key, for this and all later calls."""
+        given, given_keywords = self.bind(args, keywords)
+        with self._lock:
+            run = self._table[self._key(args, keywords)] = self._make(given, given_keywords, stretch=True)
+            return run
 
 
 def _without_out(keywords: dict) -> dict:

@@ -174,9 +174,9 @@ class Function(Dispatch, Operators):
 
     # -- calls --------------------------------------------------------------------------
 
-    def _make(self, args, keywords):
+    def _make(self, args, keywords, stretch=False):
         try:
-            return super()._make(args, keywords)
+            return super()._make(args, keywords, stretch)
         except NotScalarError as error:
             raise self._with_shape(error, args, keywords) from None
 
