@@ -170,6 +170,23 @@ return r
 r = sum(m, axis=(0,))
 return r
 '''),
+    "what was repeated meets what is as long": ('''
+k = size(x, axis=0)
+g = broadcast_to(a, k)
+o = full(1.0, k, dtype='float64')
+b = zeros(k, dtype='float64')
+t = multiply(x, g)
+u = multiply(t, o)
+v = add(b, a)
+c = multiply(v, y)
+return u, c
+''', '''
+k = size(x, axis=0)
+u = multiply(x, a)
+v = full(a, k, dtype='float64')
+c = multiply(v, y)
+return u, c
+'''),
     "a chain of accumulations": ('''
 x_bar = 0.0
 x_bar = add(x_bar, a)

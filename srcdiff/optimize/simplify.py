@@ -43,9 +43,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from srcdiff.analysis.shapes import Shapes
+from srcdiff.optimize.constants import may_replace
 from srcdiff.optimize.walking import Forward
 from srcdiff.optimize.zeros import is_zero, zero_variables
-from srcdiff.primitives import infer
+from srcdiff.primitives import PRIMITIVES, infer
 from srcdiff.syntax import Array, Assign, Atom, Const, Program, Store, Var
 
 __all__ = ["simplify"]
@@ -71,7 +72,7 @@ class _Simplify(Forward):
             return () if stmt.accumulate and self.zero(stmt.value) else stmt
         if isinstance(stmt, Assign):
             rule = RULES.get(stmt.op)
-            stmt = (rule and rule(self, stmt)) or stmt
+            stmt = (rule and rule(self, stmt)) or _unbroadcast(self, stmt)
             operands = tuple(self.stamped(a) for a in stmt.args)
             self.assigned(stmt)
             self.made[stmt.target] = self.stamps[stmt.target], stmt, operands
@@ -97,6 +98,13 @@ class _Simplify(Forward):
         current = (stmt.op == op and stamp == self.stamps[atom.name]
                    and operands == tuple(self.stamped(a) for a in stmt.args))
         return stmt if current else None
+
+    def unbroadcast(self, atom: Atom) -> Atom | None:
+        """Return the array or number of the same dtype that `atom` was made of by repeating it."""
+        made = self.definition(atom, "broadcast_to") or self.definition(atom, "full")
+        if made is None or self.type_of(made.args[0]).dtype != self.types[made.target].dtype:
+            return None
+        return made.args[0]
 
     def zero(self, atom: Atom) -> bool:
         """Tell whether all elements are zero."""
@@ -138,6 +146,25 @@ class _Simplify(Forward):
         return Assign(stmt.target, op, args, pairs, stmt.where)
 
 
+# -- broadcasting ------------------------------------------------------------------------------
+
+def _unbroadcast(self, stmt):
+    """Operate on what was broadcast instead, where the other operands have all the extents."""
+    if len(stmt.args) < 2 or not isinstance(self.types[stmt.target], Array) or (
+            PRIMITIVES[stmt.op].kind != "elementwise"):
+        return stmt
+    for position, atom in enumerate(stmt.args):
+        small = self.unbroadcast(atom)
+        if small is None:
+            continue
+        args = (*stmt.args[:position], small, *stmt.args[position + 1:])
+        types = tuple(map(self.type_of, stmt.args)), tuple(map(self.type_of, args))
+        shapes = [self.shapes.broadcast_all([self.shapes.of(a) for a in operands]) for operands in (stmt.args, args)]
+        if self.equal(*shapes) and may_replace(stmt.op, *types, stmt.static):
+            stmt = replace(stmt, args=args)
+    return stmt
+
+
 # -- elementwise -------------------------------------------------------------------------------
 
 def _add(self, stmt):
@@ -145,6 +172,8 @@ def _add(self, stmt):
     for zero, other in ((x, y), (y, x)):
         if self.zero(zero) and self.like(other, stmt):
             return self.same(stmt, other)
+        if self.zero(zero) and not self.type_of(other).ndim and (made := self.definition(zero, "zeros")):
+            return self.instead(stmt, "full", other, *made.args, **made.keywords)
     for minuend, other in ((x, y), (y, x)):
         if made := self.definition(other, "negative"):
             return self.instead(stmt, "subtract", minuend, *made.args)
