@@ -24,7 +24,7 @@ import scipy.special
 
 from srcdiff.syntax import Array, Scalar, Type
 
-__all__ = ["PRIMITIVES", "Primitive", "infer", "type_of_value", "unify"]
+__all__ = ["MISFIT_OF_PRODUCT", "PRIMITIVES", "Primitive", "infer", "type_of_value", "unify"]
 
 
 @dataclass(frozen=True)
@@ -214,6 +214,8 @@ _define("argmin", "reduction", lambda x, *, axis: np.argmin(x, axis=axis))
 
 # -- contractions ---------------------------------------------------------------
 #    `matmul` takes operands of one or two axes (and broadcasts leading axes).
+
+MISFIT_OF_PRODUCT = "[SD0341] the inner extents of a matrix product differ"
 
 _define("matmul", "contraction", lambda a, b: np.matmul(a, b)[()])
 

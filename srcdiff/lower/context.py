@@ -17,7 +17,7 @@ from srcdiff.syntax import Array, Assign, Atom, Const, For, If, Raise, Var
 
 __all__ = ["Context"]
 
-MISFIT = "operands could not be broadcast together"
+MISFIT = "[SD0342] operands could not be broadcast together"
 STRETCHED = "[SD0340] axes of different lengths: this version does not stretch an axis of length 1"
 
 

@@ -9,11 +9,11 @@ a few hundred multiplications in a loop, and later is several times faster.
 from __future__ import annotations
 
 from srcdiff.lower.views import Dim, View
+from srcdiff.primitives import MISFIT_OF_PRODUCT
 from srcdiff.syntax import Array, Const, Scalar, Var
 
 __all__ = ["matmul"]
 
-MISFIT = "matmul: the last axis of the first operand and the second-to-last of the second differ"
 MATRIX_VECTOR, MATRIX_MATRIX = 512, 4096        # multiplications from which BLAS is faster
 BLAS = ("float32", "float64", "complex64", "complex128")
 
@@ -23,7 +23,7 @@ def matmul(ctx, stmt) -> None:
     a, b = map(ctx.view, stmt.args)
     inner, other = a.dims[-1], b.dims[max(len(b.dims) - 2, 0)]
     if not ctx.same(inner, other):
-        ctx.require("equal", inner.atom, other.atom, MISFIT)
+        ctx.require("equal", inner.atom, other.atom, MISFIT_OF_PRODUCT)
     if not isinstance(ctx.b.types[stmt.target], Array):
         _dot(ctx, stmt.target, a, (), b, ())
         return

@@ -38,6 +38,7 @@ from srcdiff.optimize.copies import copies, targets
 from srcdiff.optimize.dead import dead
 from srcdiff.optimize.fills import fills
 from srcdiff.optimize.hoist import hoist
+from srcdiff.optimize.products import products
 from srcdiff.optimize.simplify import simplify
 from srcdiff.optimize.subexpressions import subexpressions
 from srcdiff.optimize.versions import restore, versions
@@ -55,6 +56,7 @@ PASSES: tuple[Pass, ...] = (
     simplify,           # algebra
     subexpressions,     # computed once
     copies,
+    products,           # whose check stays
     dead,               # what nobody reads
     accumulate,         # a[i] += v
     fills,              # zeros that are overwritten
