@@ -7,7 +7,8 @@ value depends on the sign of a zero, so that
 results compare exactly.  All vectors have extent `n`, all matrices (n, n).
 There are loops, branches, `while` loops, stores,
 variables assigned on several paths, broadcasts, and the resets and
-accumulations that adjoint code is made of.
+accumulations that adjoint code is made of.  With ``dtype="float32"`` the
+floats are narrow, some are widened, and Python numbers stay weak.
 """
 
 from __future__ import annotations
@@ -17,39 +18,47 @@ import random
 import numpy as np
 
 from srcdiff.builder import Builder
-from srcdiff.primitives import infer
+from srcdiff.primitives import infer, unify
 from srcdiff.syntax import ALL, Array, Const, Param, Program, Scalar, Span, Var
 
 __all__ = ["random_arguments", "random_program"]
 
 FLOAT, WEAK, INT = Scalar("float64"), Scalar("float64", weak=True), Scalar("int64", weak=True)
 VECTOR, MATRIX = Array("float64", 1), Array("float64", 2)
-PARAMS = (Param("x", VECTOR), Param("y", VECTOR), Param("a", FLOAT), Param("w", WEAK),
-          Param("n", INT), Param("z", INT), Param("m", MATRIX))
 UNARY = ("sin", "tanh", "negative", "absolute", "cos")
 BINARY = ("add", "subtract", "multiply", "maximum", "minimum")
 
 
-def random_arguments(seed: int) -> tuple:
+def random_arguments(seed: int, dtype: str = "float64") -> tuple:
     """Return arguments for any of the programs."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 4))
-    values = rng.standard_normal((2 + n, n)).round(2)
-    return values[0], values[1], np.float64(values[0, 0] + 0.5), float(values[1, 0]), n, seed % 3, values[2:]
+    values = rng.standard_normal((2 + n, n)).round(2).astype(dtype)
+    a = values.dtype.type(values[0, 0] + 0.5)
+    return values[0], values[1], a, float(values[1, 0]), n, seed % 3, values[2:]
 
 
-def random_program(seed: int, size: int = 25) -> Program:
+def random_program(seed: int, size: int = 25, dtype: str = "float64") -> Program:
     """Return a program of about `size` statements."""
-    return _Writer(random.Random(seed)).program(size)
+    return _Writer(random.Random(seed), dtype).program(size)
+
+
+def kind_of(type_):
+    """Return the type with which a type may be mixed: its float64 relative."""
+    if isinstance(type_, Array):
+        return Array("float64", type_.ndim) if type_.dtype.startswith("float") else type_
+    return FLOAT if type_.dtype == "float32" else type_
 
 
 class _Writer:
     """Write statements at random; `scope` lists what is assigned on every path to here."""
 
-    def __init__(self, rng: random.Random):
-        self.rng = rng
-        self.builder = Builder({p.name: p.type for p in PARAMS})
-        self.scope = [p.name for p in PARAMS]
+    def __init__(self, rng: random.Random, dtype: str):
+        self.rng, self.dtype = rng, dtype
+        self.params = (Param("x", Array(dtype, 1)), Param("y", Array(dtype, 1)), Param("a", Scalar(dtype)),
+                       Param("w", WEAK), Param("n", INT), Param("z", INT), Param("m", Array(dtype, 2)))
+        self.builder = Builder({p.name: p.type for p in self.params})
+        self.scope = [p.name for p in self.params]
         self.indices: list[str] = []    # loop variables that are positions of every array
         self.fixed = set(self.scope)    # not to be assigned: parameters, loop variables, counters
         self.depth = 0
@@ -59,7 +68,7 @@ class _Writer:
             self.statement()
         names = [n for n in self.scope if n not in self.fixed]
         chosen = self.rng.sample(names, min(len(names), 4)) or ["a"]
-        return Program("f", PARAMS, self.builder.take(), tuple(map(Var, chosen)), dict(self.builder.types))
+        return Program("f", self.params, self.builder.take(), tuple(map(Var, chosen)), dict(self.builder.types))
 
     def statement(self):
         kinds = (["unary", "binary", "vector"] * 3 + ["load", "store", "store", "update"] * 2
@@ -71,7 +80,7 @@ class _Writer:
 
     def names(self, *types, local=False):
         return [n for n in self.scope
-                if self.builder.types[n] in types and not (local and n in self.fixed)]
+                if kind_of(self.builder.types[n]) in types and not (local and n in self.fixed)]
 
     def pick(self, *types):
         return Var(self.rng.choice(self.names(*types)))
@@ -81,13 +90,17 @@ class _Writer:
             return Const(self.rng.choice([0.0, 1.0, -1.0, 0.5, 2.0]))
         return self.pick(FLOAT, WEAK)
 
+    def some_dtype(self):
+        return self.dtype if self.rng.random() < 0.8 else "float64"
+
     def position(self):
         return Var(self.rng.choice(self.indices)) if self.indices and self.rng.random() < 0.9 else Const(0)
 
     def put(self, op, *args, **static):
         """Assign to a variable: a new one, or one of the right type that there is."""
         static_ = tuple(sorted(static.items()))
-        names = self.names(infer(op, tuple(map(self.builder.type_of, args)), static_), local=True)
+        type_ = infer(op, tuple(map(self.builder.type_of, args)), static_)
+        names = [n for n in self.names(kind_of(type_), local=True) if self.builder.types[n] == type_]
         if names and self.rng.random() < 0.4:
             self.builder.assign(self.rng.choice(names), op, *args, **static)
         else:
@@ -112,11 +125,11 @@ class _Writer:
     def reset(self):
         match self.rng.randrange(4):
             case 0:
-                self.put("zeros", Var("n"), dtype="float64")
+                self.put("zeros", Var("n"), dtype=self.some_dtype())
             case 1:
-                self.put("zeros", Var("n"), Var("n"), dtype="float64")
+                self.put("zeros", Var("n"), Var("n"), dtype=self.some_dtype())
             case 2:
-                self.put("full", self.scalar(), Var("n"), dtype="float64")
+                self.put("full", self.scalar(), Var("n"), dtype=self.some_dtype())
             case 3:
                 self.put("copy", Const(0.0))
 
@@ -156,7 +169,7 @@ class _Writer:
                 column = self.builder.op("expand_dims", self.pick(VECTOR), axis=(1,))
                 self.put("add", column, self.pick(VECTOR, MATRIX))
             case 4:
-                self.put("cast", self.pick(FLOAT, VECTOR), dtype="float64")
+                self.put("cast", self.pick(FLOAT, VECTOR), dtype=self.some_dtype())
 
     # -- elements -----------------------------------------------------------------------------------
 
@@ -177,7 +190,7 @@ class _Writer:
     def writable(self):
         """Return an array that may be stored to; makes one if there is none."""
         if not self.names(VECTOR, MATRIX, local=True):
-            self.scope.append(self.builder.op("zeros", Var("n"), stem="b", dtype="float64").name)
+            self.scope.append(self.builder.op("zeros", Var("n"), stem="b", dtype=self.some_dtype()).name)
         return self.rng.choice(self.names(VECTOR, MATRIX, local=True))
 
     def store(self):
@@ -187,7 +200,7 @@ class _Writer:
         value = Var(self.rng.choice(values)) if values and self.rng.random() < 0.6 else self.scalar()
         if value != Var(array):
             self.builder.store(array, index, value, accumulate=self.rng.random() < 0.4)
-        if self.builder.types[array] == VECTOR and self.rng.random() < 0.1:
+        if self.builder.types[array].ndim == 1 and self.rng.random() < 0.1:
             self.shift(array)
 
     def shift(self, array):
@@ -232,14 +245,16 @@ class _Writer:
         condition = self.builder.op("less", self.scalar(), self.scalar(), stem="c")
         then, first = self.block(), self.inner
         orelse, second = self.block(), self.inner
-        merged = self.builder.fresh("r", FLOAT)
-        for block, scope in ((then, first), (orelse, second)):
+        values = []
+        for scope in (first, second):
             self.scope, outer = scope, self.scope
-            value = self.pick(FLOAT)
+            values.append(self.pick(FLOAT))
+            self.scope = outer
+        merged = self.builder.fresh("r", unify(*map(self.builder.type_of, values)))
+        for block, value in zip((then, orelse), values, strict=True):
             with self.builder.nested() as end:
                 self.builder.copy(merged, value)
             block += end
-            self.scope = outer
         self.builder.branch(condition, then, orelse)
         self.scope.append(merged)
 

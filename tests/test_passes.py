@@ -12,10 +12,12 @@ import pytest
 import srcdiff.analysis
 import srcdiff.optimize
 from srcdiff.analysis import shapes, uses, webs
+from srcdiff.forward import tangent
 from srcdiff.notation import read, run, show
 from srcdiff.optimize import PASSES, optimize
 from srcdiff.optimize.versions import restore, versions
 from srcdiff.primitives import PRIMITIVES
+from srcdiff.reverse import adjoint
 from srcdiff.syntax import Const, walk
 from srcdiff.verify import verify
 from tests.random_ir import random_arguments, random_program
@@ -51,13 +53,13 @@ def agree(before, after):
                for a, b in zip(before, after, strict=True))
 
 
-def check(program, transform, seeds=(1, 2, 3)):
-    """Verify, run before and after, and run the transform once more on its result."""
+def check(program, transform, seeds=(1, 2, 3), dtype="float64"):
+    """Verify and run a program before and after `transform`; return what it gives."""
     verify(program)
     after = transform(program)
     verify(after, transform.__name__)
     for seed in seeds:
-        arguments = random_arguments(seed)
+        arguments = random_arguments(seed, dtype)
         assert agree(outcome(program, arguments), outcome(after, arguments)), show(after)
     return after
 
@@ -81,11 +83,28 @@ def test_examples_in_docstrings(module):
     assert result.attempted or not named, "a pass has an example"
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_all_passes_on_random_programs(seed):
-    program = random_program(seed, size=15)
-    once = check(program, optimize, seeds=(seed, seed + 1, seed + 2))
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("seed", range(40))
+def test_all_passes_on_random_programs(seed, dtype):
+    program = random_program(seed, size=15, dtype=dtype)
+    once = check(program, optimize, seeds=(seed, seed + 1, seed + 2), dtype=dtype)
     assert optimize(once) == once
+
+
+@pytest.mark.parametrize("transform", [tangent, adjoint], ids=["tangent", "adjoint"])
+@pytest.mark.parametrize("seed", range(300, 312))
+def test_all_passes_on_derivatives_of_random_programs(seed, transform):
+    program = random_program(seed, size=10)
+    derivative = transform(program, ("x", "a", "m"))
+    verify(derivative)
+    once = optimize(derivative)
+    assert optimize(once) == once
+    arguments = [*random_arguments(seed)]
+    for p in derivative.params[len(arguments):]:
+        rng = np.random.default_rng(len(arguments))
+        value = rng.standard_normal((arguments[4],) * p.type.ndim)
+        arguments.append(value if p.type.ndim else float(value) if p.type.weak else np.float64(value))
+    assert agree(outcome(derivative, arguments), outcome(once, arguments)), show(once)
 
 
 @pytest.mark.parametrize("pass_", PASSES, ids=[p.__name__ for p in PASSES])
@@ -359,6 +378,13 @@ return b
 s = cast(0.1, dtype='float32')
 c = equal(s, w)
 return c
+''',
+    "a Python number that is added in the precision of the array": '''
+b = cast(x, dtype='float32')
+t = b[0]
+u = add(t, w)
+b[0] = u
+return b
 ''',
     "an accumulation in a wider type than its array": '''
 b = cast(x, dtype='float32')

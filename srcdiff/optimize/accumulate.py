@@ -111,9 +111,12 @@ class _Accumulate(Forward):
         """Return ``a[i] += v`` for ``t = a[i]; u = add(t, v); a[i] = u``."""
         if stmt.accumulate or (total := self.definition(stmt.value, "add")) is None:
             return stmt
-        if self.types[stmt.value.name].dtype != self.types[stmt.array].dtype:
+        dtype = self.types[stmt.array].dtype
+        if self.types[stmt.value.name].dtype != dtype:
             return stmt                 # the sum is made in another precision than the array's
         for old, new in (total.args, total.args[::-1]):
+            if dtype in ("float32", "complex64") and self.type_of(new).dtype != dtype:
+                continue                # a Python number is narrowed before a sum, not before a store
             load = self.definition(old, None)
             if load is not None and (load.array, load.index) == (stmt.array, stmt.index) and (
                     new != Var(stmt.array)):
