@@ -36,10 +36,9 @@ and None for the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from srcdiff.analysis.forms import Extent, Root
+from srcdiff.analysis.results import EXTENTS, unknown
 from srcdiff.analysis.uses import Uses
-from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
     Array,
     Assign,
@@ -63,26 +62,6 @@ __all__ = ["Extent", "Root", "Shapes"]
 MOST_ROUNDS = 4                         # of looking for assignments that do not agree
 MOST_TERMS = 8                          # of a linear form; a longer one becomes a root
 LENGTHS = ("extent", "atleast0", "broadcast", "span", "trips")      # kinds of roots that are not negative
-
-
-@dataclass(frozen=True)
-class Root:
-    """A non-linear or unknown integer.
-
-    `kind` is "extent" (of the array `key[0]`, axis `key[1]`), "value" (of the
-    integer variable `key[0]`), or an operation whose operands are in `key`.
-    """
-
-    kind: str
-    key: tuple
-
-
-@dataclass(frozen=True)
-class Extent:
-    """The integer ``constant + sum(coefficient * root)``; `terms` by the order of the roots."""
-
-    constant: int = 0
-    terms: tuple[tuple[int, int], ...] = ()         # (number of the root, coefficient)
 
 
 class Shapes:
@@ -341,7 +320,7 @@ class Shapes:
         for stmt in statements:
             match stmt:
                 case Assign(target=name):
-                    extents = _EXTENTS.get(stmt.op, _unknown)(self, stmt)
+                    extents = EXTENTS.get(stmt.op, unknown)(self, stmt)
                     self._learn(name, self._integer(stmt), extents)
                 case Load(target=name):
                     self._learn(name, None, self._loaded(stmt))
@@ -382,7 +361,7 @@ class Shapes:
             case "size":
                 return self.of(stmt.args[0])[stmt.keywords["axis"]]
             case "trips":
-                return self._trips(*map(self.value, stmt.args))
+                return self.trips(*map(self.value, stmt.args))
             case "copy" | "weaken" | "positive":
                 return self.value(stmt.args[0])
             case "add" | "subtract":
@@ -391,13 +370,14 @@ class Shapes:
             case "negative":
                 return self.combine(Extent(), self.value(stmt.args[0]), -1)
             case "multiply":
-                return self._product(map(self.value, stmt.args))
+                return self.product(map(self.value, stmt.args))
             case "floor_divide" | "remainder" | "maximum" | "minimum":
                 operands = tuple(map(self.value, stmt.args))
                 return None if None in operands else self.root(stmt.op, *operands)
         return None
 
-    def _product(self, extents):
+    def product(self, extents):
+        """Return the product of extents, None where one is unknown."""
         product = Extent(1)
         for extent in extents:
             if extent is None:
@@ -410,7 +390,8 @@ class Shapes:
                 product = self.root("product", *sorted((product, extent), key=lambda e: (e.terms, e.constant)))
         return product
 
-    def _trips(self, start, stop, step):
+    def trips(self, start, stop, step):
+        """Return the number of iterations of ``range(start, stop, step)``."""
         if start is None or stop is None or step is None:
             return None
         if step == Extent(1):
@@ -469,94 +450,3 @@ class Shapes:
         ndim = max(map(len, shapes), default=0)
         padded = [(Extent(1),) * (ndim - len(shape)) + tuple(shape) for shape in shapes]
         return [self.broadcast(*axis) for axis in zip(*padded, strict=True)]
-
-
-# -- the operations -------------------------------------------------------------------------------
-
-def _unknown(shapes, stmt):
-    return None
-
-
-def _elementwise(shapes, stmt):
-    return shapes.broadcast_all([shapes.of(a) for a in stmt.args])
-
-
-def _same(shapes, stmt):
-    return shapes.of(stmt.args[0])
-
-
-def _axes(stmt, ndim) -> tuple[int, ...]:
-    axis = stmt.keywords.get("axis")
-    if axis is None:
-        return tuple(range(ndim))
-    return (axis,) if isinstance(axis, int) else axis
-
-
-def _reduction(shapes, stmt):
-    extents = shapes.of(stmt.args[0])
-    axes = _axes(stmt, len(extents))
-    if stmt.keywords.get("keepdims"):
-        return [Extent(1) if i in axes else e for i, e in enumerate(extents)]
-    return [e for i, e in enumerate(extents) if i not in axes]
-
-
-def _matmul(shapes, stmt):
-    a, b = (list(shapes.of(x)) for x in stmt.args)
-    rows = a[-2:-1] if len(a) > 1 else []
-    columns = b[-1:] if len(b) > 1 else []
-    return [*shapes.broadcast_all([a[:-2], b[:-2]]), *rows, *columns]
-
-
-def _given(first):
-    """Make the extents that the operands from position `first` on give."""
-    return lambda shapes, stmt: [shapes.value(a) for a in stmt.args[first:]]
-
-
-def _reshape(shapes, stmt):
-    extents = [shapes.value(a) for a in stmt.args[1:]]
-    if len(extents) == 1 and not shapes.nonnegative(extents[0]):        # it may be -1
-        return [shapes._product(shapes.of(stmt.args[0]))]
-    return [e if shapes.nonnegative(e) else None for e in extents]
-
-
-def _transpose(shapes, stmt):
-    extents = shapes.of(stmt.args[0])
-    return [extents[i] for i in stmt.keywords["perm"]]
-
-
-def _expand_dims(shapes, stmt):
-    extents = list(shapes.of(stmt.args[0]))
-    for axis in sorted(_axes(stmt, 0)):
-        extents.insert(axis, Extent(1))
-    return extents
-
-
-def _concatenate(shapes, stmt):
-    parts = [shapes.of(a) for a in stmt.args]
-    axis = stmt.keywords["axis"]
-    total = Extent()
-    for part in parts:
-        total = shapes.combine(total, part[axis])
-    return [total if i == axis else next((p[i] for p in parts if p[i] is not None), None)
-            for i in range(len(parts[0]))]
-
-
-def _take(shapes, stmt):
-    extents, axis = list(shapes.of(stmt.args[0])), stmt.keywords["axis"]
-    index = list(shapes.of(stmt.args[1]))
-    return index if axis is None else extents[:axis] + index + extents[axis + 1:]
-
-
-def _arange(shapes, stmt):
-    return [shapes._trips(*map(shapes.value, stmt.args))]
-
-
-_EXTENTS = {
-    **{name: _elementwise for name, p in PRIMITIVES.items() if p.kind == "elementwise"},
-    **{name: _reduction for name, p in PRIMITIVES.items() if p.kind == "reduction"},
-    "matmul": _matmul, "transpose": _transpose, "reshape": _reshape, "expand_dims": _expand_dims,
-    "squeeze": _reduction, "broadcast_to": _given(1), "sum_to": _given(1), "concatenate": _concatenate,
-    "cumsum": _same, "take": _take, "tape_grow": lambda shapes, stmt: [None, *_same(shapes, stmt)[1:]],
-    "zeros": _given(0), "empty": _given(0), "seed": _given(0), "eye": _given(0), "full": _given(1),
-    "arange": _arange, "array": lambda shapes, stmt: [Extent(n) for n in stmt.keywords["shape"]],
-}
