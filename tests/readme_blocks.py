@@ -63,12 +63,30 @@ KINDS = {
 }
 
 
+def understood() -> dict[str, list[str]]:
+    """Return the functions and methods that the front end takes, by where they come from."""
+    import math
+
+    import numpy as np
+
+    from srcdiff.frontend.translate import builtin_calls, numpy_calls, numpy_more
+    handlers = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **builtin_calls.HANDLERS}
+    functions = [*handlers, *(c for p in PRIMITIVES.values() for c in p.callables)]
+    found = {"in terms of these: `np.`": np, "`np.linalg.`": np.linalg, "`math.`": math}
+    rows = {title: sorted({f.__name__ for f in functions if getattr(module, getattr(f, "__name__", ""), None) is f})
+            for title, module in found.items()}
+    rows["methods of arrays"] = sorted(numpy_calls.METHODS)
+    return rows
+
+
 def supported() -> str:
     rows = ["| kind | operations |", "|---|---|"]
     for kind, title in KINDS.items():
         names = [f"`{n}`" for n, p in PRIMITIVES.items() if p.kind == kind and n in RULES and not RULES[n].zero]
         if names:
             rows.append(f"| {title} | {', '.join(names)} |")
+    for title, names in understood().items():
+        rows.append(f"| {title} | {', '.join(f'`{n}`' for n in names)} |")
     zero = [f"`{n}`" for n, p in PRIMITIVES.items() if p.kind == "elementwise" and RULES[n].zero]
     rows.append(f"| derivative zero, declared | {', '.join(zero)} |")
     return "\n".join(["Everything that NumPy, `math` and Python offer in terms of these operations, on numbers and on arrays of any "
