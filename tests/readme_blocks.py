@@ -73,9 +73,9 @@ def understood() -> dict[str, list[str]]:
     handlers = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **builtin_calls.HANDLERS}
     functions = [*handlers, *(c for p in PRIMITIVES.values() for c in p.callables)]
     found = {"in terms of these: `np.`": np, "`np.linalg.`": np.linalg, "`math.`": math}
-    rows = {title: sorted({f.__name__ for f in functions if getattr(module, getattr(f, "__name__", ""), None) is f})
+    rows = {title: sorted({f.__name__ for f in functions if vars(module).get(getattr(f, "__name__", "")) is f})
             for title, module in found.items()}
-    rows["methods of arrays"] = sorted(numpy_calls.METHODS)
+    rows["methods of arrays"] = sorted(n for n in numpy_calls.METHODS if not n.startswith("_"))
     return rows
 
 
