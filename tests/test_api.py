@@ -330,7 +330,7 @@ def test_source_is_a_module_that_runs():
 
 
 def test_explain_marks_active_lines():
-    text = cubes.explain(X)
+    text = str(cubes.explain(X))
     assert "active" in text and "np.sum(scale * x**3)" in text
 
 

@@ -108,8 +108,8 @@ class Operators:
         from srcdiff.api.check import check
         return check(self, *args, **keywords)
 
-    def explain(self, *args, **keywords) -> str:
-        """Return the source of the function, each line marked where it is active."""
+    def explain(self, *args, **keywords):
+        """Return a table of the user's lines: what is active, kept, recomputed, free; bytes kept."""
         from srcdiff.api.explain import explain
         return explain(self, *args, **keywords)
 
