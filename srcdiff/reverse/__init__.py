@@ -21,7 +21,11 @@ tape
     Where it is kept: arrays indexed by the iteration where all trip counts are
     known before the loop, growing stacks otherwise.
 sweep
-    The reverse statements.
+    The two sweeps, block by block.
+statements, stores
+    The adjoint of each statement.
+report
+    What is kept, for `explain`.
 
 Names
 -----

@@ -35,7 +35,17 @@ from srcdiff.builder import Builder
 from srcdiff.primitives import PRIMITIVES, infer
 from srcdiff.rules import RULES
 from srcdiff.syntax import (
-    Array, Assign, Atom, Program, Stmt, Var, atoms_of, blocks_of, is_float, walk, with_blocks,
+    Array,
+    Assign,
+    Atom,
+    Program,
+    Stmt,
+    Var,
+    atoms_of,
+    blocks_of,
+    is_float,
+    walk,
+    with_blocks,
 )
 
 __all__ = ["gated"]

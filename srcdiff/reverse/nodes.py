@@ -11,7 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from srcdiff.syntax import (
-    Assign, For, If, Load, Program, Stmt, Var, While, atoms_of, blocks_of, defined, with_blocks,
+    Assign,
+    For,
+    If,
+    Load,
+    Program,
+    Stmt,
+    Var,
+    While,
+    atoms_of,
+    blocks_of,
+    defined,
+    with_blocks,
 )
 
 __all__ = ["Block", "Node", "Tree"]

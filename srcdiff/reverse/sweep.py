@@ -6,16 +6,15 @@ from dataclasses import replace
 from typing import Literal
 
 from srcdiff.analysis.activity import active_variables
-from srcdiff.builder import INT, Builder
+from srcdiff.builder import Builder
 from srcdiff.reverse.extents import KnownExtents
 from srcdiff.reverse.extents import emit as read_extents
 from srcdiff.reverse.gates import gated
 from srcdiff.reverse.keep import Keep
 from srcdiff.reverse.needs import Needs
 from srcdiff.reverse.nodes import Block, Node, Tree
-from srcdiff.reverse.stores import reverse_store
+from srcdiff.reverse.statements import reverse_statement
 from srcdiff.reverse.tape import plan
-from srcdiff.rules import RULES
 from srcdiff.syntax import (
     Array,
     Assign,
@@ -26,7 +25,6 @@ from srcdiff.syntax import (
     Load,
     Param,
     Program,
-    Store,
     Var,
     While,
     defined,
@@ -198,7 +196,7 @@ class Sweep:
         for node in reversed(block.nodes):
             if node in self.needs.reversible:
                 with self.builder.at(node.stmt.where):
-                    self._reverse_statement(node)
+                    reverse_statement(self, node)
         self.restored = outside
 
     def initialise(self, block: Block, skip=()) -> None:
@@ -276,140 +274,11 @@ class Sweep:
         return map_index(index, lambda a: self.value(held.get(a.name, a.name))
                           if isinstance(a, Var) else a)
 
-    # -- reverse sweep: statements --------------------------------------------------------------
-
-    def _reverse_statement(self, node: Node) -> None:
-        match node.stmt:
-            case Assign():
-                self._reverse_assign(node)
-            case Load():
-                self._reverse_load(node)
-            case Store():
-                reverse_store(self, node)
-            case For():
-                self._reverse_for(node)
-            case While():
-                self._reverse_while(node)
-            case If():
-                self._reverse_if(node)
+    def node_index(self, node: Node):
+        """Return the index of the load or store at `node`, as the reverse sweep can read it."""
+        return map_index(node.stmt.index, lambda a: self.atom(node, a))
 
     def accumulate(self, name: str, value: Atom) -> None:
         """Append ``name_bar = name_bar + value``."""
         bar = self.bar[name]
         self.builder.assign(bar, "add", Var(bar), value)
-
-    def _reverse_assign(self, node: Node) -> None:
-        stmt = node.stmt
-        contributions = self._contributions(node)
-        own: Atom | None = None
-        for position, value in contributions.items():
-            name = stmt.args[position].name
-            if name != stmt.target:
-                self.accumulate(name, value)
-            else:
-                own = value if own is None else self.builder.op("add", own, value)
-        if own is not None:
-            if own != Var(self.bar[stmt.target]):
-                self.builder.copy(self.bar[stmt.target], own)
-        else:
-            self._clear(node)
-
-    def _contributions(self, node: Node) -> dict[int, Atom]:
-        stmt, rule = node.stmt, RULES.get(node.stmt.op)
-        wanted = self.needs.wanted(stmt)
-        if not wanted:
-            return {}
-        seen = replace(stmt, args=tuple(self.atom(node, a) for a in stmt.args),
-                       target=self.atom(node, Var(stmt.target), after=True).name)
-
-        def extents(position: int) -> tuple[Atom, ...]:
-            if position in wanted:
-                return self.builder.extents(self.bar[stmt.args[position].name])
-            return tuple(map(self.value, self.needs.operand_extents[id(node), position]))
-
-        found = rule.adjoint(self.builder, seen, Var(self.bar[stmt.target]), wanted, extents)
-        return {position: found[position] for position in sorted(found)}
-
-    def _clear(self, node: Node) -> None:
-        """Zero the adjoint of a target whose value before the statement is another one."""
-        name = node.stmt.target
-        if not self.needs.is_overwritten(node):
-            return
-        type_ = self.builder.types[name]
-        if isinstance(type_, Array):
-            noted = self.needs.previous_extents.get(id(node))
-            extents = (tuple(map(self.value, noted)) if noted
-                       else self.builder.extents(self.bar[name]))
-            self.builder.assign(self.bar[name], "zeros", *extents, dtype=type_.dtype)
-        else:
-            self.builder.copy(self.bar[name], ZERO)
-
-    def _reverse_load(self, node: Node) -> None:
-        stmt = node.stmt
-        if stmt.array in self.carriers:
-            index = self.node_index(node)
-            self.builder.store(self.bar[stmt.array], index, Var(self.bar[stmt.target]), True)
-        self._clear(node)
-
-    def node_index(self, node: Node):
-        return map_index(node.stmt.index, lambda a: self.atom(node, a))
-
-    def _reverse_if(self, node: Node) -> None:
-        bodies = []
-        for block in node.blocks:
-            with self.builder.nested() as body:
-                self.reverse(block)
-            bodies.append(body)
-        if any(bodies):
-            self.builder.branch(self.atom(node, node.stmt.condition), *bodies)
-
-    def _reverse_for(self, node: Node) -> None:
-        stmt = node.stmt
-        start, stop, step = (self.atom(node, a) for a in (stmt.start, stmt.stop, stmt.step))
-        with self.builder.nested() as body:
-            self.reverse(node.blocks[0])
-        if body:
-            bounds = _reversed_range(self.builder, start, stop, step)
-            self.builder.append(For(stmt.var, *bounds, tuple(body), stmt.where))
-
-    def _reverse_while(self, node: Node) -> None:
-        test, inner = node.blocks
-        self.reverse(test)                  # the evaluation that ended the loop
-        count = self.atom(node, Var(self.needs.trips[id(node)]), after=True)
-        with self.builder.nested() as body:
-            outside = dict(self.restored)
-            if test.nodes:
-                self.restore(test)
-            self.reverse(inner)
-            self._reverse_again(test)
-            self.restored = outside
-        var = self.builder.fresh("trip", INT)
-        self.builder.append(For(var, Const(0), count, ONE, tuple(body), node.stmt.where))
-
-    def _reverse_again(self, test: Block) -> None:
-        """Reverse the test of a `while` whose values have been brought back already."""
-        if test.nodes:
-            self.initialise(test)
-        for node in reversed(test.nodes):
-            if node in self.needs.reversible:
-                with self.builder.at(node.stmt.where):
-                    self._reverse_statement(node)
-
-
-def _reversed_range(builder: Builder, start: Atom, stop: Atom, step: Atom):
-    """Return the bounds of the range that runs backwards through the same numbers."""
-    if step in (ONE, Const(-1)):
-        back = Const(-step.value)
-        return _plus(builder, stop, back.value), _plus(builder, start, back.value), back
-    trips = builder.op("trips", start, stop, step, stem="trips")
-    span = builder.op("multiply", builder.op("subtract", trips, ONE), step)
-    last = builder.op("add", start, span, stem="last")
-    back = Const(-step.value) if isinstance(step, Const) else builder.op("negative", step)
-    return last, builder.op("subtract", start, step), back
-
-
-def _plus(builder: Builder, atom: Atom, offset: int) -> Atom:
-    if isinstance(atom, Const):
-        return Const(atom.value + offset)
-    op = "add" if offset > 0 else "subtract"
-    return builder.op(op, atom, Const(abs(offset)), stem="last")
