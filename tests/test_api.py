@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import math
 import pickle
 import threading
 from collections import namedtuple
@@ -377,6 +378,38 @@ def test_check_names_the_wrong_entry(monkeypatch):
     monkeypatch.setattr(f, "python", lambda x, y: x * y + (y - at_point) ** 3 + np.array([0, 0, 1]) * (y - at_point))
     with pytest.raises(sd.errors.CheckError, match=r"with respect to y\[2\] is wrong: forward mode and differences"):
         f.check(X, at_point)
+
+
+def test_check_believes_a_complex_step_where_it_can():
+    assert cubes.check(X, 2.0).complex_step < 1e-14
+    assert "against complex step" in str(cubes.check(X, 2.0))
+    assert cubes.check(X.astype(np.float32)).complex_step < 1e-5
+
+    def filled(x):
+        y = np.zeros(3)
+        for i in range(3):
+            y[i] = x[i] ** 2                        # casts to real: the imaginary part is lost
+        return y
+
+    for function in (lambda x: np.abs(x) * x, lambda x: math.sin(x[0]), lambda x: np.abs(x), filled):
+        report = python(function).check(-X)
+        assert report.complex_step is None and report.differences < 1e-7
+        assert "complex" not in str(report)
+
+
+def test_a_complex_step_finds_what_differences_cannot(monkeypatch):
+    f = python(lambda x: 2.0 * x)
+    slope = 2.0 * (1 + 2e-8)                        # below the tolerance of differences
+    monkeypatch.setattr(f, "python", lambda x: slope * (x - X) + 2.0 * X, raising=False)
+    with pytest.raises(sd.errors.CheckError, match=r"with respect to x\[\d\].*forward mode and complex step"):
+        f.check(X)
+
+
+def test_check_says_by_how_much(monkeypatch):
+    f = python(lambda x, y: x[0] * y)
+    monkeypatch.setattr(f, "python", lambda x, y: x[0] * y + 0.25 * (x[1] - 1.0), raising=False)
+    with pytest.raises(sd.errors.CheckError, match=r"x\[1\] is wrong: .* differ by 0.25\n.*gives 0"):
+        f.check(np.ones(2), 3.0)
 
 
 def test_the_code_shows_in_a_notebook():

@@ -1,15 +1,19 @@
 """`f.check(*args)`: do the derivatives agree with each other, and with the function?
 
-Three comparisons, each for one argument at a time: the value of the generated
-program with that of the user's function; forward mode with reverse mode, by
+Comparisons, each for one argument at a time: the value of the generated program
+with that of the user's function; forward mode with reverse mode, by
 <w, J v> = <J^T w, v>; forward mode with Richardson's extrapolation of central
-differences of the user's function.  Differences are an oracle here and nowhere
-else; where they do not converge (a kink, a jump), their error estimate is part
-of the tolerance.
+differences of the user's function; and forward mode with the complex step
+Im f(x + ih v) / h, h = 1e-30, exact to rounding.  A complex step is believed only
+where the function, as Python runs it, takes complex numbers without a warning,
+gives the real result as real part, and agrees with the differences.  Both are
+oracles here and nowhere else; where differences do not converge (a kink, a jump),
+their error estimate is part of the tolerance.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,18 +28,23 @@ __all__ = ["Report", "check", "differences"]
 
 @dataclass(frozen=True)
 class Report:
-    """What was compared, and the largest relative differences that were found."""
+    """What was compared, and the largest relative differences that were found.
+
+    `complex_step` is None where no complex step could be trusted.
+    """
 
     function: str
     arguments: tuple[str, ...]
     value: float
     forward_reverse: float
     differences: float
+    complex_step: float | None = None
 
     def __str__(self):
+        step = "" if self.complex_step is None else f", against complex step {self.complex_step:.1e}"
         return (f"{self.function}: derivatives with respect to {', '.join(self.arguments)} agree "
                 f"(value {self.value:.1e}, forward against reverse {self.forward_reverse:.1e}, "
-                f"against differences {self.differences:.1e})")
+                f"against differences {self.differences:.1e}{step})")
 
 
 def check(function, *args, seed: int = 0, **keywords) -> Report:
@@ -68,7 +77,8 @@ class _Check:
         single = any(np.asarray(v).dtype in (np.float32, np.complex64)
                      for a in args for v in leaves(a) if expressions(v, "v"))
         self.rtol = 1e-3 if single else 1e-7
-        self.worst = {"value": 0.0, "reverse": 0.0, "differences": 0.0}
+        self.rtol_exact = 1e-3 if single else 1e-9
+        self.worst = {"value": 0.0, "reverse": 0.0, "differences": 0.0, "complex step": None}
 
     def run(self) -> Report:
         active = [i for i, a in enumerate(self.args) if any(map(_is_float, leaves(a)))]
@@ -139,10 +149,39 @@ class _Check:
             if np.isnan(gap) or gap > 10 * self.rtol + 10 * error / (scale or 1.0):
                 self.locate(i, lambda e: self.worst_output(i, e), "forward mode", "differences")
             self.worst["differences"] = max(self.worst["differences"], gap)
+        stepped = self.complex_step(i, v)
+        if stepped is None or not all(map(_confirms, stepped, numeric)):
+            return
+        gap = max(map(_gap, stepped, forward), default=0.0)
+        noise = max((error / (np.max(np.abs(a), initial=0.0) or 1.0) for a, error in numeric), default=0.0)
+        if not gap <= self.rtol_exact + noise:
+            self.locate(i, lambda e: self.worst_output(i, e, self.complex_step(i, e)),
+                        "forward mode", "complex step")
+        self.worst["complex step"] = max(self.worst["complex step"] or 0.0, gap)
 
-    def worst_output(self, i, entry):
-        """Return (differences, forward) at the output element where they differ most."""
-        pairs = [(a, b) for b, (a, _) in zip(self.along(i, entry), self.numeric(i, entry), strict=True)]
+    def complex_step(self, i: int, v, h: float = 1e-30) -> list | None:
+        """Return Im f(x + ih v) / h; None where the function is not its own continuation to complex numbers."""
+        if getattr(self.function, "python", None) is None:
+            return None
+        moved = map_tree(lambda x, d: x if d is None else _wide(x) + 1j * h * _wide(d), self.args[i], v)
+        wide = map_tree(lambda x, d: x if d is None else _wide(x), self.args[i], v)
+        before, after = self.args[:i], self.args[i + 1:]
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("error")
+                found = self.value((*before, moved, *after))
+                real = self.value((*before, wide, *after))
+        except Exception:           # whatever the user's code says to complex numbers: no oracle here
+            return None
+        same = len(real) == len(found) and all(
+            np.asarray(a).dtype.kind != "c" and _gap(a, np.real(b)) <= 1e-12
+            for a, b in zip(real, found, strict=True))
+        return [np.imag(b) / h for b in found] if same else None
+
+    def worst_output(self, i, entry, expected=None):
+        """Return (expected, forward) at the output element where they differ most."""
+        expected = [a for a, _ in self.numeric(i, entry)] if expected is None else expected
+        pairs = list(zip(expected, self.along(i, entry), strict=True))
         a = np.concatenate([np.ravel(p[0]) for p in pairs])
         b = np.concatenate([np.ravel(p[1]) for p in pairs])
         at = int(np.argmax(np.abs(a - b)))
@@ -150,7 +189,7 @@ class _Check:
 
     def numeric(self, i: int, v):
         def move(h):
-            moved = map_tree(lambda x, d: x if d is None else _wide(x) + h * d, self.args[i], v)
+            moved = map_tree(lambda x, d: x if d is None else _wide(x) + h * _wide(d), self.args[i], v)
             return self.value((*self.args[:i], moved, *self.args[i + 1:]))
         return differences(move)
 
@@ -213,6 +252,14 @@ def _dot(a, b) -> float:
 
 def _sizes(values) -> list:
     return [None if v is None else np.abs(v) for v in values]
+
+
+def _confirms(stepped, estimate) -> bool:
+    """Tell whether differences that have converged agree with a complex step to their error estimate."""
+    expected, error = estimate
+    scale = np.max(np.abs(expected), initial=0.0)
+    gap = np.max(np.abs(stepped - expected), initial=0.0)
+    return bool(error <= 1e-4 * scale and gap <= 10 * error + 1e-10 * scale)
 
 
 def _gap(a, b) -> float:
