@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 from srcdiff.assemble import bind, keep, require_same_shape, require_shape_of_results
 from srcdiff.backend import Compiled, Options, compile_program
@@ -30,7 +31,7 @@ from srcdiff.optimize import optimize
 from srcdiff.printing import to_source
 from srcdiff.reverse import adjoint
 from srcdiff.samples import samples
-from srcdiff.syntax import Const, Program
+from srcdiff.syntax import Const, Doc, Program
 from srcdiff.vectorize import vectorize
 
 __all__ = ["Options", "build", "derivatives", "gradient", "gradient_along", "jacobian", "over_directions",
@@ -131,10 +132,16 @@ def prepare(program: Program, target: str = "numba") -> Program:
 def build(program: Program, options: Options, tight: bool = False) -> Compiled:
     """Compile: flat arguments to a flat tuple of results."""
     pipeline = "tight" if tight and options.target == "numba" else options.target
-    return compile_program(prepare(program, pipeline), options=options)
+    return compile_program(prepare(_unplaced(program), pipeline), options=options)
 
 
 def text(program: Program, level: str = "loops") -> str:
     """Return a complete Python module: what is compiled, or before lowering (level="array")."""
     target = {"loops": "tight", "array": "python"}[level]
-    return to_source(prepare(program, target), jit=level == "loops")
+    return to_source(replace(prepare(_unplaced(program), target), doc=program.doc), jit=level == "loops")
+
+
+def _unplaced(program: Program) -> Program:
+    """Return a program whose docstring names no file: moved code is not compiled again."""
+    doc = program.doc
+    return replace(program, doc=replace(doc, summary="") if isinstance(doc, Doc) else "")

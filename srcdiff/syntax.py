@@ -55,7 +55,7 @@ from dataclasses import dataclass, field, replace
 from srcdiff.errors import NOWHERE, Where
 
 __all__ = [
-    "Array", "Assign", "Atom", "Const", "For", "If", "Load", "Param", "Program",
+    "Array", "Assign", "Atom", "Const", "Doc", "For", "If", "Load", "Param", "Program",
     "Raise", "Scalar", "Span", "Stmt", "Store", "Type", "Var", "While",
     "atoms_of", "blocks_of", "const_type", "defined", "index_atoms", "is_float", "map_atoms",
     "map_index",
@@ -228,6 +228,29 @@ class Param:
 
 
 @dataclass(frozen=True)
+class Doc:
+    """What a printed function says of itself.
+
+    Attributes
+    ----------
+    summary
+        One line: what is computed, of what, with respect to which arguments.
+    formula
+        The mathematics in one line.
+    params, results
+        For each parameter and each result a line, or an empty text.
+    names
+        For each result the name that it should have where the user gave it none.
+    """
+
+    summary: str
+    formula: str = ""
+    params: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Program:
     """A function in normal form.
 
@@ -246,7 +269,7 @@ class Program:
         in `results`, a tuple or list a nested structure, `Static(value)`
         anything known at specialisation.  None means one bare result.
     doc
-        Text for the docstring of the printed function.
+        For the docstring of the printed function: a text, or a `Doc`.
     """
 
     name: str
@@ -255,7 +278,7 @@ class Program:
     results: tuple[Atom, ...]
     types: Mapping[str, Type] = field(hash=False)
     tree: object = None
-    doc: str = ""
+    doc: str | Doc = ""
 
     def type_of(self, atom: Atom | str) -> Type:
         """Return the type of an atom or of a variable's name."""

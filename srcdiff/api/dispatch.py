@@ -17,6 +17,7 @@ import numpy as np
 
 from srcdiff import compiler
 from srcdiff.api.special import Special
+from srcdiff.api.titles import titled
 from srcdiff.backend.numba import explain, is_compile_error
 from srcdiff.errors import ArgumentError, NotScalarError, Problem, ShapeError
 from srcdiff.structure import Names, abstract, array_of_list, expressions, key_of, pack, ready
@@ -167,8 +168,9 @@ class Dispatch:
     def _make(self, args, keywords, stretch: bool = False) -> Callable:
         specs, keyword_specs = abstract_call(self, args, keywords)
         special = self.specialise(specs, keyword_specs)
-        run = runner(special, compiler.build(special.bare, self.options, tight=not stretch), args, keywords)
-        self._programs.append(special.bare)
+        program = titled(self, special)
+        run = runner(special, compiler.build(program, self.options, tight=not stretch), args, keywords)
+        self._programs.append(program)
         return run
 
     def _failed(self, error: Exception, args, keywords):

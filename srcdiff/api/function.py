@@ -25,6 +25,7 @@ from srcdiff.api.recipes import (
     Recipe,
 )
 from srcdiff.api.special import Special
+from srcdiff.api.titles import titled
 from srcdiff.errors import ArgumentError, NotScalarError, Problem
 from srcdiff.syntax import Program
 
@@ -170,7 +171,7 @@ class Function(Dispatch, Operators):
         """
         if level not in ("loops", "array"):
             raise ArgumentError(f"level is 'loops' or 'array', not {level!r}")
-        return compiler.text(self.special_for(*args, **keywords).bare, level)
+        return compiler.text(titled(self, self.special_for(*args, **keywords)), level)
 
     # -- calls --------------------------------------------------------------------------
 

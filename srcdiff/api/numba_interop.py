@@ -22,6 +22,7 @@ from numba.core.imputils import lower_constant, lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
 from srcdiff import compiler
+from srcdiff.api.titles import titled
 from srcdiff.errors import SrcdiffError
 from srcdiff.structure import Names, flat_values, pack_plain
 from srcdiff.syntax import Array, Scalar, Static
@@ -126,7 +127,7 @@ def implementation(function, names, header, given):
         special = function.specialise(specs, {})
     except SrcdiffError as error:
         raise errors.TypingError(f"{function!r}: {error}") from error
-    compiled = compiler.build(special.bare, replace(function.options, target="numba"))
+    compiled = compiler.build(titled(function, special), replace(function.options, target="numba"))
     scope = Names(compiled=compiled.dispatcher, np=np)
     plain = [name for name in names if not name.startswith("*")]
     texts = plain + [f"{names[-1][1:]}[{i}]" for i in range(len(given) - len(plain))]

@@ -15,10 +15,11 @@ import re
 
 import gast
 
+from srcdiff.printing.docstrings import describe
 from srcdiff.printing.helpers import HELPERS, helpers_for
 from srcdiff.printing.statements import Writer
 from srcdiff.printing.text import unparse
-from srcdiff.syntax import Array, Param, Program, Scalar, Var, rename
+from srcdiff.syntax import Param, Program, Var, rename
 
 __all__ = ["to_source"]
 
@@ -52,7 +53,7 @@ def to_source(program: Program, *, docstring: str | None = None, jit: bool = Fal
     """
     program = _without_collisions(program)
     writer = Writer(program)
-    function = _function(program, writer.body, _docstring(program, docstring))
+    function = _function(program, writer.body, describe(program, docstring))
     comments = _comments(writer.body, writer.places)
     body = unparse(gast.Module([function], []), comments)
     return _module(program.name, body, jit)
@@ -107,36 +108,7 @@ def _fresh(stem, taken):
     return f"{stem}_{count}"
 
 
-# -- docstring and comments --------------------------------------------------------
-
-_TEMPORARY = re.compile(r"t(_?\d+)?$")
-_NUMBERS = {"int64": "int", "float64": "float", "bool": "bool", "complex128": "complex"}
-
-
-def _type_text(type_):
-    if isinstance(type_, Array):
-        axes = ", ".join(":" * type_.ndim)
-        return f"{type_.dtype} array [{axes}]"
-    return _NUMBERS.get(type_.dtype, type_.dtype) if isinstance(type_, Scalar) else str(type_)
-
-
-def _docstring(program, docstring):
-    """Return what the function computes, of what, and what it gives; indented."""
-    lines = [(docstring or program.doc or f"Compute `{program.name}`.").strip()]
-    if program.params:
-        lines += ["", "Parameters", "----------"]
-        for p in program.params:
-            lines.append(f"{p.name} : {_type_text(p.type)}" + ", captured" * p.captured)
-    if program.results:
-        lines += ["", "Returns", "-------"]
-        for atom in program.results:
-            name = f"{atom} : " if isinstance(atom, Var) and not _TEMPORARY.match(atom.name) else ""
-            lines.append(name + _type_text(program.type_of(atom)))
-    lines = "\n".join(lines).splitlines()
-    if len(lines) == 1:
-        return lines[0]
-    return "\n".join([lines[0], *("    " + line if line else "" for line in lines[1:]), "    "])
-
+# -- comments --------------------------------------------------------------------
 
 def _comments(body, places):
     """Return the comment of each statement that begins a run from one user line.
