@@ -10,6 +10,8 @@
 ...     a[0] = 1.0
 ...     a[0] = 0.0
 ...     a[0] += g
+...     w = a[1]
+...     a[1] = w
 ...     return a
 ... '''))), end="")
 def f(x: "float64[:]", g: "float64", i: "weak int64"):
@@ -18,6 +20,7 @@ def f(x: "float64[:]", g: "float64", i: "weak int64"):
     u = add(t, g)
     a[i] += g
     a[0] = g
+    w = a[1]
     return a
 
 An index must be made of integers and slices: a fancy index may name an element
@@ -98,6 +101,8 @@ class _Accumulate(Forward):
             self.last.pop(stmt.array, None)
             self.assigned(stmt)
             return stmt
+        if self.changes_nothing(stmt):
+            return None
         stmt = self.sum(stmt)
         index = self.index(stmt.index)
         at, before, same = self.last.pop(stmt.array, (None, None, None))
@@ -106,6 +111,11 @@ class _Accumulate(Forward):
         self.last[stmt.array] = len(out), stmt, index
         self.assigned(stmt)
         return stmt
+
+    def changes_nothing(self, stmt: Store) -> bool:
+        """Tell whether a store puts back what was loaded from the same place."""
+        load = None if stmt.accumulate else self.definition(stmt.value, None)
+        return load is not None and (load.array, load.index) == (stmt.array, stmt.index)
 
     def sum(self, stmt: Store) -> Store:
         """Return ``a[i] += v`` for ``t = a[i]; u = add(t, v); a[i] = u``."""
