@@ -1,0 +1,1 @@
+"""The objectives of ADBench: computer vision, statistics, a recurrent network."""
