@@ -1,0 +1,49 @@
+"""The loop kernels: each in plain Numba, and the pullback of a random cotangent to all its inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+import srcdiff as sd
+from bench.measure import Contestant, Workload
+from bench.workloads.kernels import KERNELS, Kernel
+
+__all__ = ["WORKLOADS"]
+
+
+def copies(args):
+    return [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+
+
+def results_of(compiled, args):
+    """Return what a kernel returns, or the arrays it writes if it returns nothing."""
+    given = copies(args)
+    value = compiled(*given)
+    if value is not None:
+        return value
+    written = tuple(g for g, a in zip(given, args, strict=True)
+                    if isinstance(a, np.ndarray) and not np.array_equal(g, a))
+    return written[0] if len(written) == 1 else written
+
+
+def cotangent(value, rng):
+    if isinstance(value, tuple):
+        return tuple(cotangent(v, rng) for v in value)
+    return rng.normal(size=np.shape(value))[()]
+
+
+def run(kernel: Kernel) -> Workload:
+    """Time the kernel on copies of its arguments, as it overwrites them, and its derivative."""
+    def make():
+        rng = np.random.default_rng(0)
+        args, compiled = kernel.make(kernel.size, rng), njit(kernel.function)
+        seed = cotangent(results_of(compiled, args), rng)
+        _, pullback = sd.vjp(kernel.function, *args)
+        return [Contestant("srcdiff vjp", lambda: pullback(seed)),
+                Contestant("kernel (Numba)", lambda: compiled(*copies(args)), is_primal=True)]
+
+    return Workload(kernel.name, make)
+
+
+WORKLOADS = [run(kernel) for kernel in KERNELS.values()]
