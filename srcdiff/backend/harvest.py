@@ -244,7 +244,7 @@ def check(program: Program) -> dict[str, set]:
     VerifyError
         With the first variable whose rank or dtype differs.
     """
-    source = to_source(program)
+    source = to_source(program, renamed=False)
     seen = numba_types(source, [numba_type(p.type) for p in program.params], program.name)
     found = {}
     for name, inferred in sorted(seen.items()):

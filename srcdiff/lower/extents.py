@@ -84,8 +84,9 @@ class Extents:
     def _block(self, body):
         for stmt in body:
             if isinstance(stmt, For):
-                natural = self.nonnegative(stmt.start) and isinstance(stmt.step, Const) \
-                    and stmt.step.value > 0
+                natural = isinstance(stmt.step, Const) and (
+                    self.nonnegative(stmt.start) if stmt.step.value > 0 else
+                    isinstance(stmt.stop, Const) and stmt.stop.value >= -1)
                 self.scalars[stmt.var] = symbol("index" if natural else "var", stmt.var)
             for block in blocks_of(stmt):
                 self._block(block)

@@ -15,13 +15,16 @@ import re
 
 import gast
 
+from srcdiff import custom
+from srcdiff.printing.bindings import MARK, bindings
 from srcdiff.printing.docstrings import describe
 from srcdiff.printing.helpers import HELPERS, helpers_for
+from srcdiff.printing.names import compact
 from srcdiff.printing.statements import Writer
 from srcdiff.printing.text import unparse
 from srcdiff.syntax import Param, Program, Var, rename
 
-__all__ = ["to_source"]
+__all__ = ["reserved", "to_source"]
 
 JIT = '''\
 try:
@@ -33,7 +36,8 @@ except ImportError:                     # without Numba: the same numbers, slowl
 DECORATOR = '@njit(error_model="numpy", fastmath={"contract"})\n'
 
 
-def to_source(program: Program, *, docstring: str | None = None, jit: bool = False) -> str:
+def to_source(program: Program, *, docstring: str | None = None, jit: bool = False,
+              renamed: bool = True) -> str:
     """Return the text of a complete module that defines `program`'s function.
 
     Parameters
@@ -44,6 +48,8 @@ def to_source(program: Program, *, docstring: str | None = None, jit: bool = Fal
         What the function computes, instead of `program.doc`.
     jit
         Decorate the functions with Numba's `njit` where Numba is installed.
+    renamed
+        Give the compiler's variables readable names; else every variable has its name in `program`.
 
     Returns
     -------
@@ -53,7 +59,11 @@ def to_source(program: Program, *, docstring: str | None = None, jit: bool = Fal
     """
     program = _without_collisions(program)
     writer = Writer(program)
-    function = _function(program, writer.body, describe(program, docstring))
+    names = {name: name for name in program.types}
+    if renamed:
+        names = compact(program, writer.body, _reserved(program))
+    _rename_trees(writer.body, names)
+    function = _function(program, names, writer.body, describe(program, names, docstring))
     comments = _comments(writer.body, writer.places)
     body = unparse(gast.Module([function], []), comments)
     return _module(program.name, body, jit)
@@ -61,7 +71,8 @@ def to_source(program: Program, *, docstring: str | None = None, jit: bool = Fal
 
 def _module(name, body, jit):
     names = {n.id for n in ast.walk(ast.parse(body)) if isinstance(n, ast.Name)}
-    helpers = helpers_for(sorted(names & set(HELPERS)))
+    given, imported, each = bindings(names, jit)
+    helpers = "\n\n".join(filter(None, (helpers_for(sorted(names & set(HELPERS))), each)))
     code = (helpers + "\n\n" if helpers else "") + body
     names |= {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
     if jit:
@@ -69,11 +80,13 @@ def _module(name, body, jit):
     imports = "import math\n\n" * ("math" in names) + "import numpy as np\n\n" * ("np" in names)
     if jit:
         imports += JIT + "\n"
-    return f'{imports}__all__ = ["{name}"]\n\n\n{code.strip()}\n'
+    imports += imported
+    mark = f"{MARK}{given}\n" if given else ""
+    return f'{imports}__all__ = ["{name}"]\n{mark}\n\n{code.strip()}\n'
 
 
-def _function(program, body, doc):
-    params = [gast.Name(p.name, gast.Param(), None, None) for p in program.params]
+def _function(program, names, body, doc):
+    params = [gast.Name(names[p.name], gast.Param(), None, None) for p in program.params]
     arguments = gast.arguments(params, [], None, [], [], None, [])
     statements = [gast.Expr(gast.Constant(doc, None))] + body
     return gast.FunctionDef(program.name, arguments, statements, [], None, None, [])
@@ -81,9 +94,30 @@ def _function(program, body, doc):
 
 # -- names -----------------------------------------------------------------------
 
+def reserved() -> frozenset[str]:
+    """Return the names that neither a variable nor the function itself may have in a module."""
+    own = custom.names()
+    return frozenset({"np", "math", "njit", "bound", *HELPERS, *keyword.kwlist, *dir(builtins),
+                      *own, *(name + "_" for name in own)})
+
+
+def _reserved(program):
+    """Return the names that mean something else in the text: a module, a helper, a builtin."""
+    return reserved() | {program.name}
+
+
+def _rename_trees(body, names):
+    """Rename in place; a tree may occur twice."""
+    seen = set()
+    for node in (n for stmt in body for n in gast.walk(stmt)):
+        if isinstance(node, gast.Name) and id(node) not in seen:
+            seen.add(id(node))
+            node.id = names.get(node.id, node.id)
+
+
 def _without_collisions(program):
-    """Rename variables that hide a module, a helper or a builtin that the text may use."""
-    taken = {"np", "math", "njit", program.name, *HELPERS, *keyword.kwlist, *dir(builtins)}
+    """Rename variables that have a reserved name."""
+    taken = _reserved(program)
     names, used = {}, set(program.types)
     for name in program.types:
         if name in taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from srcdiff.syntax import Array, Doc, Program, Scalar, Type, Var
 
@@ -12,8 +13,12 @@ _TEMPORARY = re.compile(r"t(_?\d+)?$")
 _NUMBERS = {"int64": "int", "float64": "float", "bool": "bool", "complex128": "complex"}
 
 
-def describe(program: Program, summary: str | None = None) -> str:
-    """Return the docstring of a program, indented; `summary` stands for the program's own."""
+def describe(program: Program, names: Mapping[str, str], summary: str | None = None) -> str:
+    """Return the docstring of a program, indented.
+
+    `names` holds the printed name of each variable that is printed; `summary`
+    stands for the program's own.
+    """
     doc = program.doc if isinstance(program.doc, Doc) else Doc(program.doc)
     lines = [(summary or doc.summary or f"Compute `{program.name}`.").strip()]
     if doc.formula:
@@ -22,12 +27,12 @@ def describe(program: Program, summary: str | None = None) -> str:
         lines += ["", "Parameters", "----------"]
         for param, text in _with_texts(program.params, doc.params):
             captured = ", captured" * param.captured
-            lines += [f"{param.name} : {type_text(param.type)}{captured}", *_indented(text)]
+            lines += [f"{names[param.name]} : {type_text(param.type)}{captured}", *_indented(text)]
     if program.results:
         lines += ["", "Returns", "-------"]
         for atom, text in _with_texts(program.results, doc.results):
-            name = f"{atom} : " if isinstance(atom, Var) and not _TEMPORARY.match(atom.name) else ""
-            lines += [name + type_text(program.type_of(atom)), *_indented(text)]
+            name = names.get(atom.name, "t") if isinstance(atom, Var) else "t"
+            lines += [f"{name} : " * (not _TEMPORARY.match(name)) + type_text(program.type_of(atom)), *_indented(text)]
     lines = "\n".join(lines).splitlines()
     if len(lines) == 1:
         return lines[0]

@@ -141,10 +141,19 @@ def spell(op: str, types: tuple[Type, ...], result: Type, operands, static) -> g
     """
     if special := _SPECIAL.get(op):
         return special(types, result, operands, dict(static))
+    if PRIMITIVES[op].opaque:
+        return _opaque(op, types, result, operands)
     names = dict(zip("abc", operands, strict=False))
     if all(isinstance(t, Scalar) for t in types):
         return expression(_scalar_template(op, types, result, len(operands)), **names)
     return expression(_array_template(op, len(operands)), **names)
+
+
+def _opaque(op, types, result, operands):
+    """Call a function of the user's: the module binds its name, and with `_` what goes over the elements."""
+    if isinstance(result, Array):
+        return _call_tree(op + "_", operands)
+    return expression(converter(result), a=_call_tree(op, operands))
 
 
 def _scalar_template(op, types, result, count):

@@ -50,7 +50,7 @@ __all__ = ["Writer"]
 
 WIDTH = 88                  # columns of a line, indentation included
 AUGMENTED = ("add", "subtract", "multiply", "divide")
-_SUFFIX = re.compile(r"(_dot|_bar|_tape|_\d+)+$")
+_SUFFIX = re.compile(r"(_dot|_bar|_tape)+$")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
