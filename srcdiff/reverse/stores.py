@@ -7,13 +7,48 @@ value only, so its adjoint runs backwards through the index, element by element.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from srcdiff.builder import Builder
 from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.reverse.nodes import Node
-from srcdiff.syntax import Array, Const, Span, Store, Var
+from srcdiff.syntax import Array, Assign, Const, Program, Span, Store, Var, blocks_of, with_blocks
 
-__all__ = ["reverse_store"]
+__all__ = ["apart", "reverse_store"]
 
 ZERO = Const(0.0)
+
+
+def apart(program: Program) -> Program:
+    """Return `program` with each array that is stored into itself copied first.
+
+    In ``a[i] = a`` one adjoint would be read, added to and zeroed at once.
+
+    >>> from srcdiff.notation import read, show
+    >>> print(show(apart(read('''
+    ... def f(x: "float64[:]", i: "int64[:]"):
+    ...     a = copy(x)
+    ...     a[i] = a
+    ...     return a
+    ... '''))), end="")
+    def f(x: "float64[:]", i: "int64[:]"):
+        a = copy(x)
+        a_stored = copy(a)
+        a[i] = a_stored
+        return a
+    """
+    builder = Builder(program.types)
+
+    def block(body):
+        return tuple(part for stmt in body for part in one(stmt))
+
+    def one(stmt):
+        if isinstance(stmt, Store) and stmt.value == Var(stmt.array):
+            held = builder.fresh(f"{stmt.array}_stored", builder.types[stmt.array])
+            return Assign(held, "copy", (stmt.value,), where=stmt.where), replace(stmt, value=Var(held))
+        return (with_blocks(stmt, [block(b) for b in blocks_of(stmt)]),)
+
+    return program.with_body(block(program.body), types=builder.types)
 
 
 def reverse_store(sweep, node: Node) -> None:

@@ -14,6 +14,7 @@ from srcdiff.reverse.keep import Keep
 from srcdiff.reverse.needs import Needs
 from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.reverse.statements import reverse_statement
+from srcdiff.reverse.stores import apart
 from srcdiff.reverse.tape import plan
 from srcdiff.syntax import (
     Array,
@@ -66,6 +67,7 @@ def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] 
         outputs = differentiable_results(program)
     seeded = [program.results[i] for i in outputs]
     outputs_ = [a.name for a in seeded if isinstance(a, Var)]
+    program = apart(program)
     program = gated(program, active_variables(program, active, outputs_))
     sweep = Sweep(program, active_variables(program, active, outputs_))
     params = sweep.declare_seeds(seeded) if seed == "param" else ()

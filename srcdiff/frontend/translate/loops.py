@@ -287,6 +287,7 @@ class Loop:
             self.changed = False
             shared = lasting()
             result = once()
+            self.note_entries(entry)
             if not self.changed and lasting() == shared:
                 break
         else:
@@ -461,13 +462,8 @@ class Loop:
     def copy(self, pairs, block):
         """Append copies that all read before any is written, as one tuple assignment would."""
         t = self.t
-        made = [(target.name, (value,)) for target, value in pairs
-                if value is not UNBOUND and isinstance(t.type_of(target), Array)]
-        here = t.state
-        t.state = self.header
+        self.note(pairs)
         targets = {target.name for target, _ in pairs}
-        note_lost_aliases(t, made, targets)
-        t.state = here
         ready = []
         for target, value in pairs:
             type_ = t.type_of(target)
@@ -482,12 +478,27 @@ class Loop:
         for target, type_, value in ready:
             fill(t, target.name, type_, value, block)
 
+    def note(self, pairs):
+        """Mark as shared the arrays whose aliases these copies lose."""
+        t = self.t
+        made = [(target.name, (value,)) for target, value in pairs
+                if value is not UNBOUND and isinstance(t.type_of(target), Array)]
+        with t.in_state(self.header):
+            note_lost_aliases(t, made, {target.name for target, _ in pairs})
+
+    def entries(self, entry):
+        """Return pairs (merged variable, value) of what enters the loop."""
+        self.source = entry
+        return [pair for place, carried in self.carried.items()
+                for pair in self.matched(carried.value, entry.get(place, UNBOUND))]
+
+    def note_entries(self, entry):
+        """Note what the copies before the loop lose, so that the next translation of the body sees it."""
+        self.note(self.entries(entry))
+
     def copy_entries(self, entry):
         """Append the copies before the loop."""
-        pairs, self.source = [], entry
-        for place, carried in self.carried.items():
-            pairs += self.matched(carried.value, entry.get(place, UNBOUND))
-        self.copy(pairs, self.t.builder.block)
+        self.copy(self.entries(entry), self.t.builder.block)
 
     def leave(self, after):
         """Set the state after the loop: that of the header, for the last test failed there."""
