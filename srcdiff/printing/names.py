@@ -18,6 +18,7 @@ anything else            ``t``
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 
 import gast
@@ -265,37 +266,69 @@ class _Stems:
 
 @dataclass
 class _Life:
-    """Where a variable occurs in the printed function: the innermost block around all of it."""
+    """Where a variable occurs in the printed function.
+
+    Attributes
+    ----------
+    block
+        The path of the innermost block around all of it: the numbers of the blocks from the outside in.
+    first, last
+        The place of the first and of the last occurrence: the position in each block of the path to it.
+    fixed
+        Set in that block before all else, so that no run of the block sees a value of the run before.
+    """
 
     block: tuple[int, ...]
-    fixed: bool = False                 # set first in every run of that block
+    first: tuple[int, ...]
+    last: tuple[int, ...]
+    fixed: bool = False
+
+    def path(self) -> tuple[int, ...]:
+        return self.block if self.fixed else ()
+
+
+ALWAYS = _Life((), (-1,), (sys.maxsize,))
+
+
+def meet(a: _Life, b: _Life) -> bool:
+    """Tell whether two variables must, or had better, have different names.
+
+    Those of one block had better; besides, a life that has ended before the
+    other begins is out of the way.
+    """
+    ours, theirs = a.path(), b.path()
+    common = next((i for i, (x, y) in enumerate(zip(ours, theirs, strict=False)) if x != y),
+                  min(len(ours), len(theirs)))
+    if len(ours) > common and len(theirs) > common:
+        return False                    # in two blocks beside each other
+    if ours == theirs:
+        return True
+    return a.first[common] <= b.last[common] and b.first[common] <= a.last[common]
 
 
 def compact(program: Program, body: list, reserved: frozenset[str]) -> dict[str, str]:
     """Return the final name of each variable of the printed statements `body`.
 
-    A variable that is confined to a block, and set there before all else, may
-    share its name with variables of its type in blocks beside that one.
-    `reserved` are names that mean something else in the module.
+    Variables of one type whose lives do not `meet` may share a name.  `reserved` are names that mean something else in the module.
     """
     wanted, words = stems(program), users_words(program)
     lives = _Lives(body).found
     names = _unique_params(program, wanted, words, reserved)
-    holders: dict[str, list[tuple]] = {new: [((), program.types[old])] for old, new in names.items()}
-    own = [n for n in lives if n in words and n not in names and n not in reserved and n not in holders]
-    for name in own:
-        names[name] = name
-        holders[name] = [((), program.types[name])]
+    holders: dict[str, list[tuple]] = {new: [(ALWAYS, program.types[old])] for old, new in names.items()}
+    for name, life in lives.items():
+        if name in words and name in program.types and name not in reserved and name not in holders:
+            names[name] = name
+            holders[name] = [(life, program.types[name])]
     for name, life in lives.items():
         if name in names or name not in program.types:
             continue
-        block, type_ = life.block if life.fixed else (), program.types[name]
+        type_ = program.types[name]
         for candidate in _candidates(wanted[name]):
             if candidate not in reserved and all(
-                    apart(block, other) and type_ == kind for other, kind in holders.get(candidate, ())):
+                    kind == type_ and not meet(life, other) for other, kind in holders.get(candidate, ())):
                 break
         names[name] = candidate
-        holders.setdefault(candidate, []).append((block, type_))
+        holders.setdefault(candidate, []).append((life, type_))
     return names
 
 
@@ -320,63 +353,54 @@ def _candidates(stem):
         count += 1
 
 
-def apart(a: tuple, b: tuple) -> bool:
-    """Tell whether neither of two blocks is inside the other.
-
-    >>> apart((0, 1), (0, 2)), apart((0,), (0, 2))
-    (True, False)
-    """
-    count = min(len(a), len(b))
-    return a[:count] != b[:count]
-
-
 class _Lives:
     """Find the life of each name of a list of statements."""
 
     def __init__(self, body: list):
         self.found: dict[str, _Life] = {}
         self.blocks = 0
-        self._block(body, ())
+        self._block(body, (), ())
 
-    def _block(self, body, path):
-        for stmt in body:
-            self._statement(stmt, path)
+    def _block(self, body, path, place):
+        for position, stmt in enumerate(body):
+            self._statement(stmt, path, (*place, position))
 
     def _inner(self, path):
         self.blocks += 1
         return (*path, self.blocks)
 
-    def _statement(self, stmt, path):
+    def _statement(self, stmt, path, place):
         match stmt:
             case gast.For(target=target, iter=bounds, body=body):
-                self._expression(bounds, path)
+                self._expression(bounds, path, place)
                 inner = self._inner(path)
-                self._occurs(target.id, inner, True)
-                self._block(body, inner)
+                self._occurs(target.id, inner, (*place, -1), True)
+                self._block(body, inner, place)
             case gast.If(test=test, body=body, orelse=orelse):
-                self._expression(test, path)
-                self._block(body, self._inner(path))
-                self._block(orelse, self._inner(path))
+                self._expression(test, path, place)
+                self._block(body, self._inner(path), place)
+                self._block(orelse, self._inner(path), place)
             case gast.While(test=test, body=body):
-                self._expression(test, path)
-                self._block(body, self._inner(path))
+                self._expression(test, path, place)
+                self._block(body, self._inner(path), place)
             case gast.Assign(targets=[gast.Name(id=name)], value=value):
-                self._expression(value, path)
-                self._occurs(name, path, True)
+                self._expression(value, path, place)
+                self._occurs(name, path, place, True)
             case _:
-                self._expression(stmt, path)
+                self._expression(stmt, path, place)
 
-    def _expression(self, node, path):
+    def _expression(self, node, path, place):
         if node is not None:
             for inner in gast.walk(node):
                 if isinstance(inner, gast.Name):
-                    self._occurs(inner.id, path, False)
+                    self._occurs(inner.id, path, place, False)
 
-    def _occurs(self, name, path, sets):
+    def _occurs(self, name, path, place, sets):
         life = self.found.get(name)
         if life is None:
-            self.found[name] = _Life(path, sets)
+            self.found[name] = _Life(path, place, place, sets)
             return
+        life.last = place
         common = 0
         for a, b in zip(life.block, path, strict=False):
             if a != b:
