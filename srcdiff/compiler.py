@@ -45,13 +45,27 @@ def _remembered(function):
     return functools.lru_cache(maxsize=512)(function)
 
 
+def _derivative(function):
+    """Differentiate the optimised program: less is active, and less is kept on tapes."""
+    @_remembered
+    @functools.wraps(function)
+    def of_optimised(program, *rest):
+        return function(_optimised(program), *rest)
+    return of_optimised
+
+
 @_remembered
+def _optimised(program: Program) -> Program:
+    return optimize(program)
+
+
+@_derivative
 def gradient(program: Program, active: tuple[str, ...], output: int) -> Program:
     """Append the adjoint of each active parameter, for the scalar result `output`."""
     return adjoint(program, active, outputs=(output,), seed="one")
 
 
-@_remembered
+@_derivative
 def pushforward(program: Program, active: tuple[str, ...]) -> Program:
     """Append a tangent for each result; the tangents of `active` are further parameters."""
     along = tangent(program, active)
@@ -59,7 +73,7 @@ def pushforward(program: Program, active: tuple[str, ...]) -> Program:
     return require_same_shape(along, zip(dots, active, strict=True), "tangent")
 
 
-@_remembered
+@_derivative
 def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]) -> Program:
     """Append the adjoint of each active parameter; the cotangents are further parameters."""
     along = adjoint(program, active, outputs=outputs)
@@ -68,7 +82,7 @@ def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]
     return require_shape_of_results(along, list(zip(bars, models, strict=True)))
 
 
-@_remembered
+@_derivative
 def jacobian(program: Program, active: tuple[str, ...], outputs: tuple[int, ...],
              mode: str, chunk: int | None = None) -> Program:
     """Append the Jacobian of each output with respect to each active parameter."""
