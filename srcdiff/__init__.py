@@ -10,6 +10,7 @@
 
 from srcdiff import errors
 from srcdiff.api import (
+    custom_rule,
     differentiate,
     functional,
     grad,
@@ -33,7 +34,7 @@ from srcdiff.errors import SrcdiffError
 __version__ = "0.1.0"
 
 __all__ = [
-    "SrcdiffError", "differentiate", "errors", "functional", "grad", "hessian", "hvp", "jacfwd", "jacobian",
+    "SrcdiffError", "custom_rule", "differentiate", "errors", "functional", "grad", "hessian", "hvp", "jacfwd", "jacobian",
     "jacrev", "jvp", "linearize", "no_grad", "stop_gradient", "value_and_grad", "value_and_jacobian", "vhp",
     "vjp", "vmap",
 ]

@@ -24,7 +24,7 @@ import scipy.special
 
 from srcdiff.syntax import Array, Scalar, Type
 
-__all__ = ["MISFIT_OF_PRODUCT", "PRIMITIVES", "Primitive", "infer", "type_of_value", "unify"]
+__all__ = ["MISFIT_OF_PRODUCT", "PRIMITIVES", "Primitive", "Table", "infer", "type_of_value", "unify"]
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,41 @@ class Primitive:
     callables
         The functions a user may call to get it (``np.exp``, ``math.exp``); only
         those whose signature is the operation's own.
+    like
+        For an operation of the user's (`srcdiff.custom`), which may fail or
+        have costs: what gives results of the same type, and runs to infer it.
     """
 
     name: str
     kind: str
     evaluate: Callable
     callables: tuple[Callable, ...] = ()
+    like: Callable | None = None
+
+    @property
+    def opaque(self) -> bool:
+        """Tell whether it runs code of the user's, which may fail, or take long."""
+        return self.like is not None
 
 
-PRIMITIVES: dict[str, Primitive] = {}
+class Table(dict):
+    """A table by name of operation; what users add is found in it, but not listed."""
+
+    def __init__(self):
+        super().__init__()
+        self.own: dict = {}
+
+    def __missing__(self, name):
+        return self.own[name]
+
+    def __contains__(self, name):
+        return super().__contains__(name) or name in self.own
+
+    def get(self, name, default=None):
+        return super().get(name) or self.own.get(name, default)
+
+
+PRIMITIVES: dict[str, Primitive] = Table()
 
 
 def _define(name, kind, evaluate, *callables):
@@ -344,7 +370,7 @@ def infer(op: str, operands: tuple[Type, ...], static: tuple[tuple[str, object],
     if op == "take":                    # 1 is no position on an axis of extent 1
         dummies[1] = dummies[1] * 0
     with np.errstate(all="ignore"):
-        value = PRIMITIVES[op].evaluate(*dummies, **static_)
+        value = (PRIMITIVES[op].like or PRIMITIVES[op].evaluate)(*dummies, **static_)
     return type_of_value(value)
 
 

@@ -140,7 +140,7 @@ def test_the_tables_are_read_from_an_archive_too(tmp_path):
     """An installation that is a zip file has the sources, but no files."""
     package = Path(srcdiff.rules.__file__).parents[1]
     archive = tmp_path / "srcdiff.zip"
-    wanted = ["__init__.py", "errors.py", "syntax.py", "primitives.py", "builder.py"]
+    wanted = ["__init__.py", "errors.py", "syntax.py", "primitives.py", "builder.py", "custom.py"]
     with zipfile.ZipFile(archive, "w") as z:
         for file in wanted[1:]:
             z.write(package / file, f"srcdiff/{file}")

@@ -14,8 +14,8 @@ __all__ = ["EXTENTS", "unknown"]
 
 
 def unknown(shapes, stmt):
-    """Say nothing, for operations that have no entry."""
-    return None
+    """Say nothing of an operation without an entry, unless it is an elementwise one of the user's."""
+    return _elementwise(shapes, stmt) if PRIMITIVES[stmt.op].opaque else None
 
 
 def _elementwise(shapes, stmt):

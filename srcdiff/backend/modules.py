@@ -22,6 +22,7 @@ import types
 from pathlib import Path
 
 from srcdiff.backend.python import register_lines
+from srcdiff.printing.bindings import MARK
 
 __all__ = ["directory", "is_on_disk", "load", "lookup", "store", "versions"]
 
@@ -102,7 +103,8 @@ def load(source: str, options, system: str = "") -> types.ModuleType:
     with _LOCK:
         if name in sys.modules:
             return sys.modules[name]
-        place = directory() if options.cache else None
+        # What a user's own function does may change while the text here does not: nothing of it is kept.
+        place = directory() if options.cache and MARK not in source else None
         path = place / f"{name}.py" if place else None
         if path is not None and _write(path, source):
             return _from_file(name, path, source)
@@ -166,7 +168,7 @@ def lookup(key: str) -> tuple[str, dict] | None:
 def store(key: str, text: str, metadata: dict) -> bool:
     """Keep `text` and `metadata` (of JSON types) for `key`; tell whether that worked."""
     path = _entry(key)
-    if path is None:
+    if path is None or MARK in text:
         return False
     entry = {"key": key, "text": text, "metadata": metadata, "check": _check(text, metadata)}
     return _write(path, json.dumps(entry, sort_keys=True))

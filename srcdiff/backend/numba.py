@@ -10,6 +10,7 @@ import re
 import threading
 import types
 
+from srcdiff import custom
 from srcdiff.backend import modules, python, vector_math
 from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import CompileError, Problem, Where
@@ -38,14 +39,17 @@ def _jit_functions(module, options):
             module.math = python.MATH
         return
     settings = {
-        "error_model": "numpy", "parallel": options.parallel, "boundscheck": options.boundscheck,
+        "error_model": "numpy", "boundscheck": options.boundscheck,
         "fastmath": options.fastmath if isinstance(options.fastmath, bool) else set(options.fastmath),
     }
+    for name in getattr(module, "__custom__", ()):
+        setattr(module, name, custom.compiled(name))
     if options.vector_math and "math" in vars(module) and vector_math.available():
         module.math = vector_math.vector_module()
     for key, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
-            dispatcher = numba.njit(**settings)(value)
+            parallel = options.parallel and "prange" in value.__code__.co_names
+            dispatcher = numba.njit(parallel=parallel, **settings)(value)
             if modules.is_on_disk(module):
                 keep_machine_code(dispatcher)
             setattr(module, key, dispatcher)

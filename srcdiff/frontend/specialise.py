@@ -16,6 +16,8 @@ from srcdiff.frontend.translate.inline import frame_of
 from srcdiff.frontend.translate.tidy import tidy
 from srcdiff.frontend.translate.values import Dict, Known, Origin, Poison, Ref, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import as_atom
+from srcdiff.places import of_function
+from srcdiff.printing import reserved
 from srcdiff.syntax import Array, Assign, Param, Program, Scalar, Static, Var, atoms_of, rename, walk
 
 __all__ = ["Specialisation", "specialise", "specs_of"]
@@ -229,7 +231,7 @@ def _finished(t: Translator, function, result, leaves) -> Specialisation:
     atoms = tuple(Var(local.get(a.name, a.name)) if isinstance(a, Var) else a for a in atoms)
     stems = {n: (s[0], local.get(s[1], s[1])) if isinstance(s, tuple) else s for n, s in t.stems.items()}
     name = getattr(function, "__name__", None) or getattr(getattr(function, "func", None), "__name__", "f")
-    program = Program(name if name.isidentifier() else "lambda_", params, body, atoms, types, tree,
+    program = Program(_function_name(name), params, body, atoms, types, tree,
                       getattr(function, "__doc__", None) or "" if inspect.isroutine(function) else "")
     program = _without_unused(tidy(program, stems))
     params = program.params
@@ -238,6 +240,16 @@ def _finished(t: Translator, function, result, leaves) -> Specialisation:
     assumed = tuple((origin.get, value) for origin, value in t.assumed.values())
     written = tuple(k for k, p in enumerate(params) if p.name in t.written)
     return Specialisation(program, captures, leaves, assumed, written)
+
+
+def _function_name(name: str) -> str:
+    """Return a name for the generated function that hides nothing which its text may use."""
+    if not name.isidentifier():
+        return "lambda_"
+    taken, stem, count = reserved(), name, 2
+    while name in taken:
+        name, count = f"{stem}_{count}", count + 1
+    return name
 
 
 def _without_unused(program: Program) -> Program:

@@ -225,7 +225,7 @@ def _typed(value, type_: Scalar):
 
 def fold(op: str, operands, static, type_: Scalar) -> Const | None:
     """Return what a variable of `type_` holds after ``op(*operands)``; None if run time has to tell."""
-    if op != "copy" and any(type(x) is not bool and isinstance(x, int | np.integer) and abs(x) >= LARGE
+    if PRIMITIVES[op].opaque or op != "copy" and any(type(x) is not bool and isinstance(x, int | np.integer) and abs(x) >= LARGE
                             for x in operands):
         return None
     try:

@@ -106,6 +106,8 @@ class _Hoist:
     def cannot_fail(self, stmt) -> bool:
         types = list(map(self.program.type_of, stmt.args))
         match PRIMITIVES[stmt.op].kind:
+            case "elementwise" if PRIMITIVES[stmt.op].opaque:
+                return False
             case "elementwise":
                 if stmt.op in TRAPS and not self.floats_stay(stmt, types):
                     return False

@@ -97,7 +97,7 @@ def _function(program, names, body, doc):
 def reserved() -> frozenset[str]:
     """Return the names that neither a variable nor the function itself may have in a module."""
     own = custom.names()
-    return frozenset({"np", "math", "njit", "bound", *HELPERS, *keyword.kwlist, *dir(builtins),
+    return frozenset({"np", "math", "njit", "bound", "compiled", *HELPERS, *keyword.kwlist, *dir(builtins),
                       *own, *(name + "_" for name in own)})
 
 

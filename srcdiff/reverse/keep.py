@@ -135,5 +135,6 @@ class Keep:
             case Assign(op="power", args=(_, Const(value=int(exponent)))):
                 return abs(exponent) <= 4           # a few multiplications
             case Assign(op=op):
-                return PRIMITIVES[op].kind in CHEAP_KINDS and op not in EXPENSIVE
+                return (PRIMITIVES[op].kind in CHEAP_KINDS and op not in EXPENSIVE
+                        and not PRIMITIVES[op].opaque)
         return False

@@ -94,7 +94,8 @@ class Emission:
         return made
 
     def _fold(self, name, args, static) -> Atom | None:
-        if args and all(isinstance(a, Const) for a in args) and PRIMITIVES[name].kind == "elementwise":
+        if args and all(isinstance(a, Const) for a in args) and (
+                PRIMITIVES[name].kind == "elementwise" and not PRIMITIVES[name].opaque):
             with np.errstate(all="ignore"):
                 value = PRIMITIVES[name].evaluate(*(a.value for a in args), **static)
             value = value.item() if isinstance(value, np.generic) else value

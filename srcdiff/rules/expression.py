@@ -25,6 +25,7 @@ from types import CodeType
 
 import numpy as np
 
+from srcdiff import custom
 from srcdiff.errors import Problem, RuleError, Where
 from srcdiff.primitives import PRIMITIVES
 
@@ -138,7 +139,7 @@ def parse(function: Callable) -> Expression:
         linear in its differentials.
     """
     tree = _source_of(function)
-    reader = _Reader({}, function.__globals__, frozenset(), function.__code__.co_filename)
+    reader = _Reader({}, _scope_of(function), frozenset(), function.__code__.co_filename)
     names = [a.arg for a in tree.args.args]
     count = (len(names) - 1) // 2
     operands = tuple(names[:count])
@@ -153,6 +154,17 @@ def parse(function: Callable) -> Expression:
     if not _is_linear(node):
         raise reader.refusal(tree.body, f"it does not depend on {' or '.join('d' + x for x in operands)}")
     return Expression(operands, node, static, function)
+
+
+def _scope_of(function: Callable) -> dict[str, object]:
+    """Return the values of the names that a lambda reads from outside: globals, and variables around it."""
+    scope = dict(function.__globals__)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            scope[name] = cell.cell_contents
+        except ValueError:              # not assigned yet
+            scope.pop(name, None)
+    return scope
 
 
 def _source_of(function: Callable) -> ast.Lambda:
@@ -201,7 +213,8 @@ class _Reader:
             case ast.Compare(left, [op], [right]):
                 return self.apply(tree, _OPERATORS.get(type(op)), left, right)
             case ast.Call(func, args, keywords):
-                name = _functions().get(self.look_up(func))
+                called = self.look_up(func)
+                name = custom.name_of(called) or _functions().get(called)
                 return self.apply(tree, name, *args, static=keywords)
             case ast.Name() | ast.Attribute():
                 value = self.look_up(tree)

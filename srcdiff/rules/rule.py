@@ -33,7 +33,7 @@ from srcdiff.rules.expression import (
 from srcdiff.rules.transposes import TRANSPOSES
 from srcdiff.syntax import Array, Assign, Atom, Const, Var
 
-__all__ = ["Choice", "Moves", "Row", "Rule", "Zero"]
+__all__ = ["Choice", "Moves", "Row", "Rule", "Zero", "answer_extents", "as_operand"]
 
 Extents = Callable[[int], tuple[Atom, ...]]
 
@@ -100,7 +100,7 @@ class Row(Rule):
         emission = Emission(builder, stmt, extents, self.defaults)
         terms: dict[int, list[Atom]] = {i: [] for i in sorted(wanted)}
         pull_back(emission, self.node(stmt), g, terms)
-        return {i: _as_operand(emission, i, parts) for i, parts in terms.items() if parts}
+        return {i: as_operand(emission, i, parts) for i, parts in terms.items() if parts}
 
     def needs(self, stmt, wanted):
         found = reads(self.node(stmt), frozenset(wanted))
@@ -216,11 +216,11 @@ def _as_answer(emission: Emission, tangent: Atom) -> Atom:
     if isinstance(type_, Array) and PRIMITIVES[emission.stmt.op].kind == "elementwise":
         shape = emission.shape(tangent)
         if ANS not in shape and not shape.issuperset(_arrays(emission)):
-            tangent = builder.op("broadcast_to", tangent, *_answer_extents(emission))
+            tangent = builder.op("broadcast_to", tangent, *answer_extents(emission))
     return settle(builder, tangent, type_)
 
 
-def _answer_extents(emission: Emission) -> tuple[Atom, ...]:
+def answer_extents(emission: Emission) -> tuple[Atom, ...]:
     """Emit the extents of the answer; from the operands where it takes the name of one of them.
 
     In ``x = x + y`` the tangent is computed before the new x is there.
@@ -237,7 +237,7 @@ def _answer_extents(emission: Emission) -> tuple[Atom, ...]:
     return tuple(total)
 
 
-def _as_operand(emission: Emission, position: int, parts: list[Atom]) -> Atom:
+def as_operand(emission: Emission, position: int, parts: list[Atom]) -> Atom:
     """Add the terms of a contribution; give it the extents and the dtype of its operand."""
     total = parts[0]
     for part in parts[1:]:

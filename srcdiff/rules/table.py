@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from srcdiff.errors import RuleError
-from srcdiff.primitives import PRIMITIVES
+from srcdiff.primitives import PRIMITIVES, Table
 from srcdiff.rules.expression import parse
 from srcdiff.rules.forms import attained, exclusive, quotient
 from srcdiff.rules.rule import Choice, Moves, Row, Rule, Zero
@@ -21,7 +21,7 @@ __all__ = [
     "row", "rule", "unit", "zero",
 ]
 
-RULES: dict[str, Rule] = {}
+RULES: dict[str, Rule] = Table()
 
 
 # -- where tests sample an operand: (rng, shape) -> values ------------------------------

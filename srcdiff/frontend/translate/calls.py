@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import types
 
 import gast
 import numpy as np
 
+from srcdiff import custom
 from srcdiff.frontend.translate import (
     builtin_calls,
     indexing,
@@ -33,6 +35,7 @@ from srcdiff.frontend.translate.values import (
     Refused,
     Tuple,
 )
+from srcdiff.frontend.translate.views import as_atom
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Const
 
@@ -85,6 +88,8 @@ def call(t: Translator, function, args: tuple, keywords: dict, node=None):
 
 def _known(t, function, args, keywords, node):
     target = function.value
+    if (own := custom.name_of(target)) is not None:
+        return _own(t, own, target, args, keywords)
     handler = _find(_HANDLERS, target)
     if handler is not None:
         return bound_call(handler, t, args, keywords, function)
@@ -170,7 +175,6 @@ def _find(table, target):
 
 def bound_call(handler, t, args, keywords, function):
     """Call a handler; what its signature does not take is refused in the user's terms."""
-    import inspect
     try:
         bound = inspect.signature(handler).bind(t, *args, **keywords)
     except TypeError as error:
@@ -201,9 +205,27 @@ def _elementwise(t, op, target, args, keywords):
     return elementwise(t, op, args, not isinstance(target, np.ufunc) and target.__module__ == "math")
 
 
+def _own(t, op, target, args, keywords):
+    """Call a function that the user gave a rule: an operation on numbers and arrays, element by element."""
+    if keywords:
+        try:
+            args = inspect.signature(getattr(target, "py_func", target)).bind(*args, **keywords).args
+        except (TypeError, ValueError) as error:
+            raise Refused(f"`{target.__name__}` cannot be called like this", why=str(error),
+                          fix="pass its operands by position", code="SD0240") from error
+    for value in args:
+        if isinstance(value, Known):
+            raise Refused(f"`{target.__name__}` gets {describe(value)}",
+                          why="a function with a rule of its own takes numbers and arrays",
+                          fix="bind other arguments outside, in a function with its own rule", code="SD0239")
+    if len(args) != (arity := custom.arity_of(op)):
+        raise Refused(f"`{target.__name__}` takes {arity} arguments here, not {len(args)}",
+                      why="its rule names them all", fix="pass all of them", code="SD0240")
+    return t.emit(op, *(as_atom(t, a) for a in args))
+
+
 def _primitive(t, primitive, args, keywords):
     """Call an operation whose NumPy signature is its own: arrays first, keywords static."""
-    from srcdiff.frontend.translate.views import as_atom
     static = {}
     for name, value in keywords.items():
         number = t.static_number(value)
