@@ -17,6 +17,7 @@ from srcdiff.frontend.translate.tidy import tidy
 from srcdiff.frontend.translate.values import Dict, Known, Origin, Poison, Ref, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.places import of_function
+from srcdiff.places import of_function
 from srcdiff.printing import reserved
 from srcdiff.syntax import Array, Assign, Param, Program, Scalar, Static, Var, atoms_of, rename, walk
 
@@ -132,7 +133,7 @@ def _translated(t: Translator, function, values, named):
     result = Poison()
     try:
         with t.guard(None, lambda: None):
-            target = Known(function, Origin("function", lambda: function))
+            target = Known(function, Origin("function", of_function(function)))
             result = calls.call(t, target, values, named)
             result = _flattened(t, result)
     except RecursionError:

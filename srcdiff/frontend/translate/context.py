@@ -30,6 +30,7 @@ from srcdiff.frontend.translate.values import (
     Tuple,
     View,
 )
+from srcdiff.places import follow
 from srcdiff.primitives import type_of_value
 from srcdiff.syntax import ALL, Array, Atom, Const, Param, Scalar, Span, Var
 
@@ -48,15 +49,10 @@ class Frame:
     source: object
     node: object
     globals: dict
-    cells: dict[str, Callable] = field(default_factory=dict)
+    cells: dict[str, tuple[str, Callable]] = field(default_factory=dict)     # a unique path, and a getter
     parent: Frame | None = None
     code: object = None
     caller: Frame | None = None
-
-    @property
-    def path(self) -> str:
-        function = self.source.function
-        return f"{function.__module__}.{function.__qualname__}"
 
     def __post_init__(self):
         self.liveness = liveness_of(self.node)
@@ -287,7 +283,7 @@ class Translator:
             self.assume(origin, value)
             pairs = tuple((k, self.lift(v)) for k, v in value.items())
         else:
-            self.assume(Origin(f"{origin.path}.keys", lambda: list(origin.get())), list(value))
+            self.assume(Origin(f"{origin.path}.keys", follow(origin.get, "keys", 0)), list(value))
             pairs = tuple((k, self.lift(v, origin.item(k), f"{stem}_{k}")) for k, v in value.items())
         return self.allocate(Dict(pairs), dict)
 

@@ -27,6 +27,7 @@ from srcdiff.frontend.translate.values import (
     is_atom,
 )
 from srcdiff.frontend.translate.views import checked
+from srcdiff.places import of_global
 from srcdiff.syntax import Assign, Const, Scalar
 
 __all__ = ["evaluate", "lookup"]
@@ -65,15 +66,15 @@ def lookup(t: Translator, identifier: str, assured: bool = False):
         if identifier in frame.locals:
             return _local(t, frame, identifier, assured)
     if identifier in frame.cells:
-        get = frame.cells[identifier]
+        path, get = frame.cells[identifier]
         try:
             value = get()
         except ValueError:
             raise Refused(f"the closure variable `{identifier}` has no value yet") from None
-        return t.lift(value, Origin(f"{frame.path}.{identifier}", get), identifier)
+        return t.lift(value, Origin(path, get), identifier)
     if identifier in frame.globals:
         scope = frame.globals
-        origin = Origin(f"{scope.get('__name__', '')}.{identifier}", lambda: scope[identifier])
+        origin = Origin(f"globals:{id(scope)}.{identifier}", of_global(scope, identifier))
         return t.lift(scope[identifier], origin, identifier)
     if hasattr(builtins, identifier):
         return Known(getattr(builtins, identifier))

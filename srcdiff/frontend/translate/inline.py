@@ -25,6 +25,7 @@ from srcdiff.frontend.translate.values import (
     Tuple,
 )
 from srcdiff.frontend.translate.views import as_atom
+from srcdiff.places import follow, without_place
 from srcdiff.syntax import Const, Static, Var, rename
 
 __all__ = ["closure", "frame_of", "function", "partial", "run", "spliced"]
@@ -39,15 +40,19 @@ def function(t: Translator, value: Known, args, keywords):
     target = value.value
     if isinstance(target, types.MethodType):
         owner = target.__self__
-        origin = value.origin and Origin(value.origin.path + ".__self__", lambda: value.origin.get().__self__)
+        origin = value.origin and value.origin.attribute("__self__")
         args = (Known(owner, origin or Origin(f"object:{id(owner)}", lambda: owner)), *args)
-    frame = frame_of(t, target)
+    get = value.origin.get if value.origin else lambda: target
+    frame = frame_of(t, target, get)
     _check_recursion(t, frame)
-    return run(t, frame, args, keywords, _defaults(t, frame))
+    return run(t, frame, args, keywords, _defaults(t, frame, get))
 
 
-def frame_of(t: Translator, target) -> Frame:
-    """Return a new frame for a Python function; refuse what has no source or is outside the fence."""
+def frame_of(t: Translator, target, get=None) -> Frame:
+    """Return a new frame for a Python function; refuse what has no source or is outside the fence.
+
+    `get` finds the function again.
+    """
     plain = unwrap(target)
     key = plain.__code__.co_filename, plain.__code__      # equal code may stand in two files
     found = _TREES.get(key)
@@ -66,7 +71,8 @@ def frame_of(t: Translator, target) -> Frame:
     cells = {}
     if plain.__closure__:
         for name, cell in zip(plain.__code__.co_freevars, plain.__closure__, strict=True):
-            cells[name] = lambda cell=cell: cell.cell_contents
+            found = follow(get or (lambda: plain), "cell", name)
+            cells[name] = f"cell:{id(cell)}", found
     frame = Frame(t.key(), source.name, source, tree, plain.__globals__, cells, None, plain.__code__)
     frame.function = plain
     return frame
@@ -84,7 +90,7 @@ def _check_recursion(t, frame):
                       fix="write the recursion as a loop", code="SD0214")
 
 
-def _defaults(t, frame):
+def _defaults(t, frame, get):
     """Return the default values of a Python function by parameter name."""
     plain, defaults = frame.function, {}
     names = [p.name for p in inspect.signature(plain, follow_wrapped=False).parameters.values()
@@ -94,8 +100,7 @@ def _defaults(t, frame):
         default = values[name].default
         plain_number = isinstance(default, bool | int | float | complex | str | type(None))
         origin = None if plain_number else Origin(
-            f"{frame.path}.default.{name}",
-            lambda name=name: inspect.signature(plain, follow_wrapped=False).parameters[name].default)
+            f"function:{id(plain)}.default.{name}", follow(get, "default", name))
         defaults[name] = lambda d=default, o=origin, n=name: t.lift(d, o, n)
     return defaults
 
@@ -207,13 +212,11 @@ def partial(t: Translator, value: Known, args, keywords):
     from srcdiff.frontend.translate.calls import call
     target = value.value
     origin = value.origin or Origin(f"partial:{id(target)}", lambda: target)
-    inner = Known(target.func, Origin(f"{origin.path}.func", lambda: origin.get().func))
+    inner = Known(target.func, origin.attribute("func"))
     stems = _parameter_names(target.func)
-    first = tuple(t.lift(v, Origin(f"{origin.path}.args[{k}]", lambda k=k: origin.get().args[k]),
-                         stems[k] if k < len(stems) else f"argument_{k}")
+    first = tuple(t.lift(v, origin.attribute("args").item(k), stems[k] if k < len(stems) else f"argument_{k}")
                   for k, v in enumerate(target.args))
-    named = {n: t.lift(v, Origin(f"{origin.path}.keywords[{n!r}]", lambda n=n: origin.get().keywords[n]), n)
-             for n, v in target.keywords.items()}
+    named = {n: t.lift(v, origin.attribute("keywords").item(n), n) for n, v in target.keywords.items()}
     return call(t, inner, first + args, {**named, **keywords})
 
 
@@ -233,14 +236,14 @@ def spliced(t: Translator, target, args, keywords):
                                       {k: specs_of(t, v) for k, v in keywords.items()})
     program = spec.program
     for k, (get, value) in enumerate(getattr(spec, "assumed", ())):
-        t.assume(Origin(f"{id(target)}.assumed.{k}", get), value)
+        t.assume(Origin(f"{id(target)}.assumed.{k}", without_place(get)), value)
     leaves = [leaf for a in (*args, *keywords.values()) for leaf in _leaves(t, a)]
     names = {}
     captured = iter(spec.captures)
     for k, param in enumerate(program.params):
         if param.captured:
             get = next(captured)
-            atom = t.capture(get(), Origin(f"{id(target)}.{param.name}", get), param.name)
+            atom = t.capture(get(), Origin(f"{id(target)}.{param.name}", without_place(get)), param.name)
         else:
             atom = leaves[k]
         if isinstance(atom, Const):

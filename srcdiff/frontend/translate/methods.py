@@ -12,7 +12,6 @@ from srcdiff.frontend.translate.values import (
     Dict,
     Known,
     Method,
-    Origin,
     Ref,
     Refused,
     Tuple,
@@ -52,7 +51,7 @@ def _of_object(t, owner, name, args, keywords):
     found = getattr(owner.value, name)
     origin = owner.origin
     if isinstance(found, types.MethodType) and isinstance(found.__func__, types.FunctionType):
-        bound = Known(found, origin and Origin(f"{origin.path}.{name}", lambda: getattr(origin.get(), name)))
+        bound = Known(found, origin and origin.attribute(name))
         return inline.function(t, bound, args, keywords)
     if isinstance(owner.value, str | bytes | dict | type) or owner.value is None:
         if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())):

@@ -94,7 +94,7 @@ def get_attribute(t: Translator, value: Ref, name: str):
         return _method(t, value, held.fget, (), {})
     if isinstance(held, types.FunctionType):
         return Method(value, name)
-    origin = Origin(f"class:{cls.__module__}.{cls.__qualname__}.{name}", lambda: getattr(cls, name))
+    origin = Origin(f"class:{id(cls)}.{name}", lambda: getattr(cls, name))
     return t.lift(getattr(cls, name), origin, name)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from srcdiff.errors import Problem
+from srcdiff.places import follow
 from srcdiff.syntax import Const, Item, Var
 
 __all__ = [
@@ -45,16 +46,20 @@ class PoisonUsed(Exception):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a captured Python object comes from: a readable path, and how to get its present value."""
+    """Where a captured Python object comes from, and how to get its present value.
+
+    Equal paths mean one object: what two functions hold under the same name,
+    such as two closures of one factory, has two paths.
+    """
 
     path: str
     get: Callable = field(compare=False)
 
     def attribute(self, name: str) -> Origin:
-        return Origin(f"{self.path}.{name}", lambda: getattr(self.get(), name))
+        return Origin(f"{self.path}.{name}", follow(self.get, "attribute", name))
 
     def item(self, key) -> Origin:
-        return Origin(f"{self.path}[{key!r}]", lambda: self.get()[key])
+        return Origin(f"{self.path}[{key!r}]", follow(self.get, "item", key))
 
 
 @dataclass(frozen=True, eq=False)
