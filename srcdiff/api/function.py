@@ -115,6 +115,13 @@ class Operators:
         return explain(self, *args, **keywords)
 
 
+def _name(base) -> str:
+    """Return the name of a function; a partial goes by that of its function."""
+    while isinstance(base, functools.partial):
+        base = base.func
+    return getattr(base, "__name__", type(base).__name__)
+
+
 class Function(Dispatch, Operators):
     """A derivative of `base`, as `recipe` says.
 
@@ -127,7 +134,7 @@ class Function(Dispatch, Operators):
         self.base, self.recipe, self.options = base, recipe, options
         self._derived: dict[Recipe, Function] = {}
         self.__signature__ = self._make_signature()
-        self.__name__ = getattr(base, "__name__", type(base).__name__)
+        self.__name__ = _name(base)
         self.__qualname__ = getattr(base, "__qualname__", self.__name__)
         self.__doc__ = getattr(base, "__doc__", None)
         self.__module__ = getattr(base, "__module__", None)
