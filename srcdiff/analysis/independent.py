@@ -1,0 +1,138 @@
+"""Which loops may run their iterations at the same time.
+
+>>> from srcdiff.notation import read
+>>> program = read('''
+... def f(x: "float64[:]", n: "weak int64"):
+...     y = empty(n, dtype='float64')
+...     s = 0.0
+...     for i in range(0, n, 1):
+...         t = x[i]
+...         u = exp(t)
+...         y[i] = u
+...     for j in range(0, n, 1):
+...         v = x[j]
+...         s = add(s, v)
+...     return y, s
+... ''')
+>>> [independent(program, position) for position in (2, 3)]
+[('y',), None]
+
+The proof: what an iteration changes is either *its own*, set on every path
+before it is read and not read after the loop, or an array from before the loop
+that the loop only stores to, and only where one fixed axis has the loop
+variable as its position.
+"""
+
+from __future__ import annotations
+
+from srcdiff.analysis.uses import changed
+from srcdiff.syntax import (
+    Array,
+    Assign,
+    Const,
+    For,
+    If,
+    Load,
+    Program,
+    Raise,
+    Span,
+    Stmt,
+    Store,
+    Var,
+    While,
+    atoms_of,
+    walk,
+)
+
+__all__ = ["independent"]
+
+
+def independent(program: Program, position: int) -> tuple[str, ...] | None:
+    """Return the arrays that the iterations of a loop of the top block write side by side.
+
+    None if it is not proved that the iterations do not depend on each other.
+    """
+    loop = program.body[position]
+    if not isinstance(loop, For) or loop.step != Const(1):
+        return None
+    before = {p.name for p in program.params} | set(changed(program.body[:position]))
+    after = {a.name for s in walk(program.body[position + 1:]) for a in atoms_of(s) if isinstance(a, Var)}
+    after |= set(changed(program.body[position + 1:]))
+    after |= {a.name for a in program.results if isinstance(a, Var)}
+    inside = changed(loop.body)
+    outer = tuple(name for name in inside if name in before or name in after)
+    if loop.var in inside or loop.var in after:
+        return None
+    if not all(_side_by_side(program, loop, name) for name in outer):
+        return None
+    own = _Own(frozenset(inside) - set(outer))
+    own.block(loop.body, set())
+    return None if own.carried else outer
+
+
+def _side_by_side(program: Program, loop: For, name: str) -> bool:
+    """Tell whether each iteration only stores to its own part of an array, and none reads it."""
+    if not isinstance(program.types[name], Array):
+        return False
+    axes = set(range(program.types[name].ndim))
+    for stmt in walk(loop.body):
+        if isinstance(stmt, Assign | Load | For) and _target(stmt) == name:
+            return False
+        sizes = isinstance(stmt, Assign) and stmt.op == "size"
+        if not sizes and any(a == Var(name) for a in atoms_of(stmt)):
+            return False
+        if isinstance(stmt, Store) and stmt.array == name:
+            axes &= set(_own_axes(program, stmt.index, loop.var))
+    return bool(axes)
+
+
+def _target(stmt: Assign | Load | For) -> str:
+    return stmt.var if isinstance(stmt, For) else stmt.target
+
+
+def _own_axes(program: Program, index, var: str):
+    """Yield the axes that an index places at the loop variable; an array in front may take several axes."""
+    for axis, item in enumerate(index):
+        if item == Var(var):
+            yield axis
+        elif not isinstance(item, Span) and isinstance(program.type_of(item), Array):
+            return
+
+
+class _Own:
+    """Follows the paths through one iteration: is each of its own variables set before it is read?"""
+
+    def __init__(self, names: frozenset[str]):
+        self.names, self.carried = names, False
+
+    def block(self, body, known: set[str]) -> set[str]:
+        """Return what is set on every path that reaches the end of a block; `known` is set before it."""
+        known = set(known)
+        for stmt in body:
+            known = self.statement(stmt, known)
+        return known
+
+    def statement(self, stmt: Stmt, known: set[str]) -> set[str]:
+        match stmt:
+            case While(test=test, condition=condition, body=body):
+                tested = self.block(test, known)
+                self.read((condition,), tested)
+                self.block(body, tested)
+                return tested
+        self.read(atoms_of(stmt), known)
+        match stmt:
+            case Assign(target=name) | Load(target=name):
+                return known | {name}
+            case Store(array=name):
+                self.read((Var(name),), known)
+            case For(var=name, body=body):
+                self.block(body, known | {name})
+            case If(then=then, orelse=orelse):
+                return self.block(then, known) & self.block(orelse, known)
+            case Raise():
+                return known | self.names           # no path leads on from here
+        return known
+
+    def read(self, atoms, known: set[str]) -> None:
+        if any(isinstance(a, Var) and a.name in self.names and a.name not in known for a in atoms):
+            self.carried = True
