@@ -1,11 +1,12 @@
 """Where kept values lie: by iteration, or on a stack.
 
-The values kept in one block share a layout.  If every loop around it is
-counted, and all trip counts are known where the outermost loop starts, the
-layout is *indexed*: ``x_tape[i, j] = x``, an ordinary array sized before the
-loop.  Otherwise it is a *stack*: ``x_stack[top] = x`` in an array that
-`tape_grow` doubles when it is full.  An array is kept as a row of an indexed
-tape, ``x_tape[i, :] = x``, if its extents are known where the tape is made, and
+The values kept in one block share a layout.  If each loop around it always runs
+equally often, and that is known where the outermost loop starts, the layout is
+*indexed*: ``x_tape[i, j] = x``, an ordinary array sized before the loop.
+Otherwise it is a *stack*: ``x_stack[top] = x``.  Where the iterations can be
+counted beforehand (see `trips`) the stack has that length from the start, else
+`tape_grow` doubles it when it is full.  An array is kept as a row,
+``x_tape[i, :] = x``, if its extents are known where the tape is made, and
 flat on a stack otherwise.  A branch outside all loops needs no tape: ``x_held``
 is assigned in the branch, and a zero before it.  All are plain statements on typed arrays, so a second transform needs
 nothing special.
@@ -19,7 +20,8 @@ from dataclasses import dataclass, field
 from srcdiff.builder import INT, Builder
 from srcdiff.reverse.extents import Source, emit
 from srcdiff.reverse.nodes import Block, Node, Tree
-from srcdiff.syntax import Array, Atom, Const, For, Span, Var
+from srcdiff.reverse.trips import Trips
+from srcdiff.syntax import Array, Atom, Const, Span, Var
 
 __all__ = ["BlockTape", "plan"]
 
@@ -36,8 +38,8 @@ class BlockTape:
     outer
         The statement around the block at the top, a loop or a branch; the tape is
         made just before the outermost loop, or before the branch.
-    indexed
-        Indexed by the iteration, not a stack.
+    trips
+        How often the block runs, as far as that is known beforehand.
     scalars, arrays
         The names kept.
     extents
@@ -50,7 +52,7 @@ class BlockTape:
 
     block: Block
     outer: Node
-    indexed: bool
+    trips: Trips | None
     scalars: list[str] = field(default_factory=list)
     arrays: list[str] = field(default_factory=list)
     extents: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -59,6 +61,10 @@ class BlockTape:
     tapes: dict[str, str] = field(default_factory=dict)
     tops: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self):
+        self.indexed = self.trips is None or self.trips.form_rectangle()
+        self.counted = not self.indexed and self.trips.are_known()
+
     # -- forward sweep ------------------------------------------------------------
 
     def declare(self, builder: Builder) -> None:
@@ -66,8 +72,9 @@ class BlockTape:
         with builder.at(self.outer.stmt.where):
             for name in self.scalars + self.arrays:
                 dtype = builder.types[name].dtype
-                axes = len(self.block.loops()) + builder.types[name].ndim if self._is_row(name) else 1
-                stem = f"{self.stems[name]}_{'tape' if self._is_row(name) else 'stack'}"
+                axes = len(self.block.loops()) if self.indexed else 1
+                axes = axes + builder.types[name].ndim if self._is_row(name) else 1
+                stem = f"{self.stems[name]}_{self._suffix(name)}"
                 tape = builder.op("zeros", *[Const(0)] * axes, stem=stem, dtype=dtype)
                 self.tapes[name] = tape.name
             self._declare_tops(builder)
@@ -78,7 +85,7 @@ class BlockTape:
             if not self.block.loops():
                 self._allocate_held(builder)
                 return
-            counts = self._trips(builder) if self.indexed else ()
+            counts = self._counts(builder)
             for name in self.scalars + self.arrays:
                 dtype = builder.types[name].dtype
                 is_row = self._is_row(name)
@@ -87,13 +94,22 @@ class BlockTape:
                 if name in self.tapes:
                     builder.assign(self.tapes[name], "empty", *extents, dtype=dtype)
                     continue
-                stem = f"{self.stems[name]}_{'tape' if is_row else 'stack'}"
+                stem = f"{self.stems[name]}_{self._suffix(name)}"
                 self.tapes[name] = builder.op("empty", *extents, stem=stem, dtype=dtype).name
             if not self.tops:
                 self._declare_tops(builder)
 
+    def _counts(self, builder: Builder) -> tuple[Atom, ...]:
+        """Append what tells the length of the tape: by loop, of the whole stack, or nothing."""
+        if self.indexed:
+            return self.trips.counts(builder)
+        return (self.trips.total(builder),) if self.counted else ()
+
+    def _suffix(self, name: str) -> str:
+        return "tape" if self.indexed and self._is_row(name) else "stack"
+
     def _declare_tops(self, builder: Builder) -> None:
-        for name in self._stacked() + ([""] if self.scalars and not self.indexed else []):
+        for name in self._stacked() + ([""] if self._has_top() else []):
             self.tops[name] = builder.fresh(f"{self.stems[name]}_top" if name else "top", INT)
             builder.copy(self.tops[name], Const(0))
 
@@ -109,24 +125,25 @@ class BlockTape:
                 builder.copy(held, Const(zero))
 
     def _is_row(self, name: str) -> bool:
-        return self.indexed and (name in self.scalars or name in self.known)
+        return (self.indexed or self.counted) and (name in self.scalars or name in self.known)
+
+    def _has_top(self) -> bool:
+        """Tell whether there is a counter of the entries that share an index."""
+        return not self.indexed and bool(self.scalars or any(map(self._is_row, self.arrays)))
 
     def layout(self, name: str) -> str:
         if not self.block.loops():
             return "held"
-        return "indexed" if self._is_row(name) else "stack"
+        return "indexed" if self.indexed and self._is_row(name) else "stack"
 
     def _stacked(self) -> list[str]:
         return [name for name in self.arrays if not self._is_row(name)]
-
-    def _trips(self, builder: Builder) -> tuple[Atom, ...]:
-        return tuple(_trip_count(builder, loop.stmt) for loop in self.block.loops())
 
     def record(self, builder: Builder, name: str) -> None:
         """Append what stands just after the definition of a name that is not on a stack."""
         if not self.block.loops():
             builder.copy(self.tapes[name], Var(name))
-        elif self._is_row(name):
+        elif self.indexed and self._is_row(name):
             spans = (Span(),) * builder.types[name].ndim
             builder.store(self.tapes[name], self._iteration(builder) + spans, Var(name))
 
@@ -134,10 +151,11 @@ class BlockTape:
         """Append what stands at the end of the block: the pushes onto stacks."""
         if not self.block.loops():
             return
-        if self.scalars and not self.indexed:
+        if self._has_top():
             index = self._reserve(builder)
-            for name in self.scalars:
-                builder.store(self.tapes[name], index, Var(name))
+            for name in self._sharing():
+                spans = (Span(),) * builder.types[name].ndim
+                builder.store(self.tapes[name], index + spans, Var(name))
         for name in self._stacked():
             self._push_array(builder, name)
 
@@ -147,13 +165,16 @@ class BlockTape:
                                        bound(loop, loop.stmt.step)) for loop in self.block.loops())
 
     def _reserve(self, builder: Builder) -> tuple[Atom]:
-        """Make room for one more entry on the scalar stacks; returns its index."""
+        """Make room for one more entry on the stacks that share an index, and return it."""
         top = self.tops[""]
         position = builder.op("copy", Var(top), stem="position")
         builder.assign(top, "add", position, ONE)
-        for name in self.scalars:
+        for name in self._sharing() if not self.counted else ():
             builder.assign(self.tapes[name], "tape_grow", Var(self.tapes[name]), Var(top))
         return (position,)
+
+    def _sharing(self) -> list[str]:
+        return self.scalars + [name for name in self.arrays if self._is_row(name)]
 
     def _push_array(self, builder: Builder, name: str) -> None:
         tape, top = self.tapes[name], self.tops[name]
@@ -173,25 +194,25 @@ class BlockTape:
         """
         if not self.block.loops():
             return {name: self.tapes[name] for name in self.scalars + self.arrays}
-        if not self.scalars:
-            return {}
-        if self.indexed:
-            index = self._iteration(builder, bound)
-        else:
+        if self._has_top():
             top = self.tops[""]
             builder.assign(top, "subtract", Var(top), ONE)
-            index = (Var(top),)
+        if not self.scalars:
+            return {}
+        index = self._index(builder, bound)
         return {name: self._typed(builder, name, builder.load(
                 self.tapes[name], index, stem=self.stems[name]))
                 for name in self.scalars}
+
+    def _index(self, builder: Builder, bound) -> tuple[Atom, ...]:
+        return self._iteration(builder, bound) if self.indexed else (Var(self.tops[""]),)
 
     def pop_array(self, builder: Builder, name: str, lookup: Callable[[str], Atom], bound) -> str:
         """Append what brings an array back; returns its name there."""
         tape = self.tapes[name]
         if self._is_row(name):
             spans = (Span(),) * builder.types[name].ndim
-            index = self._iteration(builder, bound) + spans
-            return builder.load(tape, index, stem=self.stems[name]).name
+            return builder.load(tape, self._index(builder, bound) + spans, stem=self.stems[name]).name
         top = self.tops[name]
         extents = self._extents(builder, name, lookup)
         end = builder.op("copy", Var(top), stem="end")
@@ -219,7 +240,8 @@ def plan(tree: Tree, taped: dict[str, Block], types, needs) -> dict[int, BlockTa
     tapes: dict[int, BlockTape] = {}
     for name, block in taped.items():
         if id(block) not in tapes:
-            tapes[id(block)] = BlockTape(block, _outermost(block), _is_countable(tree, block))
+            trips = Trips(block, tree, needs.shapes, types) if block.loops() else None
+            tapes[id(block)] = BlockTape(block, _outermost(block), trips)
         tape = tapes[id(block)]
         tape.stems[name] = needs.values.origin.get(name, name)
         if isinstance(types[name], Array):
@@ -239,31 +261,6 @@ def _outermost(block: Block) -> Node:
     if loops:
         return loops[0]
     return [block.owner, *block.owner.parents()][-1]
-
-
-def _is_countable(tree: Tree, block: Block) -> bool:
-    """Tell whether all trip counts around `block` are known before its outermost loop."""
-    loops = block.loops()
-    if not loops:
-        return True
-    outer = loops[0]
-
-    def is_known(atom: Atom) -> bool:
-        if isinstance(atom, Const) or atom.name in tree.params:
-            return True
-        return all(c.last < outer.order for c in tree.changes.get(atom.name, ()))
-
-    return all(isinstance(loop.stmt, For)
-               and all(map(is_known, (loop.stmt.start, loop.stmt.stop, loop.stmt.step)))
-               for loop in loops)
-
-
-def _trip_count(builder: Builder, loop: For) -> Atom:
-    if loop.start == Const(0) and loop.step == ONE:
-        if isinstance(loop.stop, Const):
-            return Const(max(0, loop.stop.value))
-        return builder.op("maximum", loop.stop, Const(0), stem="trips")
-    return builder.op("trips", loop.start, loop.stop, loop.step, stem="trips")
 
 
 def _iteration_number(builder: Builder, var: str, start: Atom, step: Atom) -> Atom:
