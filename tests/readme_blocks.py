@@ -131,7 +131,7 @@ GAUNTLET = {
     "G29": "chained and tuple assignment, swaps",
     "G30": "two threads, the first call at once",
 }
-REFUSED = {"G8": "right; refused at the call where memory is shared and written (SD0330)",
+REFUSED = {"G8": "right; refused at the call where memory is shared and written (SD0319)",
            "G25": "right; recursion is refused with the chain of calls"}
 
 
