@@ -69,7 +69,8 @@ def require_same_shape(program: Program, pairs: Iterable[tuple[str, str]], what:
     builder = Builder(program.types)
     for name, model in pairs:
         for axis in range(program.types[model].ndim):
-            require_equal(builder, builder.size(name, axis), builder.size(model, axis),
+            extent = builder.size(model, axis)
+            require_equal(builder, builder.size(name, axis), extent,
                           f"[SD0310] the {what} of {model} does not have its shape")
     return replace(program, body=builder.take() + program.body, types=builder.types)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from srcdiff import compiler
 from srcdiff.api.arguments import names_of
+from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special, refuse
-from srcdiff.builder import Builder
 from srcdiff.errors import ShapeError
 from srcdiff.structure import children, is_leaf, map_tree
 from srcdiff.syntax import Array, Param, Program, Static, Type, Var, is_float
 
 __all__ = ["cotangents", "fill", "tangent_leaves", "with_directions"]
+
+compiler, Builder = lazy("srcdiff.compiler"), lazy("srcdiff.builder", "Builder")
 
 
 def direction_leaves(primal: Special, tree, given, what: str, name: str):
@@ -75,7 +76,7 @@ def accepting(program: Program, given: dict[str, Type]) -> tuple[Program, dict[s
             if own.dtype != type_.dtype or not own.weak:
                 value = builder.op("cast", value, dtype=own.dtype)
             builder.assign(name, "weaken" if own.weak else "copy", value)
-    params = tuple(Param(names.get(p.name, p.name), given.get(p.name, p.type), p.captured)
+    params = tuple(replace(p, name=names.get(p.name, p.name), type=given.get(p.name, p.type))
                    for p in program.params)
     return replace(program, params=params, body=builder.take() + program.body,
                    types=builder.types), names

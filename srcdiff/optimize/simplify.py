@@ -47,7 +47,7 @@ from srcdiff.optimize.constants import may_replace
 from srcdiff.optimize.walking import Forward
 from srcdiff.optimize.zeros import is_zero, zero_variables
 from srcdiff.primitives import PRIMITIVES, infer
-from srcdiff.syntax import Array, Assign, Atom, Const, Program, Store, Var
+from srcdiff.syntax import Array, Assign, Atom, Const, Program, Store, Var, is_float
 
 __all__ = ["simplify"]
 
@@ -177,7 +177,7 @@ def _add(self, stmt):
     for minuend, other in ((x, y), (y, x)):
         if made := self.definition(other, "negative"):
             return self.instead(stmt, "subtract", minuend, *made.args)
-    return None
+    return self.instead(stmt, "multiply", Const(2), x) if x == y and is_float(self.type_of(x)) else None
 
 
 def _subtract(self, stmt):

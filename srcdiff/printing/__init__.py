@@ -12,6 +12,7 @@ import ast
 import builtins
 import keyword
 import re
+from dataclasses import replace
 
 import gast
 
@@ -22,7 +23,7 @@ from srcdiff.printing.helpers import HELPERS, helpers_for
 from srcdiff.printing.names import compact
 from srcdiff.printing.statements import Writer
 from srcdiff.printing.text import unparse
-from srcdiff.syntax import Param, Program, Var, rename
+from srcdiff.syntax import Program, Var, rename
 
 __all__ = ["reserved", "to_source"]
 
@@ -129,7 +130,8 @@ def _without_collisions(program):
     def atom(a):
         return Var(names.get(a.name, a.name)) if isinstance(a, Var) else a
 
-    params = tuple(Param(names.get(p.name, p.name), p.type, p.captured) for p in program.params)
+    params = tuple(replace(p, name=names.get(p.name, p.name), like=names.get(p.like, p.like))
+                   for p in program.params)
     types = {names.get(name, name): type_ for name, type_ in program.types.items()}
     return program.with_body(rename(program.body, names), params=params, types=types,
                              results=tuple(map(atom, program.results)))

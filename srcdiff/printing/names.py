@@ -172,7 +172,8 @@ class _Stems:
         if not isinstance(array, Var):
             return "n"
         several = self.program.types[array.name].ndim > 1
-        return f"n_{self.stem(array.name)}" + f"_{made.keywords['axis']}" * several
+        like = next((p.like for p in self.program.params if p.name == array.name), None) or array.name
+        return f"n_{self.stem(like)}" + f"_{made.keywords['axis']}" * several
 
     # -- elements and positions -------------------------------------------------------------------
 

@@ -14,11 +14,13 @@ import gast
 
 from srcdiff.errors import Where
 from srcdiff.primitives import PRIMITIVES, infer
+from srcdiff.printing.algebra import merged, positive, tidy, tidy_integers
 from srcdiff.printing.sharing import Uses, may_share, shares
 from srcdiff.printing.spelling import constant, converter, dtype_name, expression, range_, spell
 from srcdiff.printing.trees import (
     assign,
     name_tree,
+    names_in,
     plain_index,
     same_element,
     strength_differs,
@@ -145,6 +147,9 @@ class Writer:
             self._statement(stmt, block)
 
     def _emit(self, block, node, where):
+        if isinstance(node, gast.AugAssign):
+            node = self._with_sign(node)
+            node = self._accumulated(block, node)
         node.lineno = len(self.places) + 2          # 1 is what nodes without a place get
         self.places[node.lineno] = where
         block.out.append(node)
@@ -153,6 +158,44 @@ class Writer:
         for name in [n for n in block.pending if n in names]:
             pending = block.pending.pop(name)
             self._emit(block, assign(name, pending.tree), pending.where)
+
+    @staticmethod
+    def _with_sign(node):
+        """Return ``x -= a`` for ``x += -a``, and the reverse."""
+        inner = positive(node.value) if isinstance(node.op, gast.Add | gast.Sub) else None
+        if inner is None:
+            return node
+        return gast.AugAssign(node.target, gast.Sub() if isinstance(node.op, gast.Add) else gast.Add(), inner)
+
+    def _accumulated(self, block, node):
+        """Put ``x[i] += b`` together with an ``x[i] += a`` above, if what stands between has to do with neither."""
+        if not isinstance(node.op, gast.Add | gast.Sub):
+            return node
+        target = gast.dump(node.target)
+        own = node.target.value.id if isinstance(node.target, gast.Subscript) else node.target.id
+        if own in names_in(node.value):
+            return node
+        for at in range(len(block.out) - 1, -1, -1):
+            above = block.out[at]
+            if isinstance(above, gast.AugAssign) and gast.dump(above.target) == target and (
+                    isinstance(above.op, gast.Add | gast.Sub)):
+                between = block.out[at + 1:]
+                fixed = names_in(above.value) | names_in(above.target)
+                if any(s.targets[0].id in fixed for s in between) or (
+                        width(above.value) + width(node.value) > WIDTH - block.indent - 20):
+                    return node
+                del block.out[at]
+                self._emit_again(above, between)
+                return merged(above, node)
+            if not (isinstance(above, gast.Assign) and isinstance(above.targets[0], gast.Name)) or (
+                    own in names_in(above)):
+                return node
+        return node
+
+    def _emit_again(self, gone, between):
+        """Let the statement behind one that has gone carry its comment."""
+        if between and self.places.get(between[0].lineno) is None:
+            self.places[between[0].lineno] = self.places[gone.lineno]
 
     # -- operands ---------------------------------------------------------------------
 
@@ -241,7 +284,17 @@ class Writer:
         trees = [self._take(a, block) for a in stmt.args]
         trees = self._narrowed(stmt, trees) if self.narrow else trees
         kept = spell(stmt.op, types, given, [waiting.tree, *trees[1:]], static) if waiting else None
-        return spell(stmt.op, types, given, trees, static), kept, given
+        return self._tidied(stmt.op, types, given, trees) or spell(stmt.op, types, given, trees, static), kept, given
+
+    def _tidied(self, op, types, given, trees):
+        """Return the operation spelled as a person would, or None for the spelling that all have."""
+        if given.dtype == "float64" and len(trees) in (1, 2):
+            a, b = (*trees, None)[:2]
+            floats = [is_float(t) and not self.narrow and t.ndim == given.ndim for t in (*types, given)[:2]]
+            return tidy(op, a, b, isinstance(given, Scalar), floats)
+        if given.dtype == "int64" and isinstance(given, Scalar) and len(trees) == 2:
+            return tidy_integers(op, *trees)
+        return None
 
     def _constant(self, atom, declared):
         kinds = {"bool": bool, "int64": int, "float64": float, "complex128": complex}

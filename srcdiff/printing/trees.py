@@ -6,7 +6,7 @@ import gast
 
 from srcdiff.printing.spelling import expression
 
-__all__ = ["assign", "name_tree", "plain_index", "same_element", "strength_differs", "unplaced", "width"]
+__all__ = ["assign", "name_tree", "names_in", "plain_index", "same_element", "strength_differs", "unplaced", "width"]
 
 
 def width(node) -> int:
@@ -33,6 +33,11 @@ def unplaced(node):
 
 def name_tree(name):
     return gast.Name(name, gast.Load(), None, None)
+
+
+def names_in(node) -> set[str]:
+    """Return the names that occur in a tree."""
+    return {n.id for n in gast.walk(node) if isinstance(n, gast.Name)}
 
 
 def same_element(a, b):
