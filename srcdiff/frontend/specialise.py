@@ -17,7 +17,6 @@ from srcdiff.frontend.translate.tidy import tidy
 from srcdiff.frontend.translate.values import Dict, Known, Origin, Poison, Ref, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.places import of_function
-from srcdiff.places import of_function
 from srcdiff.printing import reserved
 from srcdiff.syntax import Array, Assign, Param, Program, Scalar, Static, Var, atoms_of, rename, walk
 
