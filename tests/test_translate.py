@@ -1411,11 +1411,11 @@ def reshape_base_written(x):
     return z
 
 
-@refused("SD0215", "for i in range(len(x)):", X)
+@refused("SD0215", "out.insert(0, x[i] * 2)", X)
 def listloop(x):
     out = []
     for i in range(len(x)):
-        out.append(x[i] * 2)
+        out.insert(0, x[i] * 2)
     return np.array(out)
 
 

@@ -90,10 +90,16 @@ def _clear(sweep, node: Node) -> None:
 
 def _reverse_load(sweep, node: Node) -> None:
     stmt = node.stmt
-    if stmt.array in sweep.carriers:
-        index = sweep.node_index(node)
-        sweep.builder.store(sweep.bar[stmt.array], index, Var(sweep.bar[stmt.target]), True)
-    _clear(sweep, node)
+    if stmt.array not in sweep.carriers:
+        _clear(sweep, node)
+        return
+    index, received = sweep.node_index(node), Var(sweep.bar[stmt.target])
+    if stmt.array == stmt.target:           # the adjoint of the part makes way for that of the whole
+        received = sweep.builder.op("copy", received)
+        _clear(sweep, node)
+    sweep.builder.store(sweep.bar[stmt.array], index, received, True)
+    if stmt.array != stmt.target:
+        _clear(sweep, node)
 
 
 def _reverse_if(sweep, node: Node) -> None:

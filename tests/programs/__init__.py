@@ -49,4 +49,4 @@ def program(*args, smooth=True, compiled=False, tags=()):
     return register
 
 
-from tests.programs import arrays, branches, found, gauntlet, helpers, loops, scalars  # noqa: E402, F401
+from tests.programs import arrays, branches, everyday, found, gauntlet, helpers, loops, scalars  # noqa: E402, F401

@@ -12,6 +12,7 @@ import numpy as np
 from srcdiff.frontend.translate.attributes import attribute, class_of, has_attribute
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of, length, reversed_, static_items
+from srcdiff.frontend.translate.methods import copy_of
 from srcdiff.frontend.translate.numeric import (
     BINARY,
     COMPARE,
@@ -27,6 +28,7 @@ from srcdiff.frontend.translate.values import (
     Dict,
     Enumerate,
     Generator,
+    Grown,
     Intrinsic,
     Known,
     Mapped,
@@ -152,8 +154,7 @@ def extreme(op, python, reduction):
             raise Refused(f"`{python.__name__}` with a key", fix="use a loop")
         if len(values) == 1:
             (value,) = values
-            if isinstance(value, Ref) and not isinstance(t.contents(value), Tuple):
-                value = t.contents(value)
+            value = _array_in(t, value)
             if is_atom(value) or isinstance(value, View):
                 atom = as_atom(t, value)
                 if t.ndim(atom) != 1:
@@ -216,7 +217,7 @@ def prod(t, value, start=Const(1)):
 def _array_in(t, value):
     """Return the array behind a list that is kept as one."""
     if isinstance(value, Ref) and not isinstance(t.contents(value), Tuple | Dict):
-        return t.contents(value)
+        return as_atom(t, t.contents(value))
     return value
 
 
@@ -274,6 +275,8 @@ def map_(t, function, *values):
 def list_(t, value=None):
     if value is None:
         return t.allocate(Tuple(()), list)
+    if isinstance(value, Ref) and isinstance(t.contents(value), Grown):
+        return copy_of(t, value)
     value = _array_in(t, value)
     if is_atom(value) or isinstance(value, View):
         return t.allocate(array_copy(t, value), list) if t.static_number(length(t, value)) is None \

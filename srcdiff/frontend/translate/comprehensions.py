@@ -15,7 +15,8 @@ from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import length, static_items
 from srcdiff.frontend.translate.numeric import truth
-from srcdiff.frontend.translate.values import Closure, Dict, Range, Refused, Tuple
+from srcdiff.frontend.translate.values import Closure, Dict, Range, Refused, Tuple, View, is_atom
+from srcdiff.syntax import Const, Scalar
 
 __all__ = ["build", "unrolled", "accumulate"]
 
@@ -94,7 +95,6 @@ def known_items(t: Translator, iterable):
     if items is not None:
         return items
     from srcdiff.frontend.translate.iteration import as_range, item_at
-    from srcdiff.syntax import Const
     counted = as_range(t, iterable)
     count = t.static_number(length(t, counted)) if isinstance(counted, Range) else None
     if count is None or count > UNROLLED_AT_MOST:
@@ -154,11 +154,10 @@ def _loops(node, body):
 
 
 def filled(t: Translator, node):
-    """Return the array that holds a list comprehension over one run-time range."""
+    """Return the contents of a list comprehension over ranges that only run time knows."""
     clause = node.generators[0]
-    if len(node.generators) > 1 or clause.ifs:
-        raise Refused("a list is built whose length only run time knows",
-                      fix="allocate an array first, and fill it in a loop", code="SD0215")
+    if len(node.generators) > 1 or clause.ifs or not _known_elements(t, node):
+        return appended(t, node)
     from srcdiff.frontend.translate.numpy_creation import allocate_like
     body = [
         _assign("out'", _call("allocate'", _name("count'"))),
@@ -175,21 +174,38 @@ def filled(t: Translator, node):
                     {"items'": items, "count'": count, "allocate'": allocate_like(sample)})
 
 
+def appended(t: Translator, node):
+    """Return the contents of a list comprehension as a loop that appends makes them."""
+    append = gast.Attribute(value=_name("list'"), attr="append", ctx=gast.Load())
+    body = [gast.Expr(value=gast.Call(func=append, args=[node.elt], keywords=[]))]
+    body = [_assign("list'", gast.List(elts=[], ctx=gast.Load())), *_loops(node, body),
+            gast.Return(value=_name("list'"))]
+    return t.contents(_inlined(t, node, t.frame, body, {}))
+
+
+def _known_elements(t, node) -> bool:
+    """Tell whether the items of a comprehension are plain numbers."""
+    emitted, problems, state = len(t.builder.block), len(t.problems), dict(t.state)
+    try:
+        return isinstance(_sample(t, node, evaluate(t, node.generators[0].iter)), Scalar)
+    except Refused:
+        return False
+    finally:
+        t.state = state
+        del t.builder.block[emitted:], t.problems[problems:]
+
+
 def _sample(t, node, items):
     """Return the type of an element, and how to compute its extents: by a discarded translation."""
     from srcdiff.frontend.translate.iteration import item_at
     from srcdiff.frontend.translate.statements import assign_to
     from srcdiff.frontend.translate.views import as_atom
-    from srcdiff.syntax import Array, Const
     outer, state = t.frame, dict(t.state)
     t.frame = scope(t, node, t.frame)
     try:
         with t.builder.nested():
             assign_to(t, node.generators[0].target, item_at(t, items, Const(0)))
-            type_ = t.type_of(as_atom(t, evaluate(t, node.elt)))
+            item = evaluate(t, node.elt)
+            return t.type_of(as_atom(t, item)) if is_atom(item) or isinstance(item, View) else None
     finally:
         t.frame, t.state = outer, state
-    if isinstance(type_, Array):
-        raise Refused("a list of arrays is built whose length only run time knows",
-                      fix="allocate an array first, and fill it in a loop", code="SD0215")
-    return type_

@@ -80,6 +80,8 @@ class Translator:
         into one is refused.
     derived
         Reshaped arrays (values here, views in NumPy) and the array they show.
+    frozen
+        Lists that stand in two places by value, and why; changing one is refused.
     """
 
     def __init__(self):
@@ -91,6 +93,7 @@ class Translator:
         self.stems: dict[str, object] = {}
         self.shared: dict[str, str] = {}
         self.derived: dict[str, str] = {}
+        self.frozen: dict[int, str] = {}
         self.nonnegative: set[str] = set()
         self.integers: dict[str, tuple] = {}
         self.params: list[Param] = []
@@ -122,6 +125,12 @@ class Translator:
         if isinstance(value, Poison):
             self.use_poison(value)
         return value
+
+    def check_changeable(self, ref: Ref) -> None:
+        """Refuse a change of a list that is an item of a list kept as an array."""
+        if ref.key in self.frozen:
+            raise Refused("a list is changed that another name may hold too", why=self.frozen[ref.key],
+                          fix="change a copy: list(...)", code="SD0220")
 
     @contextmanager
     def in_state(self, state):
@@ -388,7 +397,7 @@ def describe(value) -> str:
         return f"`{getattr(value.value, '__name__', type(value.value).__name__)}`"
     names = {"Tuple": "a tuple", "Ref": "a list", "Range": "a range", "Closure": "a function",
              "Method": "a method", "Generator": "a generator", "Unbound": "a name without a value",
-             "Slice": "a slice", "Dict": "a dict"}
+             "Slice": "a slice", "Dict": "a dict", "Grown": "a list"}
     return names.get(type(value).__name__, f"a {type(value).__name__.lower()}")
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from srcdiff.frontend.translate import objects
+from srcdiff.frontend.translate import growing, objects
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
     Dict,
+    Grown,
     Known,
     Poison,
     Range,
@@ -55,6 +56,8 @@ def _load_container(t, contents, index, kind):
         if found is None:
             raise Refused(f"the dict has no key {key_of(t, index)!r}", python=KeyError)
         return found
+    if isinstance(contents, Grown):
+        return _load_grown(t, contents, index)
     if not isinstance(contents, Tuple):
         return _load_array(t, contents, index)
     if isinstance(index, Slice):
@@ -72,6 +75,16 @@ def _load_container(t, contents, index, kind):
         return contents.items[int(position)]
     except IndexError:
         raise Refused(f"index {position} is out of range: there are {len(contents.items)} items") from None
+
+
+def _load_grown(t, contents, index):
+    if not isinstance(index, Slice):
+        return growing.item_checked(t, contents, index)
+    whole = growing.elements(t, contents)
+    if whole is None:
+        raise Refused("a slice of a list of tuples whose length only run time knows",
+                      fix="use one list for each of their items", code="SD0215")
+    return t.allocate(t.emit("copy", as_atom(t, _load_array(t, whole, index))), list)
 
 
 def key_of(t, index):
@@ -240,6 +253,13 @@ def store_subscript(t: Translator, base, index, value, accumulate: bool = False)
             items = dict(contents.items)
             items[key_of(t, index)] = value
             t.state["heap", base.key] = Dict(tuple(items.items()))
+            return
+        t.check_changeable(base)
+        if isinstance(contents, Grown):
+            if accumulate:
+                from srcdiff.frontend.translate.numeric import binary
+                value = binary(t, "Add", load(t, base, index), value)
+            growing.store_item(t, base, index, value)
             return
         if isinstance(contents, Tuple):
             position = t.static_number(index)

@@ -10,6 +10,7 @@ from srcdiff.frontend.translate.values import (
     Dict,
     Enumerate,
     Generator,
+    Grown,
     Known,
     Mapped,
     Poison,
@@ -105,6 +106,8 @@ def length(t: Translator, value):
         t.use_poison(value)
     if isinstance(value, Ref):
         value = t.contents(value)
+    if isinstance(value, Grown):
+        return value.count
     if isinstance(value, Tuple | Dict):
         return Const(len(value.items))
     if isinstance(value, Known):
@@ -152,7 +155,7 @@ def trips(t: Translator, value: Range):
 
 def item_at(t: Translator, value, position):
     """Return the item at a position that is not negative."""
-    from srcdiff.frontend.translate import indexing
+    from srcdiff.frontend.translate import growing, indexing
     from srcdiff.frontend.translate.numeric import arithmetic
     if isinstance(value, Enumerate):
         return Tuple((arithmetic(t, "Add", position, as_atom(t, value.start))
@@ -166,6 +169,9 @@ def item_at(t: Translator, value, position):
         return call(t, value.function, tuple(item_at(t, v, position) for v in value.iterables), {})
     if isinstance(value, Range) and value.start == Const(0) and value.step == Const(1):
         return position
+    contents = t.contents(value) if isinstance(value, Ref) else value
+    if isinstance(contents, Grown):
+        return growing.item(t, contents, position)
     return indexing.load(t, value, position)
 
 
@@ -195,6 +201,9 @@ def reversed_(t: Translator, value):
         start = arithmetic(t, "Add", value.start, arithmetic(t, "Mult", last, value.step))
         before = arithmetic(t, "Sub", value.start, value.step)
         return Range(start, before, arithmetic(t, "Sub", Const(0), value.step))
+    if isinstance(value, Ref) and isinstance(t.contents(value), Grown):
+        from srcdiff.frontend.translate.growing import elements
+        value = elements(t, t.contents(value)) or value
     if isinstance(value, View) or is_atom(value):
         from srcdiff.frontend.translate.indexing import load
         from srcdiff.frontend.translate.values import Slice

@@ -8,10 +8,12 @@ translation is kept.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import gast
 
+from srcdiff.frontend.translate import growing
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import as_range, item_at, length, static_items, trips
@@ -21,8 +23,12 @@ from srcdiff.frontend.translate.numeric import short_circuit_test, truth_atom
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Dict,
+    Enumerate,
+    Grown,
+    Mapped,
     MaybeUnbound,
     Poison,
+    Product,
     Range,
     Record,
     Ref,
@@ -30,6 +36,7 @@ from srcdiff.frontend.translate.values import (
     Tuple,
     Unbound,
     View,
+    Zipped,
     same,
 )
 from srcdiff.frontend.translate.views import as_atom
@@ -50,7 +57,8 @@ def for_(t: Translator, node):
     iterable = evaluate(t, node.iter)
     items = static_items(t, iterable)
     if items is not None:
-        unroll(t, node, items)
+        with holding(t, Tuple(tuple(items))):
+            unroll(t, node, items)
         return
     counted = as_range(t, iterable)
     if counted is None:
@@ -67,11 +75,21 @@ def for_(t: Translator, node):
     def enter(position):
         assign_to(t, node.target, position if source is None else item_at(t, source, position))
 
+    with holding(t, source):
+        _loop(t, node, counted, count, source, enter, stem)
+
+
+def _loop(t, node, counted, count, source, enter, stem) -> None:
+    """Emit a counted loop, or unroll it where that alone works."""
     attempt = Attempt.of(t)
+    lengths = growing.counts(t, source)
     if getattr(node, "exit_flag", None):
         Loop(t, node, assigned_names([node]), count).counted_while(counted, node.exit_flag, enter, stem)
     else:
         Loop(t, node, assigned_names([node]), count).counted(counted, enter, stem)
+    if lengths != growing.counts(t, source) and len(t.problems) == attempt.problems:
+        raise Refused("a list changes its length while a loop goes through it",
+                      fix="loop over a copy: list(...)", code="SD0215")
     if len(t.problems) > attempt.problems and count is not None and count.value <= UNROLLED_AT_MOST:
         attempt.undo(t)
         numbers = range(*(b.value for b in (counted.start, counted.stop, counted.step)))
@@ -80,6 +98,29 @@ def for_(t: Translator, node):
         if len(t.problems) > attempt.problems:
             # Neither way works: what is wrong with the loop as it stands says more.
             del t.problems[attempt.problems + attempt.kept:]
+
+
+@contextmanager
+def holding(t: Translator, iterable):
+    """Let the state show the arrays that a loop goes through, whatever their names come to mean."""
+    place = ("iterated", t.key())
+    t.state[place] = Tuple(tuple(_arrays(iterable)))
+    yield
+    if t.state is not None:
+        t.state.pop(place, None)
+
+
+def _arrays(value):
+    if isinstance(value, Enumerate):
+        yield from _arrays(value.iterable)
+    elif isinstance(value, Zipped | Mapped | Product):
+        for item in value.iterables:
+            yield from _arrays(item)
+    elif isinstance(value, Tuple):
+        for item in value.items:
+            yield from _arrays(item)
+    elif isinstance(value, Var | View):
+        yield value
 
 
 @dataclass
@@ -310,6 +351,8 @@ class Loop:
             return self.unbound(place, stem, entry, back)
         if isinstance(entry, Ref) and (isinstance(back, Ref) and back != entry or place[-1] == "value"):
             return self.list_(place, entry, back)
+        if self.grows(place, entry, back):
+            return self.grown(place, entry, back)
         if isinstance(entry, Tuple) and (back is None or isinstance(back, Tuple)
                                          and len(back.items) == len(entry.items)):
             backs = back.items if back is not None else [None] * len(entry.items)
@@ -336,6 +379,46 @@ class Loop:
         if type_ is None:
             return self.poison(stem, entry, back, types)
         return Var(self.named(place, _stem(place), type_))
+
+    def grows(self, place, entry, back) -> bool:
+        """Tell whether a place holds a list that has another length after the body."""
+        contents = place[0] == "heap" and len(place) == 2 or place[-1] == "items"
+        if not contents or back is None:
+            return isinstance(entry, Grown)
+        if isinstance(entry, Grown) or isinstance(back, Grown):
+            return all(isinstance(v, Grown | Tuple | Var) for v in (entry, back))
+        if not (isinstance(entry, Tuple) and isinstance(back, Tuple)):
+            return False
+        few = self.count is not None and self.count.value <= UNROLLED_AT_MOST
+        return len(entry.items) != len(back.items) and not few      # few iterations are unrolled
+
+    def grown(self, place, entry, back):
+        """Carry a list that grows: its count, and its arrays where these are others."""
+        t, specs = self.t, []
+        try:
+            for v, state in ((entry, self.entry), (back, t.state)):
+                if v is not None:
+                    with t.in_state(state):
+                        specs.append(growing.spec_of(t, v))
+            form, types = growing.unified(specs)
+        except Refused as refused:
+            refused.node = refused.node or self.node
+            return Poison(refused)
+        both = isinstance(entry, Grown) and (back is None or isinstance(back, Grown))
+        buffers = []
+        for k, type_ in enumerate(types):
+            whole = Array(type_.dtype, type_.ndim + 1)
+            if both and t.type_of(entry.buffers[k]) == whole and (
+                    back is None or back.buffers[k] == entry.buffers[k]):
+                buffers.append(entry.buffers[k])
+            else:
+                buffers.append(Var(self.named((*place, "buffer", k), _stem(place), whole)))
+        if back is not None and both and entry.count == back.count:
+            count = entry.count
+        else:
+            count = Var(self.named((*place, "count"), "count", Scalar("int64", weak=True)))
+            t.nonnegative.add(count.name)
+        return Grown(tuple(buffers), count, form, tuple(getattr(x, "weak", False) for x in types))
 
     def named(self, place, stem, type_):
         old = self.names.get(place)
@@ -365,6 +448,9 @@ class Loop:
                 return Poison(Refused(f"`{stem}` is rebound in the loop while another name holds the list",
                                       node=self.node, fix="copy the list: list(...)"))
         ref = self.refs.setdefault(place, Ref(self.t.key(), entry.kind))
+        for held in (entry, back):
+            if isinstance(held, Ref) and held.key in self.t.frozen:
+                self.t.frozen[ref.key] = self.t.frozen[held.key]
         first = self.entry.get(("heap", entry.key), self.t.state.get(("heap", entry.key), UNBOUND))
         second = self.t.state.get(("heap", back.key), UNBOUND) if isinstance(back, Ref) else None
         made = self.variable((*place, "items"), first, second)
@@ -444,6 +530,8 @@ class Loop:
             if isinstance(value, Unbound):
                 return [(target.flag, Const(False))] + self.matched(target.value, value)
             return self.matched(target.value, value) + self.matched(target.flag, Const(True))
+        if isinstance(target, Grown):
+            return self.matched_list(target, value)
         if isinstance(target, Ref):
             if target.key not in self.contents:
                 return []
@@ -458,6 +546,16 @@ class Loop:
         if isinstance(target, Var) and target.name in self.names.values():
             return [] if target == value else [(target, value)]
         return []
+
+    def matched_list(self, target, value):
+        """Return the pairs of a list that grows: its arrays and its count."""
+        if value is UNBOUND:
+            return []
+        with self.t.in_state(self.source):
+            given, count = growing.columns(self.t, value)
+        given = [UNBOUND] * len(target.buffers) if given is None else given
+        pairs = [*zip(target.buffers, given, strict=True), (target.count, count)]
+        return [(a, b) for a, b in pairs if a != b and a.name in self.names.values()]
 
     def copy(self, pairs, block):
         """Append copies that all read before any is written, as one tuple assignment would."""
@@ -494,7 +592,8 @@ class Loop:
 
     def note_entries(self, entry):
         """Note what the copies before the loop lose, so that the next translation of the body sees it."""
-        self.note(self.entries(entry))
+        with self.t.builder.nested():           # what the lengths of lists need is written later
+            self.note(self.entries(entry))
 
     def copy_entries(self, entry):
         """Append the copies before the loop."""

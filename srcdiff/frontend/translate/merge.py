@@ -8,10 +8,12 @@ one is refused.
 
 from __future__ import annotations
 
+from srcdiff.frontend.translate import growing
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Dict,
+    Grown,
     MaybeUnbound,
     Poison,
     Record,
@@ -63,6 +65,14 @@ def join(t: Translator, arms, live) -> None:
     merger.note_lost_aliases()
 
 
+def _grows(values) -> bool:
+    """Tell whether the contents of a list differ in length between paths."""
+    if any(isinstance(v, Grown) for v in values):
+        return all(isinstance(v, Grown | Tuple) or is_atom(v) for v in values)
+    return (all(isinstance(v, Tuple) and v.cls is None for v in values)
+            and len({len(v.items) for v in values}) > 1)
+
+
 class Merger:
     """Merge the values of places; remembers what was copied to find lost aliases."""
 
@@ -74,6 +84,8 @@ class Merger:
         first = values[0]
         if all(same(first, v) for v in values[1:]):
             return first
+        if place[0] == "heap" and len(place) == 2 and _grows(values):
+            return self.grown(stem_of_place(place), values)
         return self.differing(stem_of_place(place), values)
 
     def differing(self, stem, values):
@@ -92,10 +104,57 @@ class Merger:
             return type(values[0])(tuple(
                 (k, self.value((0, f"{stem}_{k}"), [v.get(k) for v in values])) for k in keys))
         if all(isinstance(v, Ref) for v in values) and len({v.kind for v in values}) == 1:
-            contents = self.value((0, stem), [state.get(("heap", v.key), UNBOUND)
+            self.freeze(values)
+            contents = self.value(("heap", stem), [state.get(("heap", v.key), UNBOUND)
                                               for v, state in zip(values, self.states, strict=True)])
-            return contents if isinstance(contents, Poison) else self.t.allocate(contents, values[0].kind)
+            if isinstance(contents, Poison):
+                return contents
+            made = self.t.allocate(contents, values[0].kind)
+            if why := next((self.t.frozen[v.key] for v in values if v.key in self.t.frozen), None):
+                self.t.frozen[made.key] = why
+            return made
         return self.atoms(stem, values)
+
+    def freeze(self, values):
+        """Let no list be changed that is one of several, and has another name besides."""
+        for state in self.states:
+            held = [v for v in state.values() if isinstance(v, Ref) and v in values]
+            if len(held) > 1:
+                self.t.frozen.update((v.key, "which list it is depends on the path taken") for v in values)
+
+    def grown(self, stem, values):
+        """Merge the contents of a list that has another length on each path."""
+        t = self.t
+        specs = []
+        try:
+            for v, state in zip(values, self.states, strict=True):
+                with t.in_state(state):
+                    specs.append(growing.spec_of(t, v))
+            form, types = growing.unified(specs)
+        except Refused as refused:
+            return Poison(refused)
+        given = []
+        for v, state, block in zip(values, self.states, self.blocks, strict=True):
+            with t.in_state(state), t.builder.continued(block):
+                given.append(growing.columns(t, v))
+        buffers = []
+        for k, type_ in enumerate(types):
+            whole = Array(type_.dtype, type_.ndim + 1)
+            parts = [c[k] if c is not None else UNBOUND for c, _ in given]
+            if all(p == parts[0] for p in parts) and isinstance(parts[0], Var) and (
+                    t.type_of(parts[0]) == whole):
+                buffers.append(parts[0])
+                continue
+            name = t.builder.fresh(stem, whole)
+            t.stems[name] = stem
+            for part, block, state in zip(parts, self.blocks, self.states, strict=True):
+                with t.in_state(state):
+                    fill(t, name, whole, part, block)
+            buffers.append(Var(name))
+        count = self.value((0, "count"), [n for _, n in given])
+        if isinstance(count, Var):
+            t.nonnegative.add(count.name)
+        return Grown(tuple(buffers), count, form, tuple(getattr(x, "weak", False) for x in types))
 
     def maybe(self, stem, values):
         """Merge where some path has no value: a flag says whether there is one."""
@@ -175,6 +234,8 @@ def note_lost_aliases(t: Translator, made, replaced=()) -> None:
             root = t.root(value)
             if root is None or root == name:
                 continue
+            if t.shared.get(root) == growing.HELD:
+                t.shared.setdefault(name, growing.HELD)
             rivals = [other for other, theirs in made if other != name and t.root(theirs[k]) == root]
             if root in held or rivals:
                 for marked in (name, root, *rivals):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import types
 
-from srcdiff.frontend.translate import numpy_calls, objects
+from srcdiff.frontend.translate import growing, numpy_calls, objects
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.indexing import key_of
-from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.iteration import items_of, length, static_items
 from srcdiff.frontend.translate.values import (
     Dict,
+    Grown,
     Known,
     Method,
     Ref,
@@ -18,6 +19,7 @@ from srcdiff.frontend.translate.values import (
     View,
     is_atom,
 )
+from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Const
 
 __all__ = ["call_method"]
@@ -74,9 +76,14 @@ def _of_tuple(t, owner, name, args, keywords):
 
 def _grow(t, owner, added, at_end=True):
     contents = t.contents(owner)
+    t.check_changeable(owner)
     if not isinstance(contents, Tuple):
-        raise Refused("a list whose length only run time knows grows",
-                      fix="allocate an array before the loop", code="SD0215")
+        if not at_end:
+            raise Refused("an item is put in front of a list whose length only run time knows",
+                          fix="append it, and read the list backwards", code="SD0215")
+        for value in added:
+            growing.append(t, owner, value)
+        return Known(None)
     t.state["heap", owner.key] = Tuple(contents.items + added if at_end else added + contents.items)
     return Known(None)
 
@@ -86,13 +93,39 @@ def _append(t, owner, item):
 
 
 def _extend(t, owner, items):
-    return _grow(t, owner, tuple(items_of(t, items)))
+    return extend(t, owner, items)
+
+
+def extend(t: Translator, owner: Ref, items):
+    """Translate ``owner.extend(items)`` and ``owner += items``."""
+    known = static_items(t, items)
+    if known is not None or t.static_number(length(t, items)) is not None:
+        return _grow(t, owner, tuple(items_of(t, items)))
+    t.check_changeable(owner)
+    spec = growing.spec_of(t, t.contents(owner))
+    sample = growing.spec_of(t, t.contents(items) if isinstance(items, Ref) else as_atom(t, items))
+    both = growing.unified([spec, sample])
+    if both[0] != 0:
+        raise Refused("a list of tuples grows by a number that only run time knows",
+                      fix="append its items in a loop", code="SD0215")
+    old = as_atom(t, owner) if spec is not None else t.emit(
+        "zeros", Const(0), *(t.size(as_atom(t, items), k + 1) for k in range(both[1][0].ndim)),
+        dtype=both[1][0].dtype)
+    old, new = (t.cast(a, both[1][0].dtype) for a in (old, as_atom(t, items)))
+    t.state["heap", owner.key] = t.emit("concatenate", old, new, axis=0)
+    return Known(None)
 
 
 def _pop(t, owner, position=Const(-1)):
     contents, k = t.contents(owner), t.static_number(position)
+    t.check_changeable(owner)
+    if k == -1 and not isinstance(contents, Tuple):
+        if not isinstance(contents, Grown):
+            t.state["heap", owner.key] = growing.grown_of(t, contents, growing.spec_of(t, contents))
+        return growing.pop(t, owner)
     if not isinstance(contents, Tuple) or k is None:
-        raise Refused("pop of a run-time position", fix="use an array and an index")
+        raise Refused("pop of a run-time position, or from a list whose length only run time knows",
+                      fix="use an array and an index", code="SD0215")
     items = list(contents.items)
     try:
         item = items.pop(int(k))
@@ -104,25 +137,43 @@ def _pop(t, owner, position=Const(-1)):
 
 def _insert(t, owner, position, item):
     contents, k = t.contents(owner), t.static_number(position)
+    t.check_changeable(owner)
     if not isinstance(contents, Tuple) or k is None:
-        raise Refused("insert at a run-time position", fix="use an array and an index")
+        raise Refused("insert at a run-time position, or into a list whose length only run time knows",
+                      fix="append, and read the list backwards", code="SD0215")
     items = list(contents.items)
     items.insert(int(k), item)
     t.state["heap", owner.key] = Tuple(tuple(items))
     return Known(None)
 
 
-def _copy(t, owner):
-    return t.allocate(t.contents(owner), owner.kind)
+def copy_of(t: Translator, owner: Ref) -> Ref:
+    """Return a new list or dict with the same items."""
+    contents = t.contents(owner)
+    if isinstance(contents, Grown):
+        contents = growing.grown_of(t, contents, growing.spec_of(t, contents))
+    elif not isinstance(contents, Tuple | Dict):
+        contents = t.emit("copy", contents)
+    return t.allocate(contents, owner.kind)
+
+
+def _clear(t, owner):
+    t.check_changeable(owner)
+    t.state["heap", owner.key] = Tuple(())
+    return Known(None)
 
 
 def _reverse(t, owner):
+    t.check_changeable(owner)
+    if not isinstance(t.contents(owner), Tuple):
+        raise Refused("a list whose length only run time knows is reversed in place",
+                      fix="use reversed(...) or a slice [::-1]", code="SD0215")
     t.state["heap", owner.key] = Tuple(tuple(reversed(items_of(t, owner))))
     return Known(None)
 
 
-_LIST = {"append": _append, "extend": _extend, "pop": _pop, "insert": _insert, "copy": _copy,
-         "reverse": _reverse}
+_LIST = {"append": _append, "extend": _extend, "pop": _pop, "insert": _insert, "copy": copy_of,
+         "reverse": _reverse, "clear": _clear}
 
 
 # -- dicts ------------------------------------------------------------------------------
@@ -169,4 +220,4 @@ def _setdefault(t, owner, key, default):
 
 
 _DICT = {"get": _get, "items": _items, "keys": _keys, "values": _values, "update": _update,
-         "pop": _pop_key, "setdefault": _setdefault, "copy": _copy}
+         "pop": _pop_key, "setdefault": _setdefault, "copy": copy_of}

@@ -57,6 +57,8 @@ def binary(t: Translator, kind: str, a, b):
 
 def _sequence(t, kind, a, b):
     """Translate `+` and `*` of tuples and lists; None if it is neither."""
+    if kind in ("Add", "Mult") and (_unknown_length(t, a) or _unknown_length(t, b)):
+        return _joined(t, kind, a, b)
     a_items, b_items = _items(t, a), _items(t, b)
     kinds = {v.kind if isinstance(v, Ref) else tuple
              for v, items in ((a, a_items), (b, b_items)) if items is not None}
@@ -73,6 +75,28 @@ def _sequence(t, kind, a, b):
     if made is None:
         return None
     return t.allocate(Tuple(made), list) if list in kinds else Tuple(made)
+
+
+def _unknown_length(t, value) -> bool:
+    """Tell whether a value is a list whose length only run time knows."""
+    return (isinstance(value, Ref) and value.kind is list
+            and not isinstance(t.contents(value), Tuple))
+
+
+def _joined(t, kind, a, b):
+    """Translate ``a + b`` of lists of which one has a length that only run time knows."""
+    from srcdiff.frontend.translate.methods import copy_of, extend
+    if not (isinstance(a, Ref) and isinstance(b, Ref) and a.kind is b.kind is list):
+        array = b if _unknown_length(t, a) else a
+        if isinstance(array, View) or is_atom(array) and t.ndim(array):
+            return None                 # NumPy takes the list as an array
+        raise Refused("a list whose length only run time knows is an operand",
+                      fix="make it an array with np.array", code="SD0215")
+    if kind != "Add":
+        raise Refused("lists are multiplied", fix="make them arrays with np.array")
+    made = copy_of(t, a)
+    extend(t, made, b)
+    return made
 
 
 def _repeated(t, items, times):
@@ -260,6 +284,9 @@ def truth(t: Translator, value):
         tests = hasattr(value.kind, "__bool__") or hasattr(value.kind, "__len__")
         if tests and value.kind not in (list, dict):
             raise Refused(f"the truth of an object of class `{value.kind.__name__}`", fix="test an attribute")
+        if _unknown_length(t, value):
+            from srcdiff.frontend.translate.iteration import length
+            return t.emit("greater", length(t, value), Const(0))
         value = t.contents(value)
     if isinstance(value, Tuple | Dict):
         return bool(value.items)

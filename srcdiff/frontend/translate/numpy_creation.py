@@ -81,7 +81,7 @@ def make_array(t, value, dtype=NONE, *, copy=NONE, order=NONE, ndmin=NONE, subok
     refuse_given(ndmin=ndmin)
     name = dtype_of(dtype)
     if isinstance(value, Ref) and not isinstance(t.contents(value), Tuple):
-        value = t.contents(value)
+        return array_of(t, t.emit("copy", as_atom(t, value)), name)
     if is_atom(value) or isinstance(value, View):
         atom = as_atom(t, value)
         if name is not None and name != t.type_of(atom).dtype:

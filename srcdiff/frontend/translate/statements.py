@@ -15,6 +15,7 @@ from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.liveness import assigned_names
 from srcdiff.frontend.translate.loops import for_, while_
 from srcdiff.frontend.translate.merge import join
+from srcdiff.frontend.translate.methods import extend
 from srcdiff.frontend.translate.numeric import binary, truth
 from srcdiff.frontend.translate.values import (
     Closure,
@@ -170,11 +171,7 @@ def _augmented_name(t, node, kind):
         _in_place(t, as_view(t, old), kind, value)
         return
     if isinstance(old, Ref) and kind == "Add":
-        contents = t.contents(old)
-        added = items_of(t, value)
-        if not isinstance(contents, Tuple):
-            raise Refused("a list grows by a number that only run time knows", fix="use an array")
-        t.state["heap", old.key] = Tuple(contents.items + tuple(added))
+        extend(t, old, value)
         return
     made = binary(t, kind, old, value)
     t.bind(name, named(t, constant(t, made) if t.constant_depth else made, name))

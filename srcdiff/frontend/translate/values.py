@@ -21,7 +21,7 @@ from srcdiff.places import follow
 from srcdiff.syntax import Const, Item, Var
 
 __all__ = [
-    "Closure", "Dict", "Enumerate", "Generator", "Intrinsic", "Known", "Mapped", "MaybeUnbound",
+    "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "Mapped", "MaybeUnbound",
     "Method", "Origin", "Partial", "Poison", "PoisonUsed", "Range", "Record", "Ref", "Refused",
     "Slice", "Tuple", "UNBOUND", "View", "Zipped", "same",
 ]
@@ -90,6 +90,20 @@ class Tuple:
 
     items: tuple
     cls: type | None = None
+
+
+@dataclass(frozen=True)
+class Grown:
+    """The contents of a list whose length only run time knows (see `growing`).
+
+    `buffers` has one array for each number of an item, `count` is the number of
+    items, `weak` tells which buffers hold Python's own numbers.
+    """
+
+    buffers: tuple[Var, ...]
+    count: Const | Var
+    form: object
+    weak: tuple[bool, ...]
 
 
 @dataclass(frozen=True)

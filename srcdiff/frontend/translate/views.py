@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from srcdiff.frontend.translate.context import Translator, describe, is_full
 from srcdiff.frontend.translate.values import (
+    Grown,
     Known,
     MaybeUnbound,
     Poison,
@@ -42,7 +43,7 @@ def as_atom(t: Translator, value):
         lifted = t.lift(value.value, value.origin)
         if is_atom(lifted):
             return lifted
-    if isinstance(value, Tuple | Ref | Range):
+    if isinstance(value, Tuple | Ref | Range | Grown):
         return array_of(t, value)
     raise Refused(f"a number or an array is needed here, not {describe(value)}",
                   fix="pass a number or an array")
@@ -67,6 +68,9 @@ def array_of(t: Translator, value, dtype: str | None = None):
     if isinstance(value, Range):
         return t.emit("arange", *map(lambda v: as_atom(t, v), (value.start, value.stop, value.step)),
                       dtype=dtype or "int64")
+    if isinstance(value, Grown):
+        from srcdiff.frontend.translate.growing import as_array
+        value = as_array(t, value)
     if not isinstance(value, Tuple):
         atom = as_atom(t, value)
         return t.cast(atom, dtype) if dtype else atom
