@@ -160,17 +160,19 @@ def {name}({params}):
     {count}, {given} = {name}_before({params})
     failed = np.zeros({chunks}, np.bool_)
     for chunk in prange({chunks}):
-        failed[chunk] = {name}_fails({count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}, {args})
+        {first}, {last} = {count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}
+        failed[chunk] = {name}_fails({first}, {last}, {args})
     for chunk in range({chunks}):
         if failed[chunk]:               # raises what it raised
-            {name}_part({count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}, {args})
+            {first}, {last} = {count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}
+            {name}_part({first}, {last}, {args})
     return {results}
 '''
 FAILS = '''\
-def {name}_fails(first, last, {args}):
-    if first < last:
+def {name}_fails({first}, {last}, {args}):
+    if {first} < {last}:
         try:
-            {name}_part(first, last, {args})
+            {name}_part({first}, {last}, {args})
         except Exception:
             return True
     return False
@@ -187,7 +189,8 @@ except ImportError:                     # without Numba: the same numbers, slowl
 DECORATOR = '@njit(error_model="numpy", fastmath={{"contract"}}{more})\n'
 
 
-def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = False) -> str | None:
+def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = False,
+               summary: str = "") -> str | None:
     """Return the text of the module, each program lowered; None if the parts cannot be separated."""
     part = _with_given(lower(batch.part), batch.given)
     if part is None:
@@ -198,7 +201,8 @@ def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = Fa
         "name": program.name, "params": ", ".join(p.name for p in program.params), "chunks": CHUNKS,
         "count": count, "given": ", ".join(batch.given), "results": ", ".join(map(str, program.results)),
         "args": ", ".join(p.name for p in part.params[2:]),
-        "doc": "The samples of a batch, on all cores.",
+        "doc": summary or f"Compute `{program.name}` on all cores.",
+        "first": part.params[0].name, "last": part.params[1].name,
     }
     functions = _functions(to_source(lower(batch.before)))
     functions |= _functions(to_source(part))

@@ -23,9 +23,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from srcdiff.assemble import bind, keep, require_same_shape, require_shape_of_results
-from srcdiff.backend import Compiled, Options, compile_program
+from srcdiff.backend import Compiled, Options, compile_program, compile_source
+from srcdiff.batches import Batch, batch_text, split
 from srcdiff.forward import tangent
-from srcdiff.jacobian import forward_jacobian, reverse_jacobian
+from srcdiff.jacobians import forward_jacobian, reverse_jacobian
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
 from srcdiff.printing import to_source
@@ -34,8 +35,8 @@ from srcdiff.samples import samples
 from srcdiff.syntax import Const, Doc, Program
 from srcdiff.vectorize import vectorize
 
-__all__ = ["Options", "build", "derivatives", "gradient", "gradient_along", "jacobian", "over_directions",
-           "over_samples", "pullback", "pushforward", "text"]
+__all__ = ["Options", "build", "build_parallel", "derivatives", "gradient", "gradient_along", "is_parallel",
+           "jacobian", "over_directions", "over_samples", "parallel_text", "pullback", "pushforward", "text"]
 
 
 # -- derivatives: Program -> Program ---------------------------------------------------
@@ -153,6 +154,36 @@ def text(program: Program, level: str = "loops") -> str:
     """Return a complete Python module: what is compiled, or before lowering (level="array")."""
     target = {"loops": "tight", "array": "python"}[level]
     return to_source(replace(prepare(_unplaced(program), target), doc=program.doc), jit=level == "loops")
+
+
+# -- a batch on all cores ----------------------------------------------------------------
+
+@_remembered
+def build_parallel(program: Program, options: Options, tight: bool = False) -> Compiled:
+    """Compile a loop over samples for all cores; for one where that is not proved safe."""
+    if not is_parallel(program, options):
+        return build(program, options, tight)
+    source = parallel_text(program, tight)
+    if source is None:
+        return build(program, options, tight)
+    return compile_source(program.name, source, len(program.results), options=replace(options, parallel=True))
+
+
+def is_parallel(program: Program, options: Options) -> bool:
+    """Tell whether a batch can be computed on all cores."""
+    return options.target == "numba" and _batch(_unplaced(program)) is not None
+
+
+@_remembered
+def _batch(program: Program) -> Batch | None:
+    return split(prepare(program, "python"))
+
+
+def parallel_text(program: Program, tight: bool = True, jit: bool = False) -> str | None:
+    """Return the module of a batch on all cores, None where there is none."""
+    batch = _batch(_unplaced(program))
+    summary = program.doc.summary if jit and isinstance(program.doc, Doc) else ""
+    return batch and batch_text(batch, functools.partial(lower, stretch=not tight), jit, summary)
 
 
 def _unplaced(program: Program) -> Program:

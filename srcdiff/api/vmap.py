@@ -12,20 +12,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from srcdiff import compiler
 from srcdiff.api.differentiate import as_function
 from srcdiff.api.function import Function
+from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import Recipe
 from srcdiff.api.special import Special, refuse
-from srcdiff.assemble import require_equal
-from srcdiff.builder import Builder
 from srcdiff.errors import ShapeError
 from srcdiff.structure import children, is_leaf, leaves, map_tree
 from srcdiff.syntax import Array, Atom, Param, Program, Scalar, Static, Var
 
 __all__ = ["VMap", "vmap"]
 
+compiler, Builder = lazy("srcdiff.compiler"), lazy("srcdiff.builder", "Builder")
+require_equal = lazy("srcdiff.assemble", "require_equal")
+
 Dims = int | tuple | list | dict | None
+PARTS = 100                     # chunks of a batch with a progress bar
 
 
 def frozen(dims):
@@ -180,10 +182,10 @@ def moved_axis(builder: Builder, atom: Atom, ndim: int, count: Atom, axis: int) 
 # -- the public function ---------------------------------------------------------------------
 
 class Chunked(Function):
-    """A mapped function that is called for `size` samples at a time."""
+    """A mapped function that is called for `size` samples at a time; `bar` shows how far it is."""
 
-    def __init__(self, base: Function, recipe: VMap, size: int):
-        self.size = size
+    def __init__(self, base: Function, recipe: VMap, size: int | None, bar=None):
+        self.size, self.bar = size, bar
         super().__init__(base, recipe, base.options)
 
     def _make_signature(self):
@@ -193,7 +195,7 @@ class Chunked(Function):
         return self.base.specialise(args, keywords)
 
     def with_options(self, options):
-        return Chunked(self.base.with_options(options), self.recipe, self.size)
+        return Chunked(self.base.with_options(options), self.recipe, self.size, self.bar)
 
     def __call__(self, *args, **keywords):
         axes = expand(self.recipe.in_dims, args, "in_dims")
@@ -202,10 +204,12 @@ class Chunked(Function):
         if len(counts) != 1:
             raise ShapeError(f"the mapped axes have different extents: {sorted(counts)}")
         (count,) = counts
-        starts = range(0, count, self.size)
+        size = self.size or -(-count // PARTS) or 1
+        starts = range(0, count, size)
         if len(starts) < 2:
             return self.base(*args, **keywords)
-        parts = [self.base(*part(args, axes, start, start + self.size), **keywords) for start in starts]
+        starts = starts if self.bar is None else self.bar(starts, desc=self.__name__)
+        parts = [self.base(*part(args, axes, start, start + size), **keywords) for start in starts]
         return joined(parts, expand(self.recipe.out_dims, parts[0], "out_dims"))
 
 
@@ -229,7 +233,8 @@ def joined(parts, axes):
     return map_tree(lambda leaf: next(rest), parts[0])
 
 
-def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None = None):
+def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None = None,
+         parallel: bool | None = None, progress: bool = False):
     """Return the function that maps `func` over an axis of its arguments.
 
     Parameters
@@ -241,6 +246,12 @@ def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None 
         Where the axis of samples stands in the results.
     chunk_size
         Push so many samples at a time, to save memory.
+    parallel
+        Run large batches on all cores; None: as `func` was decorated.  The
+        `why` of the result says what a call does.
+    progress
+        Show a progress bar (package tqdm) over the chunks; without
+        `chunk_size` there are 100 of them.
 
     Notes
     -----
@@ -252,6 +263,27 @@ def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None 
         refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0318")
     recipe = VMap(frozen(in_dims), frozen(out_dims))
     function = as_function(func).derive(recipe)
-    return function if chunk_size is None else Chunked(function, recipe, chunk_size)
+    if function.options.parallel if parallel is None else parallel:
+        function = on_all_cores(function)
+    if chunk_size is None and not progress:
+        return function
+    return Chunked(function, recipe, chunk_size, progress_bar() if progress else None)
 
 
+def on_all_cores(function: Function) -> Function:
+    """Return the parallel form of a mapped function, the same object each time."""
+    from srcdiff.api.parallel import ParallelMap
+    found = vars(function).get("_parallel")
+    if found is None:
+        found = function._parallel = ParallelMap(function)
+    return found
+
+
+def progress_bar():
+    """Return tqdm's progress bar."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        refuse("progress=True needs the package tqdm, which is not installed",
+               fix="install it (pip install tqdm), or leave progress out", code="SD0318")
+    return tqdm
