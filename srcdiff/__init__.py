@@ -10,7 +10,6 @@
 
 from srcdiff import errors
 from srcdiff.api import (
-    custom_rule,
     differentiate,
     functional,
     grad,
@@ -32,6 +31,15 @@ from srcdiff.api import (
 from srcdiff.errors import SrcdiffError
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """Import what rests on the tables of rules when it is asked for."""
+    if name == "custom_rule":
+        from srcdiff.api.custom_rule import custom_rule
+        return custom_rule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "SrcdiffError", "custom_rule", "differentiate", "errors", "functional", "grad", "hessian", "hvp", "jacfwd", "jacobian",

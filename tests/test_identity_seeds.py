@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from srcdiff.forward import tangent
-from srcdiff.jacobian import forward_jacobian, reverse_jacobian
+from srcdiff.jacobians import forward_jacobian, reverse_jacobian
 from srcdiff.notation import read, run, show
 from srcdiff.reverse import adjoint
 from srcdiff.syntax import Var, is_float, walk

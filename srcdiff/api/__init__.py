@@ -1,7 +1,6 @@
 """The public surface: the decorator, the transforms, and the objects they return."""
 
 from srcdiff.api import functional
-from srcdiff.api.custom_rule import custom_rule
 from srcdiff.api.differentiate import differentiate
 from srcdiff.api.linear import linearize, vjp
 from srcdiff.api.markers import no_grad, stop_gradient
@@ -20,6 +19,6 @@ from srcdiff.api.transforms import (
 from srcdiff.api.vmap import vmap
 
 __all__ = [
-    "custom_rule", "differentiate", "functional", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
+    "differentiate", "functional", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp",
     "linearize", "no_grad", "stop_gradient", "value_and_grad", "value_and_jacobian", "vhp", "vjp", "vmap",
 ]

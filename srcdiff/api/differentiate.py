@@ -8,15 +8,17 @@ import os
 import warnings
 import weakref
 
-from srcdiff import frontend
 from srcdiff.api.dispatch import abstract_call
 from srcdiff.api.function import Function, pickle_by_name
+from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special, special
 from srcdiff.backend import Options
 from srcdiff.errors import ArgumentError, NoSourceError, Problem, UnsupportedError
 from srcdiff.syntax import Scalar, Span, Store, walk
 
 __all__ = ["Primal", "as_function", "differentiate"]
+
+frontend = lazy("srcdiff.frontend")
 
 
 class Primal(Function):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from srcdiff import compiler
+from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special
 from srcdiff.api.titles import titled
 from srcdiff.backend.numba import explain, is_compile_error
@@ -24,6 +24,7 @@ from srcdiff.structure import Names, abstract, array_of_list, expressions, key_o
 
 __all__ = ["Dispatch", "Stale", "abstract_call", "runner"]
 
+compiler = lazy("srcdiff.compiler")
 
 # What generated code raises: a ValueError that starts with the code of ours.
 STRETCH = "SD0340"

@@ -12,8 +12,8 @@ import importlib
 import inspect
 import pickle
 
-from srcdiff import compiler
 from srcdiff.api.dispatch import Dispatch, abstract_call
+from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import (
     Cotangent,
     Derivatives,
@@ -30,6 +30,8 @@ from srcdiff.errors import ArgumentError, NotScalarError, Problem
 from srcdiff.syntax import Program
 
 __all__ = ["Function", "derived"]
+
+compiler = lazy("srcdiff.compiler")
 
 
 class Operators:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import numpy as np
 
 from srcdiff.api import transforms
-from srcdiff.api.depends import require_dependence
 from srcdiff.api.differentiate import as_function
+from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import Element, Product, Pullback, Pushforward
 from srcdiff.api.special import refuse
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+
+require_dependence = lazy("srcdiff.api.depends", "require_dependence")
 
 STRATEGIES = {"reverse-mode": "reverse", "forward-mode": "forward"}
 

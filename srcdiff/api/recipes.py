@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, replace
 
-from srcdiff import compiler
 from srcdiff.api.arguments import (
     Argnums,
     at_least_two,
@@ -25,9 +24,8 @@ from srcdiff.api.arguments import (
     with_vector,
 )
 from srcdiff.api.directions import cotangents, fill, tangent_leaves, with_directions
+from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special, output_leaves, refuse, split_aux
-from srcdiff.assemble import keep, require_equal
-from srcdiff.builder import Builder
 from srcdiff.errors import NotScalarError
 from srcdiff.structure import is_leaf, map_tree
 from srcdiff.syntax import Array, Const, Program, Static
@@ -36,6 +34,10 @@ __all__ = [
     "Cotangent", "Derivatives", "Element", "Gradient", "HessianProduct", "Jacobian", "Product", "Pullback", "Pushforward",
     "Recipe",
 ]
+
+compiler, Builder = lazy("srcdiff.compiler"), lazy("srcdiff.builder", "Builder")
+keep, require_equal = lazy("srcdiff.assemble", "keep"), lazy("srcdiff.assemble", "require_equal")
+
 
 class Recipe:
     """A transform of one function; a frozen dataclass of its options."""

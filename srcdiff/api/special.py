@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from srcdiff.assemble import arrange, keep
+from srcdiff.api.lazy import lazy
 from srcdiff.errors import ArgumentError, Problem, SrcdiffError
 from srcdiff.structure import is_leaf, leaves, map_tree, numbered, result_tree
 from srcdiff.syntax import Program, Static, Type, is_float
 
 __all__ = ["Special", "output_leaves", "refuse", "require_floats", "special", "split_aux"]
+
+arrange, keep = lazy("srcdiff.assemble", "arrange"), lazy("srcdiff.assemble", "keep")
 
 
 @dataclass(frozen=True)

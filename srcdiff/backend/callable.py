@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from srcdiff.backend import numba as numba_backend
 from srcdiff.backend import python as python_backend
-from srcdiff.printing import to_source
 from srcdiff.syntax import Program, walk
 
 __all__ = ["Compiled", "Options", "compile_program", "compile_source"]
@@ -94,9 +93,14 @@ class Compiled:
 def compile_program(program: Program, target: str | None = None, options=None,
                     docstring: str | None = None) -> Compiled:
     """Print and compile a program; for the target "numba" it has been lowered before."""
+    from srcdiff.printing import to_source
+    from srcdiff.printing.bindings import MARK
     file = next((stmt.where.file for stmt in walk(program.body) if stmt.where.line), "<unknown>")
-    return compile_source(program.name, to_source(program, docstring=docstring), len(program.results),
-                          target, options, file)
+    source, options = to_source(program, docstring=docstring), Options.of(options, target)
+    if MARK in source:
+        # What a user's own function does may change while the text here does not: nothing of it is kept.
+        options = replace(options, cache=False)
+    return compile_source(program.name, source, len(program.results), None, options, file)
 
 
 def compile_source(name: str, source: str, count: int, target: str | None = None,

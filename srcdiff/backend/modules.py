@@ -10,8 +10,9 @@ or full, the module lives in memory and is compiled afresh.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-import importlib.metadata
+import importlib
 import importlib.util
 import json
 import os
@@ -22,22 +23,18 @@ import types
 from pathlib import Path
 
 from srcdiff.backend.python import register_lines
-from srcdiff.printing.bindings import MARK
 
 __all__ = ["directory", "is_on_disk", "load", "lookup", "store", "versions"]
 
 _LOCK = threading.RLock()
 
 
+@functools.cache
 def versions() -> str:
     """Return the versions that shape generated code and what is compiled from it."""
-    def version(package):
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            return "none"
-    python = ".".join(map(str, sys.version_info[:3]))
-    return f"python {python}, " + ", ".join(f"{p} {version(p)}" for p in ("srcdiff", "numba", "numpy", "llvmlite"))
+    packages = ", ".join(f"{name} {importlib.import_module(name).__version__}"
+                         for name in ("srcdiff", "numba", "numpy", "llvmlite"))
+    return f"python {'.'.join(map(str, sys.version_info[:3]))}, {packages}"
 
 
 # -- where -------------------------------------------------------------------------
@@ -103,8 +100,7 @@ def load(source: str, options, system: str = "") -> types.ModuleType:
     with _LOCK:
         if name in sys.modules:
             return sys.modules[name]
-        # What a user's own function does may change while the text here does not: nothing of it is kept.
-        place = directory() if options.cache and MARK not in source else None
+        place = directory() if options.cache else None
         path = place / f"{name}.py" if place else None
         if path is not None and _write(path, source):
             return _from_file(name, path, source)
@@ -168,7 +164,7 @@ def lookup(key: str) -> tuple[str, dict] | None:
 def store(key: str, text: str, metadata: dict) -> bool:
     """Keep `text` and `metadata` (of JSON types) for `key`; tell whether that worked."""
     path = _entry(key)
-    if path is None or MARK in text:
+    if path is None:
         return False
     entry = {"key": key, "text": text, "metadata": metadata, "check": _check(text, metadata)}
     return _write(path, json.dumps(entry, sort_keys=True))

@@ -10,7 +10,6 @@ import re
 import threading
 import types
 
-from srcdiff import custom
 from srcdiff.backend import modules, python, vector_math
 from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import CompileError, Problem, Where
@@ -42,8 +41,10 @@ def _jit_functions(module, options):
         "error_model": "numpy", "boundscheck": options.boundscheck,
         "fastmath": options.fastmath if isinstance(options.fastmath, bool) else set(options.fastmath),
     }
-    for name in getattr(module, "__custom__", ()):
-        setattr(module, name, custom.compiled(name))
+    if own := getattr(module, "__custom__", ()):
+        from srcdiff import custom
+        for name in own:
+            setattr(module, name, custom.compiled(name))
     if options.vector_math and "math" in vars(module) and vector_math.available():
         module.math = vector_math.vector_module()
     for key, value in list(vars(module).items()):

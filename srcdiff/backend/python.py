@@ -15,15 +15,23 @@ import types
 from collections.abc import Callable
 
 import numpy as np
-import scipy.special
 
 __all__ = ["load", "register_lines"]
+
+
+def _special(name):
+    """Return a function of `scipy.special`, which is slow to import."""
+    def function(x):
+        import scipy.special
+        return getattr(scipy.special, name)(x)
+    return function
+
 
 _NUMPY = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p,
     "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh,
     "asin": np.arcsin, "acos": np.arccos, "acosh": np.arccosh, "atanh": np.arctanh, "fmod": np.fmod,
-    "pow": np.power, "gamma": scipy.special.gamma, "lgamma": scipy.special.gammaln,
+    "pow": np.power, "gamma": _special("gamma"), "lgamma": _special("gammaln"),
 }
 
 
