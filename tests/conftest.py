@@ -11,3 +11,7 @@ if "SRCDIFF_CACHE_DIR" not in os.environ:
 # Third-party warnings raised at import are not ours to turn into errors.
 import numba  # noqa: E402, F401
 import scipy.optimize  # noqa: E402, F401
+
+
+def pytest_addoption(parser):
+    parser.addoption("--renew", action="store_true", help="write the golden files anew")

@@ -174,6 +174,10 @@ def formula(chain, special) -> str:
     if len(recipes) != 1 or getattr(recipes[0], "value", False) and not isinstance(recipes[0], Pushforward):
         return ""
     name = user.__name__ if user.__name__ != "<lambda>" else "f"
+    if isinstance(recipes[0], Pushforward):
+        return f"J tangents, where J is the Jacobian of {name}"
+    if isinstance(recipes[0], Pullback | Cotangent):
+        return f"J^T cotangent, where J is the Jacobian of {name}"
     found = one_argument(recipes[0], user, special)
     if found is None:
         return ""
@@ -275,7 +279,10 @@ def described(chain, special):
     match recipe:
         case Gradient():
             for position, name in zip(leaves(tree), argument_names(recipe, chain, special), strict=False):
-                yield position, f"gradient with respect to {name}, shaped like it", ""
+                if isinstance(position, Static):
+                    continue
+                like = ", shaped like it" * bool(special.program.type_of(special.program.results[position]).ndim)
+                yield position, f"gradient with respect to {name}{like}", ""
         case Jacobian() | Hessian():
             wrt = argument_names(recipe, chain, special)
             several = len(list(leaves(tree))) > 1

@@ -39,7 +39,7 @@ def tidy(op: str, a, b, scalar: bool, floats=(True, True)):
     """
     match op:
         case "negative":
-            return negated(a) if scalar else positive(a)
+            return negated(a) if scalar or _factor(a)[0] is not None else positive(a)
         case "add":
             return _sum(a, b)
         case "subtract":

@@ -51,7 +51,7 @@ TESTS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal",
          "logical_not")
 LONGEST = 24                            # columns of a name put together from others
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_MADE = re.compile(r"t(_\d+)+|.*_given")      # names of parameters that only the compiler knows
+_MADE = re.compile(r"t(_\d+)+|.*_given|.*_\d+_(bar|dot)$")      # parameters that only the compiler knows
 
 
 def users_words(program: Program) -> frozenset[str]:
@@ -122,6 +122,8 @@ class _Stems:
     def _of_users(self, name, base, rest):
         if not rest:
             return base
+        if rest[-1] == "bar" and rest[0].isdigit() and any(p.name == name for p in self.program.params):
+            return "y_bar"              # of the user's variable that is returned, which a parameter may be called
         rest = [part for part in rest if not part.isdigit()]
         if rest[-1:] == ["part"] and isinstance(self.made.get(name), Load):
             return self._loaded(self.made[name])
@@ -312,8 +314,10 @@ def compact(program: Program, body: list, reserved: frozenset[str]) -> dict[str,
 
     Variables of one type whose lives do not `meet` may share a name.  `reserved` are names that mean something else in the module.
     """
-    wanted, words = stems(program), users_words(program)
-    lives = _Lives(body).found
+    wanted, words, lives = stems(program), users_words(program), _Lives(body).found
+    if "_" in lives and lives["_"].first != lives["_"].last:
+        words -= {"_"}                  # it is not only there to be ignored
+        wanted["_"] = "trip"
     names = _unique_params(program, wanted, words, reserved)
     holders: dict[str, list[tuple]] = {new: [(ALWAYS, program.types[old])] for old, new in names.items()}
     for name, life in lives.items():

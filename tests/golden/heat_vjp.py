@@ -1,0 +1,96 @@
+import numpy as np
+
+try:
+    from numba import njit
+except ImportError:                     # without Numba: the same numbers, slowly
+    def njit(**options):
+        return lambda function: function
+
+__all__ = ["heat_vjp"]
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def heat_vjp(y_bar, u, steps, k):
+    """Pullback of heat (golden_functions.py:72).
+
+    J^T cotangent, where J is the Jacobian of heat
+
+    Parameters
+    ----------
+    y_bar : float64 array [:]
+        cotangent of the output of heat, shaped like it
+    u : float64 array [:], captured
+    steps : int, captured
+    k : float, captured
+
+    Returns
+    -------
+    u_bar_2 : float64 array [:]
+    k_bar : float
+    """
+    # line 73: for _ in range(steps):
+    n_u = u.shape[0]
+    u_2 = np.empty(n_u)
+    for j in range(n_u):
+        u_2[j] = u[j]
+    # line 75: for i in range(1, u.shape[0] - 1):
+    n_u_prev = n_u - 1
+    # line 73: for _ in range(steps):
+    t_tape = np.empty((max(steps, 0), len(range(1, n_u_prev))))
+    # line 74: new = u.copy()
+    new = np.empty(n_u)
+    # line 73: for _ in range(steps):
+    for trip in range(steps):
+        # line 74: new = u.copy()
+        for j in range(n_u):
+            new[j] = u_2[j]
+        # line 75: for i in range(1, u.shape[0] - 1):
+        for i in range(1, n_u_prev):
+            # line 76: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+            u_i = u_2[i]
+            i_prev = i - 1
+            t = u_2[i_prev] - 2.0 * u_i + u_2[i + 1]
+            t_tape[trip, i_prev] = t
+            new[i] = u_i + k * t
+        # line 73: for _ in range(steps):
+        u_old = u_2
+        u_2 = new
+        new = u_old
+    n_u_2 = y_bar.shape[0]
+    if n_u_2 != n_u:
+        raise ValueError("[SD0310] the cotangent does not have the shape of the output")
+    u_bar = np.empty(n_u_2)
+    for j in range(n_u_2):
+        u_bar[j] = y_bar[j]
+    u_bar_2 = np.zeros(n_u_2)
+    k_bar = 0.0
+    # line 75: for i in range(1, u.shape[0] - 1):
+    last = n_u_prev - 1
+    # line 73: for _ in range(steps):
+    new_bar = np.empty(n_u_2)
+    for trip in range(steps - 1, -1, -1):
+        for j in range(n_u_2):
+            new_bar[j] = u_bar_2[j] + u_bar[j]
+        u_bar = np.zeros(n_u_2)
+        # line 75: for i in range(1, u.shape[0] - 1):
+        for i in range(last, 0, -1):
+            # line 76: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+            k_2 = i - 1
+            new_bar_i = new_bar[i]
+            new_bar[i] = 0.0
+            t = k * new_bar_i
+            k_bar += float(t_tape[trip, k_2] * new_bar_i)
+            u_bar[i + 1] += t
+            u_bar[k_2] += t
+            u_bar[i] += new_bar_i - 2.0 * t
+        # line 74: new = u.copy()
+        u_bar_3 = np.empty(n_u_2)
+        for j in range(n_u_2):
+            u_bar_3[j] = u_bar[j] + new_bar[j]
+        u_bar = u_bar_3
+    # line 73: for _ in range(steps):
+    u_bar_3 = np.empty(n_u_2)
+    for j in range(n_u_2):
+        u_bar_3[j] = u_bar_2[j] + u_bar[j]
+    u_bar_2 = u_bar_3
+    return u_bar_2, k_bar

@@ -1,0 +1,44 @@
+import numpy as np
+
+try:
+    from numba import njit
+except ImportError:                     # without Numba: the same numbers, slowly
+    def njit(**options):
+        return lambda function: function
+
+__all__ = ["huber_grad"]
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def huber_grad(residuals, delta):
+    """Gradient of huber (golden_functions.py:40) with respect to residuals.
+
+    d huber / d residuals[i]
+
+    Parameters
+    ----------
+    residuals : float64 array [:]
+    delta : float
+
+    Returns
+    -------
+    residuals_bar : float64 array [:]
+        gradient with respect to residuals, shaped like it
+    """
+    # line 42: for i in range(len(residuals)):
+    n_residuals = residuals.shape[0]
+    residuals_bar = np.zeros(n_residuals)
+    for i in range(n_residuals - 1, -1, -1):
+        # line 43: size = abs(residuals[i])
+        residuals_i = residuals[i]
+        size = abs(residuals_i)
+        # line 44: if size <= delta:
+        if size <= delta:
+            # line 45: total += 0.5 * size * size
+            size_bar = 1.0 * size
+        else:
+            # line 47: total += delta * (size - 0.5 * delta)
+            size_bar = delta
+        # line 43: size = abs(residuals[i])
+        residuals_bar[i] += np.sign(residuals_i) * size_bar
+    return residuals_bar

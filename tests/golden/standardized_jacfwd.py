@@ -1,0 +1,78 @@
+import math
+
+import numpy as np
+
+try:
+    from numba import njit
+except ImportError:                     # without Numba: the same numbers, slowly
+    def njit(**options):
+        return lambda function: function
+
+__all__ = ["standardized_jacfwd"]
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def quotient(a, b):
+    """Return a / b, where 0 / 0 = 0 and zeros have no sign."""
+    if b == 0:
+        return a * b if a == 0 else a * np.inf
+    return a / b
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def standardized_jacfwd(x):
+    """Jacobian of standardized (golden_functions.py:81) with respect to x.
+
+    d standardized[i] / d x[j]
+
+    Parameters
+    ----------
+    x : float64 array [:]
+
+    Returns
+    -------
+    jacobian : float64 array [:, :]
+        shape standardized.shape + x.shape
+    """
+    n_x = x.shape[0]
+    x_dot = np.zeros((n_x, n_x))
+    # line 82: centered = x - np.mean(x)
+    t = 0.0
+    t_dot = np.empty(n_x)
+    for i in range(n_x):
+        x_dot[i, i] = 1
+        t += x[i]
+        t_dot[i] = 1.0 / n_x
+    t_2 = t / n_x
+    centered = np.empty(n_x)
+    centered_dot = np.empty((n_x, n_x))
+    for i in range(n_x):
+        centered[i] = x[i] - t_2
+        for j in range(n_x):
+            centered_dot[i, j] = x_dot[i, j] - t_dot[j]
+    # line 83: return centered / np.sqrt(np.mean(centered ** 2))
+    t_3 = np.empty(n_x)
+    t_4 = np.empty(n_x)
+    for i in range(n_x):
+        centered_i = centered[i]
+        t_3[i] = centered_i ** 2
+        t_4[i] = 2 * centered_i
+    t_5 = 0.0
+    t_dot_2 = np.zeros(n_x)
+    for i in range(n_x):
+        t_5 += t_3[i]
+        for j in range(n_x):
+            t_dot_2[j] += t_4[i] * centered_dot[i, j]
+    root = math.sqrt(t_5 / n_x)
+    t_6 = 2 * root
+    root_dot = np.empty(n_x)
+    t_7 = np.empty(n_x)
+    for i in range(n_x):
+        root_dot[i] = quotient(t_dot_2[i] / n_x, t_6)
+        t_7[i] = centered[i] / root
+    jacobian = np.empty((n_x, n_x))
+    for i in range(n_x):
+        for j in range(n_x):
+            t_dot_3 = (centered_dot[i, j] - t_7[i] * root_dot[j]) / root
+            jacobian[i, j] = t_dot_3
+    return jacobian
