@@ -704,14 +704,6 @@ def param_swap(u, n):
     return u, v
 
 
-@case((X, 3),)
-def param_swap_inplace(u, n):
-    v = u.copy()
-    for i in range(n):
-        v[0] = u[0] + 1
-        u, v = v, u
-
-
 @case((A,),)
 def rows_list(a):
     rows = [a[0], a[1]]
@@ -1275,6 +1267,8 @@ def test_program_computes_what_the_function_does(function, args):
     if want is None and made.program.tree != Static(None):
         changed = [b for a, b in zip(flat(args), flat(theirs), strict=True) if not np.array_equal(a, b)]
         want = changed[0] if len(changed) == 1 else tuple(changed)
+    elif want is None:
+        agree(theirs, args)             # nothing was to be written
     agree(got, want)
     agree(mine, args)                   # a program does not change the caller's arrays
 
@@ -1383,6 +1377,54 @@ def refused(code, line, *args):
         REFUSED.append((function, args, code, line))
         return function
     return register
+
+
+@refused("SD0220", "v[0] = u[0] + 1", X, 3)
+def swapped_with_the_argument(u, n):
+    v = u.copy()
+    for i in range(n):
+        v[0] = u[0] + 1
+        u, v = v, u
+
+
+@refused("SD0220", "y[0] = 3.0", X, 0)
+def alias_through_two_branches(x, n):
+    y = x.copy()
+    part = y[:2]
+    if n > 0:
+        y = y + 1.0
+    if n > 1:
+        y = y + 2.0
+    y[0] = 3.0
+    return part, y
+
+
+@refused("SD0220", "y[0] = 5.0", X, 2)
+def alias_through_two_loops(x, n):
+    y = x.copy()
+    part = y[:2]
+    for i in range(n):
+        for j in range(n):
+            y[0] = 5.0
+            y = y + 1.0
+    return part, y
+
+
+@refused("SD0220", "x[1] = 0.7", X)
+def iterated_array_rebound(x):
+    s = 0.0
+    for e in x:
+        x[1] = 0.7
+        x = x / e
+        s = s + e
+    return s
+
+
+@refused("SD0220", "x[0] = 0.7", X, 2)
+def argument_rebound_after_a_write(x, n):
+    for i in range(n):
+        x[0] = 0.7
+        x = np.sin(x)
 
 
 @refused("SD0220", "a[0] = 9.0", X, 3.0, True)

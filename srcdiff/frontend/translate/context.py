@@ -76,8 +76,12 @@ class Translator:
     integers
         How integers were computed, for those that may have to be known.
     shared
-        Array variables whose aliases were lost where two paths met; storing
-        into one is refused.
+        Array variables that hold a copy where Python has the same array;
+        storing into one is refused.
+    twins
+        By array variable: those that are, in Python, the same array on some
+        paths, and the line where these paths met.  Storing into one while
+        another is in use is refused.
     derived
         Reshaped arrays (values here, views in NumPy) and the array they show.
     frozen
@@ -92,6 +96,7 @@ class Translator:
         self.node = None
         self.stems: dict[str, object] = {}
         self.shared: dict[str, str] = {}
+        self.twins: dict[str, dict[str, str]] = {}
         self.derived: dict[str, str] = {}
         self.frozen: dict[int, str] = {}
         self.nonnegative: set[str] = set()
@@ -106,6 +111,8 @@ class Translator:
         self.versions: dict[str, int] = {}
         self.depth = 0
         self.raised: type | None = None
+        self.trying = None              # what the present statement of a `try` body may raise
+        self.handling: type | None = None
         self._keys = 0
 
     # -- places -----------------------------------------------------------------
@@ -353,6 +360,12 @@ class Translator:
         if isinstance(value, Var) and isinstance(self.type_of(value), Array):
             return self.derived.get(value.name, value.name)
         return None
+
+    def twin(self, one: str, other: str, why: str) -> None:
+        """Note that two array variables may be one array in Python."""
+        if one != other:
+            self.twins.setdefault(one, {}).setdefault(other, why)
+            self.twins.setdefault(other, {}).setdefault(one, why)
 
     def roots_in_state(self):
         """Yield ``(place, root, value)`` for each array that a place shows, containers included."""

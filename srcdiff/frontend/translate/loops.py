@@ -320,7 +320,9 @@ class Loop:
 
         def lasting():
             # Variables made inside one translation of the body are others in the next.
-            return sum(name in known or name in self.names.values() for name in t.shared)
+            lasts = known | set(self.names.values())
+            return (sum(name in lasts for name in t.shared),
+                    sum(len(lasts & set(twins)) for name, twins in t.twins.items() if name in lasts))
 
         for _ in range(12):
             del t.problems[problems:]

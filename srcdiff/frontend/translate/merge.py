@@ -211,7 +211,11 @@ class Merger:
 
 
 def note_lost_aliases(t: Translator, made, replaced=()) -> None:
-    """Mark as `shared` each merged array whose source some other place still shows.
+    """Note as twins each merged array and what other places show of the same memory.
+
+    A merged array may be, in Python, the very array that it was copied from, or
+    any twin of that one.  Of those, only the ones that some place still shows
+    can tell the difference.
 
     Parameters
     ----------
@@ -224,11 +228,7 @@ def note_lost_aliases(t: Translator, made, replaced=()) -> None:
     if not made:
         return
     why = f"line {t.where().line}" if t.where().line else "a line above"
-    held: dict[str, list[str]] = {}
-    for _, root, value in t.roots_in_state():
-        if root in replaced:
-            continue
-        held.setdefault(root, []).append(value.name if isinstance(value, Var) else value.base)
+    held = {root for _, root, _ in t.roots_in_state()} - set(replaced)
     for name, values in made:
         for k, value in enumerate(values):
             root = t.root(value)
@@ -236,10 +236,12 @@ def note_lost_aliases(t: Translator, made, replaced=()) -> None:
                 continue
             if t.shared.get(root) == growing.HELD:
                 t.shared.setdefault(name, growing.HELD)
-            rivals = [other for other, theirs in made if other != name and t.root(theirs[k]) == root]
-            if root in held or rivals:
-                for marked in (name, root, *rivals):
-                    t.shared.setdefault(marked, why)
+            for other in [root, *t.twins.get(root, ())]:
+                if other in held:
+                    t.twin(name, other, why)
+            for other, theirs in made:
+                if other != name and t.root(theirs[k]) == root:
+                    t.twin(name, other, why)
 
 
 def value_type(t: Translator, value) -> Type | None:

@@ -165,9 +165,11 @@ def store(t: Translator, base: str, index, value, accumulate: bool = False) -> N
 def check_storable(t: Translator, base: str) -> None:
     """Refuse a store that a lost alias, or a reshaped twin, would have to see."""
     called = t.stems.get(base, base)
-    if base in t.shared:
+    twins = t.twins.get(t.derived.get(base, base), {})
+    why = t.shared.get(base) or next((twins[root] for _, root, _ in t.roots_in_state() if root in twins), None)
+    if why:
         raise Refused(f"`{called}` is written, and may share memory with another array",
-                      why=f"which array it is depends on the path taken ({t.shared[base]})",
+                      why=f"which array it is depends on the path taken ({why})",
                       fix="make one of them a copy: `b = a.copy()`", code="SD0220")
     if any(p.name == base and p.captured for p in t.params):
         raise Refused(f"the function writes into `{called}`, an array from outside of it",
