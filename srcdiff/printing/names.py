@@ -324,9 +324,11 @@ def compact(program: Program, body: list, reserved: frozenset[str]) -> dict[str,
         if name in words and name in program.types and name not in reserved and name not in holders:
             names[name] = name
             holders[name] = [(life, program.types[name])]
-    for name, life in lives.items():
+    returned = [a.name for a in program.results if isinstance(a, Var) and a.name in lives]
+    for name in dict.fromkeys([*returned, *lives]):
         if name in names or name not in program.types:
             continue
+        life = lives[name]
         type_ = program.types[name]
         for candidate in _candidates(wanted[name]):
             if candidate not in reserved and all(

@@ -14,7 +14,7 @@ import gast
 
 from srcdiff.errors import Where
 from srcdiff.primitives import PRIMITIVES, infer
-from srcdiff.printing.algebra import merged, positive, tidy, tidy_integers
+from srcdiff.printing.algebra import merged, negated, positive, tidy, tidy_integers
 from srcdiff.printing.sharing import Uses, may_share, shares
 from srcdiff.printing.spelling import constant, converter, dtype_name, expression, range_, spell
 from srcdiff.printing.trees import (
@@ -175,6 +175,12 @@ class Writer:
         own = node.target.value.id if isinstance(node.target, gast.Subscript) else node.target.id
         if own in names_in(node.value):
             return node
+        if block.out and self._sets(block.out[-1], node) and (
+                width(block.out[-1].value) + width(node.value) <= WIDTH - block.indent - 20):
+            first = block.out.pop()
+            total = merged(gast.AugAssign(node.target, gast.Add(), first.value), node)
+            return gast.Assign(first.targets, negated(total.value) if isinstance(total.op, gast.Sub) else total.value,
+                               None)
         for at in range(len(block.out) - 1, -1, -1):
             above = block.out[at]
             if isinstance(above, gast.AugAssign) and gast.dump(above.target) == target and (
@@ -191,6 +197,12 @@ class Writer:
                     own in names_in(above)):
                 return node
         return node
+
+    def _sets(self, above, node) -> bool:
+        """Tell whether the statement above is ``x = a`` for ``x += b``, of numbers."""
+        return (isinstance(above, gast.Assign) and isinstance(node.target, gast.Name)
+                and isinstance(above.targets[0], gast.Name) and above.targets[0].id == node.target.id
+                and isinstance(self.types.get(node.target.id), Scalar))
 
     def _emit_again(self, gone, between):
         """Let the statement behind one that has gone carry its comment."""

@@ -37,8 +37,7 @@ def enzyme_rate_grad(concentration, constants_0, constants_1, constants_2):
     concentration_bar = 0.0
     t_3 = 1.0 / t_2
     t_4 = -constants_0 * substrate / t_2 * t_3
-    substrate_bar = t * t_4 + substrate * t_4 / constants_2
-    substrate_bar += constants_0 * t_3
+    substrate_bar = t * t_4 + substrate * t_4 / constants_2 + constants_0 * t_3
     # line 88: substrate = concentration if concentration > 0.0 else 0.0
     if test:
         concentration_bar = substrate_bar

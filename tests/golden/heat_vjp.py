@@ -25,7 +25,7 @@ def heat_vjp(y_bar, u, steps, k):
 
     Returns
     -------
-    u_bar_2 : float64 array [:]
+    u_bar : float64 array [:]
     k_bar : float
     """
     # line 73: for _ in range(steps):
@@ -59,10 +59,10 @@ def heat_vjp(y_bar, u, steps, k):
     n_u_2 = y_bar.shape[0]
     if n_u_2 != n_u:
         raise ValueError("[SD0310] the cotangent does not have the shape of the output")
-    u_bar = np.empty(n_u_2)
+    u_bar_2 = np.empty(n_u_2)
     for j in range(n_u_2):
-        u_bar[j] = y_bar[j]
-    u_bar_2 = np.zeros(n_u_2)
+        u_bar_2[j] = y_bar[j]
+    u_bar = np.zeros(n_u_2)
     k_bar = 0.0
     # line 75: for i in range(1, u.shape[0] - 1):
     last = n_u_prev - 1
@@ -70,8 +70,8 @@ def heat_vjp(y_bar, u, steps, k):
     new_bar = np.empty(n_u_2)
     for trip in range(steps - 1, -1, -1):
         for j in range(n_u_2):
-            new_bar[j] = u_bar_2[j] + u_bar[j]
-        u_bar = np.zeros(n_u_2)
+            new_bar[j] = u_bar[j] + u_bar_2[j]
+        u_bar_2 = np.zeros(n_u_2)
         # line 75: for i in range(1, u.shape[0] - 1):
         for i in range(last, 0, -1):
             # line 76: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
@@ -80,17 +80,17 @@ def heat_vjp(y_bar, u, steps, k):
             new_bar[i] = 0.0
             t = k * new_bar_i
             k_bar += float(t_tape[trip, k_2] * new_bar_i)
-            u_bar[i + 1] += t
-            u_bar[k_2] += t
-            u_bar[i] += new_bar_i - 2.0 * t
+            u_bar_2[i + 1] += t
+            u_bar_2[k_2] += t
+            u_bar_2[i] += new_bar_i - 2.0 * t
         # line 74: new = u.copy()
         u_bar_3 = np.empty(n_u_2)
         for j in range(n_u_2):
-            u_bar_3[j] = u_bar[j] + new_bar[j]
-        u_bar = u_bar_3
+            u_bar_3[j] = u_bar_2[j] + new_bar[j]
+        u_bar_2 = u_bar_3
     # line 73: for _ in range(steps):
     u_bar_3 = np.empty(n_u_2)
     for j in range(n_u_2):
-        u_bar_3[j] = u_bar_2[j] + u_bar[j]
-    u_bar_2 = u_bar_3
-    return u_bar_2, k_bar
+        u_bar_3[j] = u_bar[j] + u_bar_2[j]
+    u_bar = u_bar_3
+    return u_bar, k_bar
