@@ -17,9 +17,13 @@ values
     snapshot holds it?
 keep
     What is recomputed at the start of a reverse iteration, and what is kept.
+finals
+    Elements that are not written again, read where they stand: a dependence test.
 tape
-    Where it is kept: arrays indexed by the iteration where all trip counts are
-    known before the loop, growing stacks otherwise.
+    Where it is kept: arrays indexed by the iteration where the loops always run
+    equally often, stacks otherwise.
+trips
+    How often a block will run, told before its loops start.
 sweep
     The two sweeps, block by block.
 statements, stores

@@ -3,7 +3,7 @@
 A value that is defined in a loop, or in one branch, and read by a reverse
 statement has to be brought back when its iteration or branch is reversed.  It is *recomputed* if its
 statement is cheap and reads only what is there (loop indices, values that
-never change, values brought back already), else it is *kept* on a tape.  This
+never change, elements that are not written again, values brought back already), else it is *kept* on a tape.  This
 is to-be-recorded analysis at the grain of one value (Hascoet, Naumann & Pascual
 2005), with recomputation in the place of storage where it costs less.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from srcdiff.primitives import PRIMITIVES
+from srcdiff.reverse.finals import Finals
 from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.reverse.values import Values
 from srcdiff.syntax import Assign, Const, Load, Stmt, Store, Type, Var, atoms_of
@@ -40,6 +41,7 @@ class Keep:
     def __init__(self, tree: Tree, values: Values, types: Mapping[str, Type],
                  extents: Mapping[str, tuple[str, ...]]):
         self.tree, self.values, self.types, self.extents = tree, values, types, extents
+        self.finals = Finals(tree, types)
         self.taped: dict[str, Block] = {}
         self.recomputed: dict[str, Block] = {}
 
@@ -76,6 +78,8 @@ class Keep:
 
     def _holder(self, name: str, node: Node) -> str | None:
         if isinstance(node.stmt, Assign) and node.stmt.op == "size" and self._keeps_shape(name):
+            return name
+        if isinstance(node.stmt, Load) and node.stmt.array == name and self.finals.is_final(node):
             return name
         return self.values.resolve(name, node, create=False)
 
