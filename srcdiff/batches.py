@@ -15,6 +15,7 @@ run again after the loop, outside of it, where it raises what it raised.
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,8 @@ from srcdiff.syntax import (
     Assign,
     Atom,
     Const,
+    For,
+    If,
     Param,
     Program,
     Scalar,
@@ -43,6 +46,7 @@ from srcdiff.syntax import (
 __all__ = ["CHUNKS", "Batch", "batch_text", "split"]
 
 CHUNKS = 64                     # more than cores: samples differ in cost; few enough to allocate for each
+WIDTH = 100
 COUNT = Scalar("int64", weak=True)
 MEMORY = ("empty", "zeros")
 
@@ -78,18 +82,34 @@ def split(program: Program) -> Batch | None:
     if not program.body or any(isinstance(s, Assign) and PRIMITIVES[s.op].opaque for s in walk(program.body)):
         return None
     *front, loop = program.body
-    outs = independent(program, len(front))
-    results = [a.name if isinstance(a, Var) else None for a in program.results]
-    if not outs or loop.start != Const(0) or set(results) != set(outs) or not _allocated(front, outs):
+    if not isinstance(loop, For) or loop.start != Const(0):
         return None
-    made = dict.fromkeys(changed(front))
-    reads = {a.name for s in walk((loop,)) for a in atoms_of(s) if isinstance(a, Var)}
-    cheap = _numbers(program, front)
-    given = tuple(name for name in made if (name in reads or name in outs) and name not in cheap)
-    before = replace(program, name=f"{program.name}_before", body=tuple(front), tree=None, doc="",
-                     results=(loop.stop, *map(Var, given)))
-    part = _part(program, front, loop, given, cheap)
-    return None if part is None else Batch(program, before, part, given, loop.stop)
+    others, fitted = _without_first(loop)
+    outs = independent(program.with_body((*front, others)), len(front))
+    results = {a.name if isinstance(a, Var) else None for a in program.results}
+    if not outs or results != set(outs) or not _allocated(front, outs):
+        return None
+    return _Splitter(program, front, others, outs, fitted).run(loop)
+
+
+def _without_first(loop: For) -> tuple[For, tuple[str, ...]]:
+    """Return the loop over all samples but the first, and the results that the first one allocates."""
+    body, fitted = [], []
+    for stmt in loop.body:
+        match stmt:
+            case If(then=(Assign(target=name, op="empty"),), orelse=orelse) \
+                    if orelse and _tests_first(loop, stmt.condition):
+                fitted.append(name)
+                body += orelse
+            case _:
+                body.append(stmt)
+    return replace(loop, body=tuple(body)), tuple(fitted)
+
+
+def _tests_first(loop: For, condition: Atom) -> bool:
+    made = [s for s in walk(loop.body) if defined(s) is not None and Var(defined(s)) == condition]
+    return len(made) == 1 and isinstance(made[0], Assign) and made[0].op == "equal" \
+        and made[0].args == (Var(loop.var), Const(0))
 
 
 def _allocated(front, outs) -> bool:
@@ -99,28 +119,59 @@ def _allocated(front, outs) -> bool:
     return all(memory.count(name) == 1 == touched.count(name) for name in outs)
 
 
-def _part(program: Program, front, loop, given, cheap: set[str]) -> Program | None:
-    """Return the program of some samples; arrays from before the loop stand in as memory of their extents."""
-    builder, shapes = Builder(program.types), Shapes(program)
-    numbers = [name for name in given if not program.types[name].ndim]
-    arrays = [name for name in given if program.types[name].ndim]
-    exist = {p.name for p in program.params} | cheap.union(numbers)
+class _Splitter:
+    """Writes the two programs; arrays from before the loop stand in the second as memory of their extents."""
 
-    def leaf(root) -> Atom:
-        return Var(root.key[0]) if root.kind == "value" else builder.size(*root.key)
+    def __init__(self, program: Program, front, loop: For, outs, fitted):
+        self.program, self.front, self.loop, self.fitted = program, front, loop, fitted
+        self.cheap = _numbers(program, front)
+        reads = {a.name for s in walk((loop,)) for a in atoms_of(s) if isinstance(a, Var)}
+        given = [name for name in dict.fromkeys(changed(front))
+                 if (name in reads or name in outs) and name not in self.cheap]
+        self.numbers = [name for name in given if not program.types[name].ndim]
+        self.arrays = [name for name in given if program.types[name].ndim]
+        self.builder, self.shapes = Builder(program.types), Shapes(program)
+        self.sizes: dict[str, Assign] = {}              # extents that only the arrays themselves can tell
 
-    writer = ExtentWriter(builder, shapes, lambda root: root.key[0] in exist, leaf)
-    first, last = builder.fresh("first", COUNT), builder.fresh("last", COUNT)
-    builder.append(*(s for s in front if defined(s) in cheap))
-    for name in arrays:
-        extents = shapes.extents(name)
-        if not all(map(writer.possible, extents)):
-            return None
-        builder.assign(name, "empty", *map(writer.write, extents), dtype=program.types[name].dtype)
-    builder.append(replace(loop, start=Var(first), stop=Var(last)))
-    params = (Param(first, COUNT), Param(last, COUNT), *(Param(n, program.types[n]) for n in numbers))
-    return replace(program, name=f"{program.name}_part", params=(*params, *program.params), body=builder.take(),
-                   results=tuple(map(Var, arrays)), types=builder.types, tree=None, doc="")
+    def run(self, loop: For) -> Batch:
+        part = self.part()
+        given = (*self.numbers, *self.sizes, *self.arrays)
+        builder = Builder(self.builder.types)
+        builder.append(*self.front)
+        if self.fitted:
+            builder.append(replace(loop, stop=builder.op("minimum", loop.stop, Const(1), stem="stop")))
+        builder.append(*self.sizes.values())
+        before = replace(self.program, name=f"{self.program.name}_before", body=builder.take(), tree=None, doc="",
+                         results=(loop.stop, *map(Var, given)), types=builder.types)
+        return Batch(self.program, before, part, given, loop.stop)
+
+    def part(self) -> Program:
+        """Return the program of some samples."""
+        builder, program = self.builder, self.program
+        exist = {p.name for p in program.params} | self.cheap.union(self.numbers)
+        writer = ExtentWriter(builder, self.shapes, lambda root: root.key[0] in exist, self._leaf)
+        first, last = builder.fresh("first", COUNT), builder.fresh("last", COUNT)
+        builder.append(*(s for s in self.front if defined(s) in self.cheap))
+        for name in self.arrays:
+            extents = self.shapes.extents(name)
+            if name not in self.fitted and all(map(writer.possible, extents)):
+                extents = [*map(writer.write, extents)]
+            else:
+                extents = [self._size(name, axis) for axis in range(len(extents))]
+            builder.assign(name, "empty", *extents, dtype=program.types[name].dtype)
+        builder.append(replace(self.loop, start=Var(first), stop=Var(last)))
+        params = (Param(first, COUNT), Param(last, COUNT),
+                  *(Param(n, builder.types[n]) for n in (*self.numbers, *self.sizes)))
+        return replace(program, name=f"{program.name}_part", params=(*params, *program.params), tree=None, doc="",
+                       body=builder.take(), results=tuple(map(Var, self.arrays)), types=builder.types)
+
+    def _leaf(self, root) -> Atom:
+        return Var(root.key[0]) if root.kind == "value" else self.builder.size(*root.key)
+
+    def _size(self, name: str, axis: int) -> Atom:
+        size = self.builder.fresh(f"n_{name}", COUNT)
+        self.sizes[size] = Assign(size, "size", (Var(name),), (("axis", axis),))
+        return Var(size)
 
 
 def _numbers(program: Program, front) -> set[str]:
@@ -157,7 +208,7 @@ def _without_reserved(program: Program) -> Program:
 MAIN = '''\
 def {name}({params}):
     """{doc}"""
-    {count}, {given} = {name}_before({params})
+    ({count}, {given}) = {name}_before({params})
     failed = np.zeros({chunks}, np.bool_)
     for chunk in prange({chunks}):
         {first}, {last} = {count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}
@@ -212,7 +263,19 @@ def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = Fa
     names = {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
     imports = "import math\n\n" * ("math" in names) + "import numpy as np\n\n"
     imports += JIT if jit else "from numba import prange\n"
-    return f'{imports}\n__all__ = ["{program.name}"]\n\n\n{code}'
+    return f'{imports}\n__all__ = ["{program.name}"]\n\n\n{_wrapped(code)}'
+
+
+def _wrapped(code: str) -> str:
+    """Break long lines between the names in their parentheses; comments stay."""
+    def one(line: str) -> str:
+        indent = len(line) - len(line.lstrip())
+        if len(line) <= WIDTH or "#" in line or '"' in line:
+            return line
+        parts = textwrap.wrap(line.replace(" = ", "\0=\0"), WIDTH, subsequent_indent=" " * (indent + 8),
+                              break_long_words=False, break_on_hyphens=False)
+        return "\n".join(parts).replace("\0", " ")
+    return "\n".join(map(one, code.split("\n")))
 
 
 def _decorated(name: str, text: str, main: str) -> str:

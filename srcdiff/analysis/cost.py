@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 from srcdiff.analysis.shapes import Extent, Root, Shapes
 from srcdiff.primitives import PRIMITIVES
-from srcdiff.syntax import Assign, For, If, Load, Program, Raise, Span, Store, Var, While
+from srcdiff.syntax import Assign, Const, For, If, Load, Program, Raise, Span, Store, Var, While
 
 __all__ = ["Cost", "estimate"]
 
@@ -166,6 +166,8 @@ class _Counter:
             return made * inner
         if kind == "contraction":
             return operands ** 1.5 + made           # n x n: n^3
+        if op == "power" and isinstance(exponent := stmt.args[1], Const) and exponent.value in (-2, -1, 2, 3, 4):
+            return 2 * made
         if kind == "elementwise":
             return made * (FUNCTION if op.startswith(FUNCTIONS) else EXPENSIVE.get(op, 1))
         return max(made, operands)

@@ -1,4 +1,8 @@
-"""`jacobian(mode="auto")`: rows or columns, whichever costs less for these shapes."""
+"""`jacobian(mode="auto")`: rows or columns, whichever costs less for these shapes.
+
+The costs are those of the two generated programs (`analysis.cost`).  Where they
+are about the same, the numbers of directions decide.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from srcdiff.api.arguments import differentiated
+from srcdiff.api.costs import call_cost, shape_key
 from srcdiff.api.function import Function
 from srcdiff.api.linear import Value
 from srcdiff.api.recipes import Jacobian
 from srcdiff.api.special import output_leaves, split_aux
+from srcdiff.errors import SrcdiffError
 from srcdiff.structure import flat_values, leaves
 
 __all__ = ["AutoJacobian", "cheaper"]
@@ -19,6 +25,7 @@ __all__ = ["AutoJacobian", "cheaper"]
 # One row costs more than one column: the reverse sweep reads what the forward
 # sweep kept, and writes where it read.
 ROW_COST = 1.5
+ALIKE = 1.25                    # estimates that differ by less than this factor say nothing
 
 
 def cheaper(inputs: int, outputs: int) -> str:
@@ -48,7 +55,7 @@ class AutoJacobian(Function):
         try:
             return self._choices[key]
         except (KeyError, TypeError):
-            mode = cheaper(*self.directions(*args, **keywords))
+            mode, _ = self.decide(*args, **keywords)
         chosen = self._modes[mode]
         if len(self._choices) < 10_000:
             try:
@@ -60,7 +67,26 @@ class AutoJacobian(Function):
     def _shapes(self, args, keywords):
         """What the sizes of the outputs can depend on: shapes, integers, flags."""
         values = (*args, *keywords.values()) if keywords else args
-        return tuple([_shape_key(v) for v in values])
+        return tuple([shape_key(v) for v in values])
+
+    def decide(self, *args, **keywords) -> tuple[str, str]:
+        """Return the mode for arguments of these shapes, and the reason."""
+        costs, refused = {}, {}
+        for mode, function in self._modes.items():
+            try:
+                costs[mode] = call_cost(function, args, keywords).operations
+            except SrcdiffError as error:
+                refused[mode] = error
+        if not costs:
+            raise refused["forward"]
+        if refused:
+            (mode,), (other,) = costs, refused
+            return mode, f"{other} mode refuses this function"
+        low, high = sorted(costs, key=costs.__getitem__)
+        estimates = f"about {costs['forward']:.2g} operations forward, {costs['reverse']:.2g} in reverse"
+        if costs[high] > ALIKE * costs[low]:
+            return low, estimates
+        return cheaper(*self.directions(*args, **keywords)), estimates
 
     def directions(self, *args, **keywords) -> tuple[int, int]:
         """Return the number of inputs that are differentiated, and of outputs."""
@@ -76,10 +102,9 @@ class AutoJacobian(Function):
     def why(self, *args, **keywords) -> str:
         """Say which mode a call with these arguments uses, and for what reason."""
         inputs, outputs = self.directions(*args, **keywords)
-        mode = cheaper(inputs, outputs)
-        sign = "<=" if mode == "forward" else ">"
-        return (f"{mode} mode: {inputs} input directions {sign} {ROW_COST} * {outputs} output directions "
-                f"({'one column for each input' if mode == 'forward' else 'one row for each output'})")
+        mode, reason = self.decide(*args, **keywords)
+        unit = "one column for each input" if mode == "forward" else "one row for each output"
+        return f"{mode} mode: {inputs} input directions, {outputs} output directions ({unit}); {reason}"
 
     def specialise(self, args, keywords):
         """Inside another program only the ranks are known: rows if all outputs are numbers."""
@@ -91,11 +116,3 @@ class AutoJacobian(Function):
 
     def source(self, *args, level: str = "loops", **keywords) -> str:
         return self.choose(*args, **keywords).source(*args, level=level, **keywords)
-
-
-def _shape_key(value):
-    if isinstance(value, np.ndarray):
-        return value.shape
-    if isinstance(value, tuple | list):
-        return type(value), *map(_shape_key, value)
-    return None if isinstance(value, float | np.floating) else value

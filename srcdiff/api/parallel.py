@@ -65,6 +65,9 @@ class ParallelMap(Function):
             return "one core: it is not proved that the samples are independent (or the target is not numba)"
         return f"all cores: {work}"
 
+    def describe(self) -> str:
+        return f"{self.base.describe()} on all cores"
+
     def _make(self, args, keywords, stretch: bool = False):
         specs, keyword_specs = abstract_call(self, args, keywords)
         special = self.specialise(specs, keyword_specs)
