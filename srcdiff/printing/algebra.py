@@ -170,7 +170,9 @@ def _with_constant(first, second, stays):
     if not math.isfinite(product) or abs(product) > 2 ** 53 or abs(product) < 2 ** -53:
         return None
     operands = [t for t in (a, b) if t is not None]
-    if product != 1 or not stays:
+    if product == -1 and stays:
+        operands[0] = negated(operands[0])
+    elif product != 1 or not stays:
         constant = gast.Constant(abs(product), None)
         operands.insert(0, constant if product > 0 else gast.UnaryOp(gast.USub(), constant))
     tree, *rest = operands

@@ -108,9 +108,17 @@ class _Stems:
         parts = name.split("_")
         for count in range(len(parts), 0, -1):
             base, rest = "_".join(parts[:count]), parts[count:]
-            if base in self.words and not (base == "t" and rest and rest[0].isdigit()):
+            if base in self.words and not (rest and rest[0].isdigit() and self._is_made(name, base)):
                 return base, rest
         return "", parts
+
+    def _is_made(self, name, base) -> bool:
+        """Tell whether a name with a number is the compiler's, though the user has one like it."""
+        if base == "k":
+            made = self.made.get(name)
+            return isinstance(made, Assign) and made.op in ("subtract", "floor_divide") and (
+                self.program.types[name].dtype == "int64")
+        return base == "t"
 
     def stem(self, name: str) -> str:
         if name not in self.found:
@@ -314,22 +322,25 @@ def compact(program: Program, body: list, reserved: frozenset[str]) -> dict[str,
 
     Variables of one type whose lives do not `meet` may share a name.  `reserved` are names that mean something else in the module.
     """
+    loops = loops_apart(body)
     wanted, words, lives = stems(program), users_words(program), _Lives(body).found
-    if "_" in lives and lives["_"].first != lives["_"].last:
-        words -= {"_"}                  # it is not only there to be ignored
-        wanted["_"] = "trip"
+    types = {**program.types, **{loop: program.types[var] for loop, var in loops.items()}}
+    wanted |= {loop: wanted[var] for loop, var in loops.items()}
+    for loop, var in loops.items():
+        if var == "_" and lives[loop].first != lives[loop].last:
+            wanted[loop] = "trip"       # it is not only there to be ignored
     names = _unique_params(program, wanted, words, reserved)
-    holders: dict[str, list[tuple]] = {new: [(ALWAYS, program.types[old])] for old, new in names.items()}
+    holders: dict[str, list[tuple]] = {new: [(ALWAYS, types[old])] for old, new in names.items()}
     for name, life in lives.items():
-        if name in words and name in program.types and name not in reserved and name not in holders:
+        if name in words and name in types and name not in reserved and name not in holders:
             names[name] = name
-            holders[name] = [(life, program.types[name])]
+            holders[name] = [(life, types[name])]
     returned = [a.name for a in program.results if isinstance(a, Var) and a.name in lives]
     for name in dict.fromkeys([*returned, *lives]):
-        if name in names or name not in program.types:
+        if name in names or name not in types:
             continue
         life = lives[name]
-        type_ = program.types[name]
+        type_ = types[name]
         for candidate in _candidates(wanted[name]):
             if candidate not in reserved and all(
                     kind == type_ and not meet(life, other) for other, kind in holders.get(candidate, ())):
@@ -337,6 +348,23 @@ def compact(program: Program, body: list, reserved: frozenset[str]) -> dict[str,
         names[name] = candidate
         holders.setdefault(candidate, []).append((life, type_))
     return names
+
+
+def loops_apart(body: list) -> dict[str, str]:
+    """Give each loop of a list of statements a variable of its own, in place; return what it was called."""
+    found = {}
+    for stmt in body:
+        if isinstance(stmt, gast.For):
+            name = stmt.target.id
+            found |= loops_apart(stmt.body)
+            own = f"{name}@{stmt.lineno}"
+            found[own] = name
+            for node in gast.walk(stmt):
+                if isinstance(node, gast.Name) and node.id == name:
+                    node.id = own
+        elif isinstance(stmt, gast.If | gast.While):
+            found |= loops_apart(stmt.body) | loops_apart(stmt.orelse)
+    return found
 
 
 def _unique_params(program, wanted, words, reserved):

@@ -75,13 +75,13 @@ def heat_vjp(y_bar, u, steps, k):
         # line 75: for i in range(1, u.shape[0] - 1):
         for i in range(last, 0, -1):
             # line 76: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
-            k_2 = i - 1
+            i_prev = i - 1
             new_bar_i = new_bar[i]
             new_bar[i] = 0.0
             t = k * new_bar_i
-            k_bar += float(t_tape[trip, k_2] * new_bar_i)
+            k_bar += float(t_tape[trip, i_prev] * new_bar_i)
             u_bar_2[i + 1] += t
-            u_bar_2[k_2] += t
+            u_bar_2[i_prev] += t
             u_bar_2[i] += new_bar_i - 2.0 * t
         # line 74: new = u.copy()
         u_bar_3 = np.empty(n_u_2)
