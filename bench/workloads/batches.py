@@ -1,0 +1,50 @@
+"""Many small Jacobians, on one core and on all: ``NUMBA_NUM_THREADS=2 OMP_NUM_THREADS=2 python -m bench batches``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import srcdiff as sd
+from bench.measure import Contestant, Workload
+from bench.workloads.tutorial import batch_jacobian_by_hand, layer, predict
+
+__all__ = ["WORKLOADS"]
+
+SAMPLES = 100_000
+
+
+def lorenz(state, steps):
+    """The Lorenz system after some steps of Heun's method."""
+    x, y, z, h = state[0], state[1], state[2], 0.01
+    for _ in range(steps):
+        dx, dy, dz = 10.0 * (y - x), x * (28.0 - z) - y, x * y - 8.0 / 3.0 * z
+        u, v, w = x + h * dx, y + h * dy, z + h * dz
+        x += 0.5 * h * (dx + 10.0 * (v - u))
+        y += 0.5 * h * (dy + u * (28.0 - w) - v)
+        z += 0.5 * h * (dz + u * v - 8.0 / 3.0 * w)
+    return np.array([x, y, z])
+
+
+def both(name, derivative, args, in_dims, *more):
+    def make():
+        one = sd.vmap(derivative(), in_dims=in_dims, parallel=False)
+        many = sd.vmap(derivative(), in_dims=in_dims, parallel=True)
+        return [Contestant("srcdiff, one core", lambda: one(*args)),
+                Contestant("srcdiff, all cores", lambda: many(*args)), *more]
+
+    return Workload(name, make)
+
+
+def layers(outputs, inputs):
+    args = layer(outputs, inputs, SAMPLES)
+    return both(f"{SAMPLES} Jacobians {outputs}x{inputs} of a layer", lambda: sd.jacrev(predict, argnums=2), args,
+                (None, None, 0), Contestant("by hand (Numba), one core", lambda: batch_jacobian_by_hand(*args)))
+
+
+def trajectories(steps):
+    states = np.random.default_rng(0).normal(size=(SAMPLES, 3))
+    return both(f"{SAMPLES} Jacobians 3x3 of Lorenz, {steps} steps", lambda: sd.jacfwd(lorenz), (states, steps),
+                (0, None))
+
+
+WORKLOADS = [layers(4, 4), layers(8, 8), trajectories(20)]
