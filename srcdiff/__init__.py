@@ -8,6 +8,8 @@
 (8.0, 12.0)
 """
 
+import importlib
+
 from srcdiff import errors
 from srcdiff.api import (
     differentiate,
@@ -33,16 +35,18 @@ from srcdiff.errors import SrcdiffError
 __version__ = "0.1.0"
 
 
+# These rest on the front end or on the transforms, and are imported when they are asked for.
+_LATER = ("custom_rule", "implicit", "suggest")
+
+
 def __getattr__(name: str):
-    """Import what rests on the tables of rules when it is asked for."""
-    if name == "custom_rule":
-        from srcdiff.api.custom_rule import custom_rule
-        return custom_rule
+    if name in _LATER:
+        return getattr(importlib.import_module(f"srcdiff.api.{name}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
-    "SrcdiffError", "custom_rule", "differentiate", "errors", "functional", "grad", "hessian", "hvp", "jacfwd", "jacobian",
-    "jacrev", "jvp", "linearize", "no_grad", "stop_gradient", "value_and_grad", "value_and_jacobian", "vhp",
+    "SrcdiffError", "custom_rule", "differentiate", "errors", "functional", "grad", "hessian", "hvp", "implicit", "jacfwd", "jacobian",
+    "jacrev", "jvp", "linearize", "no_grad", "stop_gradient", "suggest", "value_and_grad", "value_and_jacobian", "vhp",
     "vjp", "vmap",
 ]

@@ -31,6 +31,7 @@ from srcdiff.lower import lower
 from srcdiff.optimize import optimize
 from srcdiff.printing import to_source
 from srcdiff.reverse import adjoint
+from srcdiff.roots import found
 from srcdiff.samples import samples
 from srcdiff.syntax import Const, Doc, Program
 from srcdiff.vectorize import vectorize
@@ -128,10 +129,10 @@ def over_samples(program: Program, in_axes: tuple[int | None, ...], out_axes: tu
 # "tight" code takes axes that meet to be equally long and fails, with SD0340, where
 # one of them has to be stretched from 1; the dispatcher then turns to "numba".
 PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
-    "python": [optimize],
-    "tight": [optimize, functools.partial(lower, stretch=False)],
-    "numba": [optimize, lower],
-    "cuda": [optimize, lower],
+    "python": [found, optimize],
+    "tight": [found, optimize, functools.partial(lower, stretch=False)],
+    "numba": [found, optimize, lower],
+    "cuda": [found, optimize, lower],
 }
 
 

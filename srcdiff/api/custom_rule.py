@@ -22,12 +22,13 @@ from srcdiff import custom, frontend
 from srcdiff.builder import Builder
 from srcdiff.errors import Problem, RuleError, Where
 from srcdiff.primitives import PRIMITIVES
+from srcdiff.roots import spliced
 from srcdiff.rules import RULES, Rule
 from srcdiff.rules.emission import ANS, Emission
 from srcdiff.rules.expression import parse
 from srcdiff.rules.rule import Choice, Row, answer_extents, as_operand
 from srcdiff.structure import result_tree
-from srcdiff.syntax import Array, Assign, Atom, Const, Program, Scalar, Static, Var, is_float, rename
+from srcdiff.syntax import Array, Assign, Atom, Const, Program, Scalar, Static, Var, is_float
 
 __all__ = ["custom_rule"]
 
@@ -188,7 +189,7 @@ def _each(builder: Builder, function, operands, answer, extents, count: int) -> 
     numbers = tuple(Scalar(t.dtype, getattr(t, "weak", False)) for t in map(builder.type_of, operands))
     program, places = _program(function, numbers, count)
     if not isinstance(answer, Array):
-        results = _spliced(builder, program, operands)
+        results = spliced(builder, program, operands)
         return [None if p is None else builder.op("cast", results[p], dtype=answer.dtype) for p in places]
     sizes = extents()
     whole = [builder.op("broadcast_to", a, *sizes) if isinstance(builder.type_of(a), Array) else a
@@ -205,21 +206,9 @@ def _loops(builder, sizes, index, program, operands, arrays, places) -> None:
             _loops(builder, sizes[1:], (*index, i), program, operands, arrays, places)
         return
     elements = [builder.load(a.name, index) if isinstance(builder.type_of(a), Array) else a for a in operands]
-    results = _spliced(builder, program, elements)
+    results = spliced(builder, program, elements)
     for array, place in zip(arrays, places, strict=True):
         builder.store(array.name, index, results[place])
-
-
-def _spliced(builder: Builder, program: Program, operands) -> list[Atom]:
-    """Append the statements of a program under fresh names."""
-    names = {}
-    for param, atom in zip(program.params, operands, strict=True):
-        names[param.name] = (builder.op("copy", atom) if isinstance(atom, Const) else atom).name
-    for name, type_ in program.types.items():
-        if name not in names:
-            names[name] = builder.fresh(name, type_)
-    builder.append(*rename(program.body, names))
-    return [Var(names[a.name]) if isinstance(a, Var) else a for a in program.results]
 
 
 def _program(function, numbers, count: int) -> tuple[Program, list[int | None]]:
