@@ -155,7 +155,7 @@ def _comments(body, places):
     main = next((w.function for w in places.values() if w is not None and w.line), "")
     for node in _statements(body):
         where = places.get(node.lineno)
-        if where is None or not where.line:
+        if where is None or not where.line or _makes_room(node):
             continue
         if (here := (where.file, where.line)) != last:
             inside = f", in {where.function}" if where.function != main else ""
@@ -163,6 +163,16 @@ def _comments(body, places):
             comments[node.lineno] = f"line {where.line}{inside}: {text}"[:100].rstrip()
         last = here
     return comments
+
+
+def _makes_room(node) -> bool:
+    """Tell whether a statement only allocates, or reads an extent: it says nothing of the user's line."""
+    match getattr(node, "value", None):
+        case gast.Call(func=gast.Attribute(value=gast.Name(id="np"), attr="empty" | "zeros")):
+            return True
+        case gast.Subscript(value=gast.Attribute(attr="shape")):
+            return True
+    return False
 
 
 def _statements(body):

@@ -32,8 +32,8 @@ def half_life_error_grad(rate, times, data):
     k = min(times.shape[0], data.shape[0])
     # line 62, in decay: return math.exp(-rate * t)
     t_2 = -rate
-    # line 67: for t, d in zip(times, data, strict=True):
     exp_tape = np.empty(k)
+    # line 67: for t, d in zip(times, data, strict=True):
     for i in range(k):
         t = times[i]
         # line 62, in decay: return math.exp(-rate * t)

@@ -33,15 +33,14 @@ def heat_jvp(u, steps, k, u_dot):
     n_u = u_dot.shape[0]
     if n_u != u.shape[0]:
         raise ValueError("[SD0310] the tangent of u does not have its shape")
-    # line 73: for _ in range(steps):
     u_2 = np.empty(n_u)
     u_dot_2 = np.empty(n_u)
+    # line 73: for _ in range(steps):
     for j in range(n_u):
         u_2[j] = u[j]
         u_dot_2[j] = u_dot[j]
     # line 75: for i in range(1, u.shape[0] - 1):
     n_u_prev = n_u - 1
-    # line 74: new = u.copy()
     new = np.empty(n_u)
     new_dot = np.empty(n_u)
     # line 73: for _ in range(steps):

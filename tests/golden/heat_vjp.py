@@ -28,16 +28,14 @@ def heat_vjp(y_bar, u, steps, k):
     u_bar : float64 array [:]
     k_bar : float
     """
-    # line 73: for _ in range(steps):
     n_u = u.shape[0]
     u_2 = np.empty(n_u)
+    # line 73: for _ in range(steps):
     for j in range(n_u):
         u_2[j] = u[j]
     # line 75: for i in range(1, u.shape[0] - 1):
     n_u_prev = n_u - 1
-    # line 73: for _ in range(steps):
     t_tape = np.empty((max(steps, 0), len(range(1, n_u_prev))))
-    # line 74: new = u.copy()
     new = np.empty(n_u)
     # line 73: for _ in range(steps):
     for trip in range(steps):
@@ -66,8 +64,8 @@ def heat_vjp(y_bar, u, steps, k):
     k_bar = 0.0
     # line 75: for i in range(1, u.shape[0] - 1):
     last = n_u_prev - 1
-    # line 73: for _ in range(steps):
     new_bar = np.empty(n_u_2)
+    # line 73: for _ in range(steps):
     for trip in range(steps - 1, -1, -1):
         for j in range(n_u_2):
             new_bar[j] = u_bar[j] + u_bar_2[j]
@@ -83,13 +81,13 @@ def heat_vjp(y_bar, u, steps, k):
             u_bar_2[i + 1] += t
             u_bar_2[i_prev] += t
             u_bar_2[i] += new_bar_i - 2.0 * t
-        # line 74: new = u.copy()
         u_bar_3 = np.empty(n_u_2)
+        # line 74: new = u.copy()
         for j in range(n_u_2):
             u_bar_3[j] = u_bar_2[j] + new_bar[j]
         u_bar_2 = u_bar_3
-    # line 73: for _ in range(steps):
     u_bar_3 = np.empty(n_u_2)
+    # line 73: for _ in range(steps):
     for j in range(n_u_2):
         u_bar_3[j] = u_bar[j] + u_bar_2[j]
     u_bar = u_bar_3

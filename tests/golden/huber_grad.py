@@ -25,9 +25,9 @@ def huber_grad(residuals, delta):
     residuals_bar : float64 array [:]
         gradient with respect to residuals, shaped like it
     """
-    # line 42: for i in range(len(residuals)):
     n_residuals = residuals.shape[0]
     residuals_bar = np.zeros(n_residuals)
+    # line 42: for i in range(len(residuals)):
     for i in range(n_residuals - 1, -1, -1):
         # line 43: size = abs(residuals[i])
         residuals_i = residuals[i]

@@ -28,9 +28,9 @@ def predict_jacfwd(weight, bias, x):
     jacobian : float64 array [:, :]
         shape predict.shape + x.shape
     """
-    # line 52: return np.tanh(x @ weight + bias)
     n_x = x.shape[0]
     n_weight_1 = weight.shape[1]
+    # line 52: return np.tanh(x @ weight + bias)
     if n_x != weight.shape[0]:
         raise ValueError("[SD0341] the inner extents of a matrix product differ")
     t = np.zeros(n_weight_1)

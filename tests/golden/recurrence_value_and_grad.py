@@ -29,13 +29,13 @@ def recurrence_value_and_grad(x, a):
     a_bar : float
         gradient with respect to a
     """
-    # line 27: y = x.copy()
     n_x = x.shape[0]
     y = np.empty(n_x)
+    # line 27: y = x.copy()
     for j in range(n_x):
         y[j] = x[j]
-    # line 28: for i in range(1, len(y)):
     sin_y_prev_tape = np.empty(len(range(1, n_x)))
+    # line 28: for i in range(1, len(y)):
     for i in range(1, n_x):
         # line 29: y[i] = a * np.sin(y[i - 1]) + y[i]
         i_prev = i - 1

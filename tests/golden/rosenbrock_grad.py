@@ -24,9 +24,9 @@ def rosenbrock_grad(x):
     x_bar : float64 array [:]
         gradient with respect to x, shaped like it
     """
-    # line 21: for i in range(len(x) - 1):
     n_x = x.shape[0]
     x_bar = np.zeros(n_x)
+    # line 21: for i in range(len(x) - 1):
     for i in range(n_x - 2, -1, -1):
         # line 22: total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
         i_next = i + 1

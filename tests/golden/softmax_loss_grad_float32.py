@@ -25,16 +25,14 @@ def softmax_loss_grad(logits, labels):
     logits_bar : float32 array [:]
         gradient with respect to logits, shaped like it
     """
-    # line 56: shifted = logits - np.max(logits)
     n_logits = logits.shape[0]
+    # line 56: shifted = logits - np.max(logits)
     if n_logits == 0:
         raise ValueError("zero-size array to reduction operation maximum which has no identity")
     t = np.float32(-np.inf)
     for i in range(n_logits):
         t = np.maximum(t, logits[i])
-    # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
     exp = np.empty(n_logits, dtype=np.float32)
-    # line 56: shifted = logits - np.max(logits)
     for i in range(n_logits):
         # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
         exp[i] = np.exp(logits[i] - t)

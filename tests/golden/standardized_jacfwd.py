@@ -50,9 +50,9 @@ def standardized_jacfwd(x):
         centered[i] = x[i] - t_2
         for j in range(n_x):
             centered_dot[i, j] = x_dot[i, j] - t_dot[j]
-    # line 83: return centered / np.sqrt(np.mean(centered ** 2))
     t_3 = np.empty(n_x)
     t_4 = np.empty(n_x)
+    # line 83: return centered / np.sqrt(np.mean(centered ** 2))
     for i in range(n_x):
         centered_i = centered[i]
         t_3[i] = centered_i ** 2
