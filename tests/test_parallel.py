@@ -1,5 +1,6 @@
 """Batches on all cores: the proof, the parts, errors from a part; and choosing by estimated costs."""
 
+import pickle
 import sys
 import types
 
@@ -14,6 +15,10 @@ from srcdiff.api import parallel
 from srcdiff.backend import Options
 from srcdiff.batches import CHUNKS
 from srcdiff.notation import read
+
+
+def picklable(x):
+    return x * np.sin(x)
 
 
 def solution(a, b):
@@ -152,6 +157,30 @@ def test_an_error_in_a_sample_is_raised(batches, data, always):
         with pytest.raises(sd.errors.ShapeError, match="different numbers of samples"):
             function(x, places[:-1])
     np.testing.assert_allclose(*(function(x, places) for function in batches), rtol=1e-14)
+
+
+def test_threads_and_processes(batches, data, always, monkeypatch):
+    """A second batch at the same time, and a forked process, run on one core."""
+    many, one = batches
+    assert many.is_large(data, {})
+    calls = []
+    monkeypatch.setattr(many, "base", lambda *args: calls.append(args) or one(*args))
+    with parallel._CORES:
+        many(*data)
+    monkeypatch.setattr(parallel, "_PROCESS", [0])
+    many(*data)
+    assert len(calls) == 2
+    monkeypatch.setattr(parallel, "_PROCESS", [])
+    np.testing.assert_allclose(many(*data), one(*data), rtol=1e-14)
+    assert len(calls) == 2
+
+
+def test_mapped_functions_pickle():
+    many = sd.vmap(sd.grad(picklable), parallel=True)
+    assert many is sd.vmap(sd.grad(picklable), parallel=True)
+    found = pickle.loads(pickle.dumps(sd.vmap(sd.grad(picklable), parallel=True, chunk_size=7)))
+    assert found.size == 7 and isinstance(found.base, parallel.ParallelMap)
+    assert found.base.base is many.base and found.base.__signature__ == many.__signature__
 
 
 # -- progress --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special, special
 from srcdiff.backend import Options
 from srcdiff.errors import ArgumentError, NoSourceError, Problem, UnsupportedError
+from srcdiff.log import stage
 from srcdiff.syntax import Scalar, Span, Store, walk
 
 __all__ = ["Primal", "as_function", "differentiate"]
@@ -49,7 +50,8 @@ class Primal(Function):
 
     def specialise(self, args, keywords) -> Special:
         try:
-            return special(frontend.specialise(self.base, args, keywords), args, keywords)
+            with stage("front end"):
+                return special(frontend.specialise(self.base, args, keywords), args, keywords)
         except UnsupportedError as error:
             if all(p.code == NoSourceError.code for p in error.problems):
                 raise NoSourceError(error.problems) from None
@@ -185,7 +187,9 @@ def differentiate(function=None, *, target: str | None = None, parallel: bool = 
     ----------
     target
         "numba", or "python": plain execution of the generated code.
-    parallel, fastmath, cache, boundscheck, vector_math
+    parallel
+        The `vmap` of the function and of its derivatives runs large batches on all cores.
+    fastmath, cache, boundscheck, vector_math
         How Numba compiles; see `srcdiff.backend.Options`.
 
     Examples

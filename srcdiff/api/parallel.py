@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 from srcdiff import compiler
 from srcdiff.api.costs import call_cost, shape_key
 from srcdiff.api.dispatch import abstract_call, runner
@@ -13,13 +16,25 @@ __all__ = ["LARGE", "ParallelMap"]
 # Operations (as `analysis.cost` counts them) from which more cores are worth it:
 # starting threads takes microseconds on an idle machine, milliseconds on a busy one.
 LARGE = 2e6
+# One batch at a time has all cores: not every threading layer of Numba allows two.
+_CORES = threading.Lock()
+
+
+_PROCESS: list[int] = []            # the one that has Numba's threads
+
+
+def own_process() -> bool:
+    """Tell whether Numba's threads can run here: a forked process does not have those of its parent."""
+    if not _PROCESS:
+        _PROCESS.append(os.getpid())
+    return _PROCESS[0] == os.getpid()
 
 
 class ParallelMap(Function):
     """A mapped function whose large batches run on all cores.
 
     Each sample is computed by the same statements as on one core, whatever the
-    number of threads.  Called from compiled code, and inside
+    number of threads.  Only one batch at a time has all cores.  Called from compiled code, and inside
     other transforms, it runs on one.
     """
 
@@ -37,9 +52,12 @@ class ParallelMap(Function):
         return ParallelMap(self.base.with_options(options))
 
     def __call__(self, *args, **keywords):
-        if self.is_large(args, keywords):
+        if not self.is_large(args, keywords) or not own_process() or not _CORES.acquire(blocking=False):
+            return self.base(*args, **keywords)
+        try:
             return super().__call__(*args, **keywords)
-        return self.base(*args, **keywords)
+        finally:
+            _CORES.release()
 
     def is_large(self, args, keywords) -> bool:
         """Tell whether a batch of these shapes is worth several cores."""
@@ -65,6 +83,9 @@ class ParallelMap(Function):
             return "one core: it is not proved that the samples are independent (or the target is not numba)"
         return f"all cores: {work}"
 
+    def __reduce__(self):
+        return ParallelMap, (self.base,)
+
     def describe(self) -> str:
         return f"{self.base.describe()} on all cores"
 
@@ -73,7 +94,7 @@ class ParallelMap(Function):
         special = self.specialise(specs, keyword_specs)
         program = titled(self, special)
         compiled = compiler.build_parallel(program, self.options, tight=not stretch)
-        self._programs.append(program)
+        self._programs.append(lambda: program)
         return runner(special, compiled, args, keywords)
 
     def source(self, *args, level: str = "loops", **keywords) -> str:

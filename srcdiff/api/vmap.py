@@ -197,6 +197,9 @@ class Chunked(Function):
     def with_options(self, options):
         return Chunked(self.base.with_options(options), self.recipe, self.size, self.bar)
 
+    def __reduce__(self):
+        return Chunked, (self.base, self.recipe, self.size, self.bar)
+
     def __call__(self, *args, **keywords):
         axes = expand(self.recipe.in_dims, args, "in_dims")
         counts = {np.shape(leaf)[axis] for leaf, axis in zip(leaves(args), axes, strict=True)

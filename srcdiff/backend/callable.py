@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from srcdiff.backend import numba as numba_backend
 from srcdiff.backend import python as python_backend
+from srcdiff.log import stage
 from srcdiff.syntax import Program, walk
 
 __all__ = ["Compiled", "Options", "compile_program", "compile_source"]
@@ -20,7 +21,7 @@ class Options:
     target
         "numba", or "python": plain execution, for tests and debugging.
     parallel
-        Numba's automatic parallelisation.
+        Mapped functions (`vmap`) run large batches on all cores.
     fastmath
         LLVM's fast-math flags; "contract" (fused multiply-add) is safe for
         infinities and NaN, ``True`` is not.
@@ -96,7 +97,9 @@ def compile_program(program: Program, target: str | None = None, options=None,
     from srcdiff.printing import to_source
     from srcdiff.printing.bindings import MARK
     file = next((stmt.where.file for stmt in walk(program.body) if stmt.where.line), "<unknown>")
-    source, options = to_source(program, docstring=docstring), Options.of(options, target)
+    with stage("print"):
+        source = to_source(program, docstring=docstring)
+    options = Options.of(options, target)
     if MARK in source:
         # What a user's own function does may change while the text here does not: nothing of it is kept.
         options = replace(options, cache=False)
