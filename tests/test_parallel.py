@@ -82,7 +82,31 @@ def layer(w, b, x):
     return np.tanh(w @ x + b)
 
 
+def cubed(w, x):
+    return np.tanh((w @ w @ w) @ x)
+
+
+def root(a):
+    x = a * a + 1.0
+    while abs(x * x - a * a) > 1e-9:
+        x = 0.5 * (x + a * a / x)
+    return x
+
+
+def pieces(x):
+    if x[0] > 0:
+        y = np.exp(x)
+    else:
+        y = np.zeros(x.shape[0])
+        for i in range(x.shape[0]):
+            y[i] = x[i] ** 2 if x[i] < 0 else np.sin(x[i])
+    return y, y.sum()
+
+
 @pytest.mark.parametrize("function, argnums, in_dims, shapes", [
+    (cubed, 1, (None, 0), ((3, 3), (9, 3))),                # the cube is computed once, before
+    (root, 0, 0, ((70,),)),
+    (pieces, 0, 0, ((66, 4),)),
     (recurrence, 0, (0, None), ((5, 3), 2)),
     (layer, 2, (None, None, 0), ((3, 4), (3,), (70, 4))),
     (layer, (0, 1), (None, None, 1), ((3, 4), (3,), (4, 7))),
