@@ -146,3 +146,13 @@ def f(x: "float64[:]", a: "float64", n: "weak int64"):
 '''), "i += 1")
     got, = compile_program(program, "python")(np.zeros(3), 0.5, 1)
     np.testing.assert_array_equal(got, [0.0, 0.5, 0.5])
+
+
+def test_a_bool_takes_no_minus_sign():
+    program = placed(read('''
+def f(b: "bool", x: "float64"):
+    t = negative(x)
+    u = multiply(b, t)
+    return u
+'''), "b * -x")
+    assert compile_program(program, "python")(np.True_, 2.0) == (-2.0,)

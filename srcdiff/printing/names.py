@@ -49,6 +49,8 @@ FUNCTIONS = {
 }
 TESTS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or",
          "logical_not")
+ACCUMULATORS = {"add": "total", "subtract": "total", "multiply": "product", "maximum": "largest",
+                "minimum": "smallest", "fmax": "largest", "fmin": "smallest"}
 LONGEST = 24                            # columns of a name put together from others
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _MADE = re.compile(r"t(_\d+)+|.*_given|.*_\d+_(bar|dot)$")      # parameters that only the compiler knows
@@ -74,6 +76,7 @@ class _Stems:
         self.made: dict[str, Assign | Load] = {}
         self.stored: dict[str, Store] = {}
         self.kept: dict[str, str] = {}
+        self.updates: dict[str, str] = {}
         self.loops: dict[str, list[str]] = {}
         self._read(program.body, [])
         self.found: dict[str, str] = {}
@@ -87,6 +90,8 @@ class _Stems:
                 case Assign(target=name) | Load(target=name):
                     self.made.setdefault(name, stmt)
                     self.loops.setdefault(name, around)
+                    if isinstance(stmt, Assign) and Var(name) in stmt.args:
+                        self.updates.setdefault(name, stmt.op)
                 case Store(array=array, value=Var(name)):
                     self.stored.setdefault(name, stmt)
                     self.kept.setdefault(array, name)
@@ -246,6 +251,9 @@ class _Stems:
         type_ = self.program.types[made.target]
         if made.op in TESTS:
             return "test"
+        if made.target in self.updates and not type_.ndim:
+            word = ACCUMULATORS.get(self.updates[made.target], "t")
+            return "count" if word == "total" and type_.dtype == "int64" else word
         if type_.dtype == "int64" and not type_.ndim:
             found = self._moved(made.target)
             if found is not None and abs(found[1]) == 1:
@@ -254,8 +262,6 @@ class _Stems:
         if made.op in ("empty", "zeros") and made.target in self.kept:
             return self._filled(made)
         operand = made.args[0] if len(made.args) == 1 else None
-        if made.op == "copy" and isinstance(operand, Const) and type_.dtype.startswith("float"):
-            return "total"
         known = isinstance(operand, Var) and (self.split(operand.name)[0] or isinstance(
             self.made.get(operand.name), Load))
         if made.op in ("copy", "cast", "weaken") and isinstance(operand, Var):

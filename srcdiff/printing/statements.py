@@ -303,7 +303,8 @@ class Writer:
         if given.dtype == "float64" and len(trees) in (1, 2):
             a, b = (*trees, None)[:2]
             floats = [is_float(t) and not self.narrow and t.ndim == given.ndim for t in (*types, given)[:2]]
-            return tidy(op, a, b, isinstance(given, Scalar), floats)
+            signed = all(t.dtype in ("float64", "int64") for t in types)     # a bool takes no minus sign
+            return tidy(op, a, b, isinstance(given, Scalar) and signed, floats)
         if given.dtype == "int64" and isinstance(given, Scalar) and len(trees) == 2:
             return tidy_integers(op, *trees)
         return None

@@ -22,7 +22,7 @@ def recurrence_value_and_grad(x, a):
 
     Returns
     -------
-    float
+    total : float
         value of recurrence
     x_bar : float64 array [:]
         gradient with respect to x, shaped like it
@@ -43,11 +43,11 @@ def recurrence_value_and_grad(x, a):
         sin_y_prev_tape[i_prev] = sin_y_prev
         y[i] += a * sin_y_prev
     # line 30: return y.sum()
-    t = 0.0
+    total = 0.0
     a_bar = 0.0
     x_bar = np.empty(n_x)
     for j in range(n_x):
-        t += y[j]
+        total += y[j]
         x_bar[j] = 1.0
     # line 28: for i in range(1, len(y)):
     for i in range(n_x - 1, 0, -1):
@@ -56,4 +56,4 @@ def recurrence_value_and_grad(x, a):
         x_bar_i = x_bar[i]
         a_bar += float(sin_y_prev_tape[i_prev] * x_bar_i)
         x_bar[i_prev] += math.cos(y[i_prev]) * (a * x_bar_i)
-    return t, x_bar, a_bar
+    return total, x_bar, a_bar

@@ -31,45 +31,45 @@ def softmax_loss_grad(logits, labels):
     # line 56: shifted = logits - np.max(logits)
     if n_logits == 0:
         raise ValueError("zero-size array to reduction operation maximum which has no identity")
-    t = -np.inf
+    largest = -np.inf
     for i in range(n_logits):
-        t = np.maximum(t, logits[i])
+        largest = np.maximum(largest, logits[i])
     exp = np.empty(n_logits)
     for i in range(n_logits):
         # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
-        exp[i] = math.exp(logits[i] - t)
-    t_2 = 0.0
+        exp[i] = math.exp(logits[i] - largest)
+    total = 0.0
     # line 58: return np.sum(labels * (log_normalizer - shifted))
     if n_logits != labels.shape[0]:
         raise ValueError(
             "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
-    t_3 = np.empty(n_logits)
-    t_4 = 0.0
+    t = np.empty(n_logits)
+    total_2 = 0.0
     # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
     for i in range(n_logits):
-        t_2 += exp[i]
+        total += exp[i]
         # line 58: return np.sum(labels * (log_normalizer - shifted))
-        t_5 = labels[i]
-        t_3[i] = t_5
-        t_4 += t_5
+        t_2 = labels[i]
+        t[i] = t_2
+        total_2 += t_2
     # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
-    t_5 = t_4 / t_2
+    t_2 = total_2 / total
     shifted_bar = np.empty(n_logits)
     # line 56: shifted = logits - np.max(logits)
-    t_6 = 0.0
-    t_7 = np.empty(n_logits, dtype=np.bool_)
-    k = np.int64(0)
+    total_3 = 0.0
+    t_3 = np.empty(n_logits, dtype=np.bool_)
+    count = np.int64(0)
     # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
     for i in range(n_logits):
-        shifted_bar_i = exp[i] * t_5 - t_3[i]
+        shifted_bar_i = exp[i] * t_2 - t[i]
         shifted_bar[i] = shifted_bar_i
         # line 56: shifted = logits - np.max(logits)
-        t_6 -= shifted_bar_i
-        test_i = logits[i] == t
-        t_7[i] = test_i
-        k += test_i
-    t_8 = t_6 / k
+        total_3 -= shifted_bar_i
+        test_i = logits[i] == largest
+        t_3[i] = test_i
+        count += test_i
+    t_4 = total_3 / count
     logits_bar = np.empty(n_logits)
     for i in range(n_logits):
-        logits_bar[i] = shifted_bar[i] + (t_8 if t_7[i] else 0.0)
+        logits_bar[i] = shifted_bar[i] + (t_4 if t_3[i] else 0.0)
     return logits_bar

@@ -37,42 +37,42 @@ def standardized_jacfwd(x):
     n_x = x.shape[0]
     x_dot = np.zeros((n_x, n_x))
     # line 82: centered = x - np.mean(x)
-    t = 0.0
+    total = 0.0
     t_dot = np.empty(n_x)
     for i in range(n_x):
         x_dot[i, i] = 1
-        t += x[i]
+        total += x[i]
         t_dot[i] = 1.0 / n_x
-    t_2 = t / n_x
+    t = total / n_x
     centered = np.empty(n_x)
     centered_dot = np.empty((n_x, n_x))
     for i in range(n_x):
-        centered[i] = x[i] - t_2
+        centered[i] = x[i] - t
         for j in range(n_x):
             centered_dot[i, j] = x_dot[i, j] - t_dot[j]
+    t_2 = np.empty(n_x)
     t_3 = np.empty(n_x)
-    t_4 = np.empty(n_x)
     # line 83: return centered / np.sqrt(np.mean(centered ** 2))
     for i in range(n_x):
         centered_i = centered[i]
-        t_3[i] = centered_i ** 2
-        t_4[i] = 2 * centered_i
-    t_5 = 0.0
-    t_dot_2 = np.zeros(n_x)
+        t_2[i] = centered_i ** 2
+        t_3[i] = 2 * centered_i
+    total_2 = 0.0
+    total_dot = np.zeros(n_x)
     for i in range(n_x):
-        t_5 += t_3[i]
+        total_2 += t_2[i]
         for j in range(n_x):
-            t_dot_2[j] += t_4[i] * centered_dot[i, j]
-    root = math.sqrt(t_5 / n_x)
-    t_6 = 2 * root
+            total_dot[j] += t_3[i] * centered_dot[i, j]
+    root = math.sqrt(total_2 / n_x)
+    t_4 = 2 * root
     root_dot = np.empty(n_x)
-    t_7 = np.empty(n_x)
+    t_5 = np.empty(n_x)
     for i in range(n_x):
-        root_dot[i] = quotient(t_dot_2[i] / n_x, t_6)
-        t_7[i] = centered[i] / root
+        root_dot[i] = quotient(total_dot[i] / n_x, t_4)
+        t_5[i] = centered[i] / root
     jacobian = np.empty((n_x, n_x))
     for i in range(n_x):
         for j in range(n_x):
-            t_dot_3 = (centered_dot[i, j] - t_7[i] * root_dot[j]) / root
-            jacobian[i, j] = t_dot_3
+            t_dot_2 = (centered_dot[i, j] - t_5[i] * root_dot[j]) / root
+            jacobian[i, j] = t_dot_2
     return jacobian
