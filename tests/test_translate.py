@@ -1503,9 +1503,9 @@ def rank_changes(x, n):
     return t * s
 
 
-@refused("SD0218", "sd.grad(lambda u: (u * x).sum())", X)
-def derivative_of_a_closure(x):
-    return sd.grad(lambda u: (u * x).sum())(x)
+@refused("SD0218", "sd.grad(lambda *u: (u[0] * x).sum())", X)
+def derivative_of_a_closure_with_a_star(x):
+    return sd.grad(lambda *u: (u[0] * x).sum())(x)
 
 
 @refused("SD0236", "a, b = tuple(v)", X)

@@ -84,6 +84,28 @@ def specialise(function, args: tuple, keywords: dict | None = None) -> Specialis
     return _finished(t, function, result, leaves)
 
 
+def specialise_local(local, args: tuple) -> Specialisation:
+    """Translate a nested function; the last of `args` is the tuple of what it captures."""
+    t = Translator()
+    t._keys = local.keys            # its frames have keys from another translator
+    leaves: dict[str, object] = {}
+    names = list(local.__signature__.parameters)
+    values = []
+    for stem, spec in zip(names[:-1], args[:-1], strict=True):
+        value, leaves[stem] = _parameter(t, stem, spec)
+        values.append(value)
+    t.state.update(local.held)
+    captured = [_parameter(t, place[1], spec) for place, spec in zip(local.places, args[-1], strict=True)]
+    t.state.update({place: value for place, (value, _) in zip(local.places, captured, strict=True)})
+    leaves[names[-1]] = tuple(leaf for _, leaf in captured)
+    result = Poison()
+    with t.guard(None, lambda: None):
+        result = _flattened(t, calls.call(t, local.closure, tuple(values), {}))
+    if t.problems:
+        raise UnsupportedError(t.problems)
+    return _finished(t, local, result, leaves)
+
+
 def _parameter_names(function, count: int) -> list[str]:
     try:
         parameters = list(inspect.signature(function).parameters.values())

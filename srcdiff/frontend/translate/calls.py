@@ -15,6 +15,7 @@ from srcdiff.frontend.translate import (
     builtin_calls,
     indexing,
     inline,
+    local,
     methods,
     numpy_calls,
     numpy_more,
@@ -101,6 +102,8 @@ def _known(t, function, args, keywords, node):
     if getattr(target, "__srcdiff_stop_gradient__", False):
         from srcdiff.frontend.translate.statements import constant
         return constant(t, *args)
+    if (inner := local.local_of(target)) is not None:
+        return local.call(t, target, inner, args, keywords)
     if hasattr(target, "__srcdiff_program__"):
         return inline.spliced(t, target, args, keywords)
     if _is_transform(target):
@@ -137,19 +140,25 @@ def _is_transform(target) -> bool:
 def _transform(t, target, args, keywords):
     """Make a derivative object now; it is called later with run-time values."""
     name = target.__name__
+    package = importlib.import_module(target.__module__.split(".")[0])
     if args and isinstance(args[0], Closure):
-        raise Refused(f"`{name}` of a function that is defined inside the differentiated one",
-                      why="its captured variables are run-time values of the outer function",
-                      fix="define it outside, and pass what it needs as arguments", code="SD0218")
+        args = (Known(local.Local(t, args[0])), *args[1:])
+    if name == "vjp" and args and isinstance(args[0], Known):
+        return local.pullback(t, package, args[0].value, args[1:], keywords)
     try:
-        return Known(target(*map(_object, args), **{k: _object(v) for k, v in keywords.items()}))
+        objects, named = list(map(_object, args)), {k: _object(v) for k, v in keywords.items()}
+        if objects and local.local_of(objects[0]) is not None:
+            return local.transformed(t, target, objects[0], objects[1:], named)
+        return Known(target(*objects, **named))
     except _NotStatic:
         if name not in ("jvp", "hvp", "vhp") or not isinstance(args[0], Known):
             raise Refused(f"`{name}` with run-time arguments inside a differentiated function",
                           fix="make the derivative function first, then call it: sd.grad(f)(x)",
                           code="SD0218") from None
-    package = importlib.import_module(target.__module__.split(".")[0])
     derivative = getattr(package.differentiate(args[0].value), "jvp" if name == "jvp" else "product")
+    t.kept_alive.append(derivative)
+    if (inner := local.local_of(derivative)) is not None:
+        return local.call(t, derivative, inner, args[1:], keywords)
     return inline.spliced(t, derivative, args[1:], keywords)
 
 

@@ -111,6 +111,7 @@ class Translator:
         self.versions: dict[str, int] = {}
         self.depth = 0
         self.raised: type | None = None
+        self.kept_alive: list = []
         self.trying = None              # what the present statement of a `try` body may raise
         self.handling: type | None = None
         self._keys = 0

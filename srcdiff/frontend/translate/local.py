@@ -1,0 +1,234 @@
+"""Derivatives of functions that are defined inside a differentiated function.
+
+``sd.grad(lambda u: u * x)`` in the body of `f` closes over `x`, a run-time value
+of `f`.  The lambda becomes a program of its own whose last parameter is the
+tuple of what it captures; the call of its derivative hands over the present
+values, so that derivatives with respect to `x` flow through them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import gast
+
+from srcdiff.frontend.translate import inline
+from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.values import (
+    UNBOUND,
+    Closure,
+    Intrinsic,
+    Known,
+    MaybeUnbound,
+    Method,
+    Partial,
+    Poison,
+    Ref,
+    Refused,
+    Tuple,
+)
+from srcdiff.frontend.translate.views import as_atom
+from srcdiff.syntax import Const
+
+__all__ = ["Local", "call", "local_of", "pullback", "transformed"]
+
+_AS_IT_IS = (Known, Const, Closure, Partial, Method, Intrinsic, Poison, MaybeUnbound, type(UNBOUND))
+
+
+class Local:
+    """A nested function as something that transforms take.
+
+    Attributes
+    ----------
+    count
+        The number of its arguments; one more, a tuple, holds what it captures.
+    places, held
+        Where in the translator's state the captured values stand, those that
+        are parameters; and the places and values of the rest.
+    """
+
+    def __init__(self, t: Translator, closure: Closure):
+        self.closure = closure
+        spec = closure.node.args
+        names = [a.id for a in [*spec.posonlyargs, *spec.args]]
+        names = names[:len(names) - len(closure.defaults)]
+        if spec.vararg or spec.kwarg or spec.kwonlyargs:
+            raise Refused("a derivative of a nested function with *, ** or keyword-only parameters",
+                          fix="give it plain parameters", code="SD0218")
+        self.count, self.keys = len(names), t.key()
+        self.__name__ = self.__qualname__ = getattr(closure.node, "name", "lambda_")
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        taken = next(n for n in ("captured", "captured_", "captured__") if n not in names)
+        self.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in (*names, taken)])
+        self.places: tuple = ()
+        self.held: dict = {}
+
+    def __call__(self, *args):
+        raise TypeError(f"{self.__name__} exists only while a function is translated")
+
+    def capture(self, t: Translator) -> Tuple:
+        """Return the present values of what the function captures."""
+        places = _captured_places(t, self.closure)
+        self.held = {p: t.state[p] for p in places if isinstance(t.state[p], _AS_IT_IS)}
+        self.places = tuple(p for p in places if p not in self.held)
+        for place in self.places:
+            value = t.state[place]
+            if isinstance(value, Ref) and value.kind not in (list, dict):
+                raise Refused(f"a derivative of a function that captures {describe(value)} `{place[1]}`",
+                              fix="pass its numbers as arguments", code="SD0218")
+        return Tuple(tuple(t.state[p] for p in self.places))
+
+    def __srcdiff_program__(self, args, keywords):
+        from srcdiff.frontend.specialise import specialise_local
+        found = specialise_local(self, args)
+        mine = range(len(found.program.params))[_leaf_count(args[:-1]):]
+        if any(position in mine for position in found.written):
+            raise Refused(f"`{self.__name__}` writes an array that it captures",
+                          why="a derivative evaluates the function without side effects",
+                          fix="return the new values", code="SD0218")
+        return found
+
+
+def _leaf_count(tree) -> int:
+    if isinstance(tree, dict):
+        tree = tuple(tree.values())
+    if isinstance(tree, tuple | list):
+        return sum(map(_leaf_count, tree))
+    return hasattr(tree, "ndim")
+
+
+def _captured_places(t: Translator, closure: Closure) -> list[tuple]:
+    """Return the places that a closure may read, directly or through functions that it may call."""
+    found: dict = {}
+    queue, seen = [closure], set()
+    while queue:
+        function = queue.pop()
+        if id(function) in seen:
+            continue
+        seen.add(id(function))
+        for identifier in dict.fromkeys(n.id for n in gast.walk(function.node) if isinstance(n, gast.Name)):
+            frame = function.frame
+            while frame is not None and identifier not in frame.locals:
+                frame = frame.parent
+            if frame is None or (place := (frame.key, identifier)) not in t.state:
+                continue
+            found[place] = None
+            queue += _functions_in(t.state[place])
+    return list(found)
+
+
+def _functions_in(value) -> list[Closure]:
+    if isinstance(value, MaybeUnbound):
+        return _functions_in(value.value)
+    if isinstance(value, Closure):
+        return [value]
+    if isinstance(value, Partial):
+        return _functions_in(value.function)
+    local = local_of(value.value) if isinstance(value, Known) else None
+    return [local.closure] if local is not None else []
+
+
+def local_of(target) -> Local | None:
+    """Return the nested function that a derivative object is made of, or None."""
+    while target is not None:
+        if isinstance(target, Local):
+            return target
+        if not hasattr(target, "__srcdiff_program__"):
+            return None
+        target = vars(target).get("base")
+    return None
+
+
+# -- transforms of nested functions -----------------------------------------------------------
+
+def transformed(t: Translator, transform, function, rest: list, keywords: dict) -> Known:
+    """Apply a transform to a nested function, or to a derivative of one."""
+    local = function if isinstance(function, Local) else local_of(function)
+    name = transform.__name__
+    if name == "vmap":
+        dims = rest.pop(0) if rest else keywords.pop("in_dims", 0)
+        dims = tuple(dims) if isinstance(dims, tuple | list) else (dims,) * local.count
+        keywords = {**keywords, "in_dims": (*dims, None)}
+    elif rest:
+        rest[0] = _counted(rest[0])
+    elif "argnums" in keywords:
+        keywords = {**keywords, "argnums": _counted(keywords["argnums"])}
+    made = Known(transform(function, *rest, **keywords))
+    t.kept_alive.append(made.value)
+    return made
+
+
+def _counted(argnums):
+    """Count from the end over the tuple of captured values."""
+    if isinstance(argnums, tuple | list):
+        return tuple(map(_counted, argnums))
+    return argnums - 1 if isinstance(argnums, int) and argnums < 0 else argnums
+
+
+def call(t: Translator, target, local: Local, args, keywords):
+    """Call a derivative of a nested function with the values that it captures now."""
+    if keywords:
+        raise Refused(f"a derivative of `{local.__name__}` gets keyword arguments",
+                      fix="pass them by position", code="SD0218")
+    captured = local.capture(t)
+    first = next(iter(target.__signature__.parameters), "")
+    if first == "primals":
+        primals, *others = args
+        others = [_with(t, o, Known(None)) if name == "tangents" else o
+                  for o, name in zip(others, list(target.__signature__.parameters)[1:], strict=False)]
+        found = inline.spliced(t, target, (_with(t, primals, captured), *others), {})
+        return _without_captured(found, target)
+    return inline.spliced(t, target, (*args, captured), {})
+
+
+def _without_captured(found, target):
+    """Drop what a product with the Hessian says of the captured values: they are constants there."""
+    recipe = getattr(target, "recipe", None)
+    if type(recipe).__name__ != "Product":
+        return found
+    if recipe.has_aux or recipe.value:
+        raise Refused("the Hessian product of a nested function with has_aux", fix="leave has_aux out",
+                      code="SD0218")
+    return found.items[0] if len(found.items) == 2 else Tuple(found.items[:-1])
+
+
+def _with(t: Translator, values, last):
+    contents = t.contents(values) if isinstance(values, Ref) else values
+    if not isinstance(contents, Tuple):
+        raise Refused(f"{describe(values)} stands where a tuple of primals or tangents is needed",
+                      fix="write (x,) for one argument", code="SD0218")
+    return Tuple((*contents.items, last))
+
+
+def _copied(t: Translator, value):
+    """Return a primal that later changes of the user's array or variable do not reach."""
+    if isinstance(value, Known | Const):
+        return value
+    if isinstance(value, Tuple):
+        return Tuple(tuple(_copied(t, v) for v in value.items), value.cls)
+    if isinstance(value, Ref):
+        raise Refused(f"`vjp` at {describe(value)}", fix="pass arrays, numbers or tuples of these", code="SD0218")
+    return t.emit("copy", as_atom(t, value))
+
+
+def pullback(t: Translator, package, function, primals, keywords):
+    """Translate ``out, pullback = sd.vjp(f, *primals)``."""
+    if keywords:
+        raise Refused("`vjp` with keyword arguments inside a differentiated function",
+                      fix="leave has_aux out", code="SD0218")
+    linear = importlib.import_module(f"{package.__name__}.api.linear")
+    base = package.differentiate(function)
+    t.kept_alive.append(base)
+    local, point = local_of(base), Tuple(tuple(_copied(t, p) for p in primals))
+
+    def run(target, *args):
+        if local is None:
+            return inline.spliced(t, target, args, {})
+        return call(t, target, local, args, {})
+
+    def pulled(t, cotangent):
+        found = run(base.derive(linear.Pullback()), point, cotangent)
+        return Tuple(found.items[:len(primals)])
+
+    return Tuple((run(base.derive(linear.Value()), *point.items), Intrinsic(pulled)))
