@@ -27,6 +27,7 @@ from srcdiff.backend import Compiled, Options, compile_program, compile_source
 from srcdiff.batches import Batch, batch_text, split
 from srcdiff.forward import tangent
 from srcdiff.jacobians import forward_jacobian, reverse_jacobian
+from srcdiff.log import stage
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
 from srcdiff.printing import to_source
@@ -52,12 +53,12 @@ def _derivative(function):
     @_remembered
     @functools.wraps(function)
     def of_optimised(program, *rest):
-        return function(_optimised(program), *rest)
+        return function(optimised(program), *rest)
     return of_optimised
 
 
 @_remembered
-def _optimised(program: Program) -> Program:
+def optimised(program: Program) -> Program:
     return optimize(program)
 
 
@@ -140,7 +141,8 @@ PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
 def prepare(program: Program, target: str = "numba") -> Program:
     """Run the passes of a target: what comes out is what is printed and compiled."""
     for run in PIPELINES[target]:
-        program = run(program)
+        with stage(getattr(run, "func", run).__name__):
+            program = run(program)
     return program
 
 

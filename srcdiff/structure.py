@@ -20,7 +20,8 @@ from srcdiff.errors import ArgumentError, Problem
 from srcdiff.syntax import Array, Program, Scalar, Static, Type
 
 __all__ = [
-    "abstract", "array_of_list", "children", "expressions", "flat_values", "is_leaf", "key_of", "leaves", "map_tree", "numbered",
+    "abstract", "array_of_list", "children", "expressions", "fields_of",
+    "flat_values", "is_leaf", "key_of", "leaves", "map_tree", "numbered",
     "pack", "pack_plain", "ready", "rebuild", "result_tree", "same_structure",
 ]
 
@@ -115,7 +116,7 @@ def result_tree(program: Program):
 # -- abstract values ----------------------------------------------------------------
 
 @functools.cache
-def _fields_of(cls: type) -> type:
+def fields_of(cls: type) -> type:
     """Return the NamedTuple class that stands for a dataclass inside programs."""
     record = namedtuple(cls.__name__, [f.name for f in dataclasses.fields(cls)])
     record.__dataclass__ = cls
@@ -171,7 +172,7 @@ def abstract(value, name: str = "argument"):
     if isinstance(value, dict):
         return {k: abstract(v, f"{name}[{k!r}]") for k, v in value.items()}
     if _is_record(value):
-        return _fields_of(kind)(*(abstract(getattr(value, f.name), f"{name}.{f.name}")
+        return fields_of(kind)(*(abstract(getattr(value, f.name), f"{name}.{f.name}")
                                   for f in dataclasses.fields(value)))
     if hasattr(value, "__array__"):
         _refuse(f"argument '{name}' is a {kind.__module__}.{kind.__name__}, not an array",

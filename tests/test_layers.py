@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -45,3 +46,9 @@ def test_every_module_has_a_layer():
     modules = {p.stem if p.suffix else p.name for p in ROOT.iterdir()
                if p.suffix == ".py" or (p / "__init__.py").exists()}
     assert modules - {"__init__", "__main__"} <= set(LAYERS)
+
+
+def test_no_module_hides_a_public_function():
+    modules = {p.stem for p in ROOT.iterdir()}
+    functions = {name for name in srcdiff.__all__ if not isinstance(getattr(srcdiff, name), ModuleType)}
+    assert not modules & functions

@@ -15,7 +15,7 @@ FLOAT = Scalar("float64", weak=True)
 
 
 def scaled(k):
-    def inner(x, weights=np.array([k, 1.0])):
+    def inner(x, weights=np.array([k, 1.0])):       # noqa: B008
         return k * x * weights[0]
     return inner
 

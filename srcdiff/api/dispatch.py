@@ -15,11 +15,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from srcdiff.api import warm
 from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special
 from srcdiff.api.titles import titled
 from srcdiff.backend.numba import explain, is_compile_error
-from srcdiff.errors import ArgumentError, NotScalarError, Problem, ShapeError
+from srcdiff.errors import ArgumentError, NotScalarError, Problem, ShapeError, SrcdiffError
+from srcdiff.log import in_stage, stage
 from srcdiff.structure import Names, abstract, array_of_list, expressions, key_of, pack, ready
 
 __all__ = ["Dispatch", "Stale", "abstract_call", "runner"]
@@ -163,16 +165,32 @@ class Dispatch:
                 raise ArgumentError(Problem(
                     "SD0301", f"an argument of {self.__name__} is neither numeric nor hashable",
                     fix="pass numbers, arrays, strings, None, or tuples, lists, dicts of these")) from error
-            run = self._table[key] = self._make(given, given_keywords)
-            return run
+            run = self._found(given, given_keywords) or self._make(given, given_keywords)
+            self._table[key] = run
+            return in_stage("numba", run)
 
     def _make(self, args, keywords, stretch: bool = False) -> Callable:
         specs, keyword_specs = abstract_call(self, args, keywords)
-        special = self.specialise(specs, keyword_specs)
-        program = titled(self, special)
-        run = runner(special, compiler.build(program, self.options, tight=not stretch), args, keywords)
-        self._programs.append(program)
+        with stage("transforms"):
+            special = self.specialise(specs, keyword_specs)
+            program = titled(self, special)
+        compiled = compiler.build(program, self.options, tight=not stretch)
+        run = runner(special, compiled, args, keywords)
+        self._programs.append(lambda: program)
+        warm.keep(self, specs, keyword_specs, stretch, special, compiled)
         return run
+
+    def _found(self, args, keywords, stretch: bool = False) -> Callable | None:
+        """Return the runner of code that an earlier process has left on disk."""
+        try:
+            specs, keyword_specs = abstract_call(self, args, keywords)
+        except SrcdiffError:
+            return None
+        found = warm.load(self, specs, keyword_specs, stretch)
+        if found is None:
+            return None
+        self._programs.append(lambda: titled(self, self.specialise(specs, keyword_specs)))
+        return runner(*found, args, keywords)
 
     def _failed(self, error: Exception, args, keywords):
         """Try again where captured values changed; turn errors of generated code into ours."""
@@ -193,7 +211,8 @@ class Dispatch:
         """Put code that stretches axes of length 1 behind a key, for this and all later calls."""
         given, given_keywords = self.bind(args, keywords)
         with self._lock:
-            run = self._table[self._key(args, keywords)] = self._make(given, given_keywords, stretch=True)
+            run = self._found(given, given_keywords, True) or self._make(given, given_keywords, stretch=True)
+            self._table[self._key(args, keywords)] = run
             return run
 
 

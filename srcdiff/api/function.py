@@ -237,7 +237,7 @@ class Function(Dispatch, Operators):
 
     def __str__(self):
         """The generated code of the types that it has been called with so far."""
-        texts = [compiler.text(program) for program in dict.fromkeys(self._programs)]
+        texts = [compiler.text(program) for program in dict.fromkeys(make() for make in self._programs)]
         return "\n\n".join(texts) if texts else repr(self)
 
     def _repr_markdown_(self):
@@ -270,8 +270,8 @@ def _derive(base, recipe):
 
 def derived(base: Function, recipe: Recipe) -> Function:
     """Return a new object for a recipe applied to a function."""
-    from srcdiff.api.automatic import AutoJacobian
     if isinstance(recipe, Jacobian) and recipe.mode == "auto":
+        from srcdiff.api.automatic import AutoJacobian
         return AutoJacobian(base, recipe, base.options)
     return Function(base, recipe, base.options)
 

@@ -7,6 +7,9 @@ end nor the transforms.
 from __future__ import annotations
 
 import importlib
+import sys
+
+from srcdiff.log import stage
 
 __all__ = ["lazy"]
 
@@ -17,13 +20,19 @@ class Lazy:
     def __init__(self, module: str, name: str = ""):
         self._module, self._name = module, name
 
+    def _import(self):
+        if self._module in sys.modules:
+            return importlib.import_module(self._module)
+        with stage("import", self._module):
+            return importlib.import_module(self._module)
+
     def __getattr__(self, attribute):
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        return getattr(importlib.import_module(self._module), attribute)
+        return getattr(self._import(), attribute)
 
     def __call__(self, *args, **keywords):
-        return getattr(importlib.import_module(self._module), self._name)(*args, **keywords)
+        return getattr(self._import(), self._name)(*args, **keywords)
 
     def __repr__(self):
         return f"<lazy {self._module} {self._name}>".replace(" >", ">")
