@@ -8,12 +8,18 @@ one is refused.
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
+
 from srcdiff.frontend.translate import growing
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
     UNBOUND,
+    Closure,
     Dict,
+    Generator,
     Grown,
+    Intrinsic,
+    Known,
     MaybeUnbound,
     Poison,
     Record,
@@ -27,7 +33,7 @@ from srcdiff.frontend.translate.values import (
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.primitives import unify
-from srcdiff.syntax import Array, Const, Scalar, Type, Var
+from srcdiff.syntax import Array, Assign, Const, Load, Scalar, Type, Var, walk
 
 __all__ = ["Merger", "join", "stem_of_place"]
 
@@ -60,7 +66,7 @@ def join(t: Translator, arms, live) -> None:
             continue
         values = [arm.get(place, UNBOUND) for arm, _ in arms]
         if place[0] == "heap":
-            values = [v for v in values if v is not UNBOUND] or values
+            values = merger.everywhere(values)
         state[place] = merger.value(place, values)
     merger.note_lost_aliases()
 
@@ -115,6 +121,22 @@ class Merger:
             return made
         return self.atoms(stem, values)
 
+    def everywhere(self, values):
+        """Let a value that only some paths have stand for all of them.
+
+        What it consists of gets a value on the other paths too; nobody reads it there.
+        """
+        bound = [v for v in values if v is not UNBOUND]
+        if not bound or len(bound) == len(values):
+            return values
+        made = [{s.target for s in walk(block) if isinstance(s, Assign | Load)} for block in self.blocks]
+        for name in dict.fromkeys(variables_in(bound[0])):
+            if any(name in names for names in made):
+                for block, names in zip(self.blocks, made, strict=True):
+                    if name not in names:
+                        fill(self.t, name, self.t.builder.types[name], UNBOUND, block)
+        return [bound[0] if v is UNBOUND else v for v in values]
+
     def freeze(self, values):
         """Let no list be changed that is one of several, and has another name besides."""
         for state in self.states:
@@ -164,7 +186,7 @@ class Merger:
         bound = [v for v, _ in parts if v is not UNBOUND]
         sample = bound[0] if all(same(bound[0], b) for b in bound) else None
         if sample is not None and not (is_atom(sample) or isinstance(sample, View)):
-            merged = sample
+            merged = self.everywhere([v for v, _ in parts])[0]
         else:
             merged = self.differing(stem, [v for v, _ in parts]) if len(bound) == len(parts) \
                 else self.atoms(stem, [v for v, _ in parts])
@@ -242,6 +264,20 @@ def note_lost_aliases(t: Translator, made, replaced=()) -> None:
             for other, theirs in made:
                 if other != name and t.root(theirs[k]) == root:
                     t.twin(name, other, why)
+
+
+def variables_in(value):
+    """Yield the variables that a value is made of."""
+    if isinstance(value, Var):
+        yield value.name
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from variables_in(item)
+    elif is_dataclass(value) and not isinstance(value, Known | Closure | Generator | Intrinsic | Poison | Const):
+        if isinstance(value, View):
+            yield value.base
+        for part in fields(value):
+            yield from variables_in(getattr(value, part.name))
 
 
 def value_type(t: Translator, value) -> Type | None:
