@@ -44,6 +44,16 @@ def pullbacks(x):
     return s * value + back(x[1])[0] + y[0]
 
 
+def a_function_that_is_made_later(x):
+    def make(a):
+        b = a * x[1]
+        return lambda u: u * b + a
+
+    g = sd.grad(lambda u: h(u) * h(x[2]))
+    h = make(x[0])
+    return g(x[1]) * x[0]
+
+
 def many_kinds(x, flag):
     pair = (x[0], x * 3)
     y, dy = sd.jvp(lambda u: np.exp(u * pair[0]), (x,), (x * x,))
@@ -55,7 +65,7 @@ def many_kinds(x, flag):
     return np.sum(y * dy) + np.sum(h) + np.sum(j) + np.sum(m * p) + v + np.sum(g)
 
 
-CASES = [(gradient_of_a_lambda, (X,)), (captured_names_mean_what_they_mean_at_the_call, (X,)), (pullbacks, (X,)),
+CASES = [(gradient_of_a_lambda, (X,)), (a_function_that_is_made_later, (X,)), (captured_names_mean_what_they_mean_at_the_call, (X,)), (pullbacks, (X,)),
          (many_kinds, (X, True)), (many_kinds, (X, False))]
 
 

@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass
 
 from srcdiff import compiler
+from srcdiff.analysis.activity import active_variables
 from srcdiff.api.arguments import chosen
 from srcdiff.api.function import Function
 from srcdiff.api.special import Special, output_leaves
 from srcdiff.errors import Where
 from srcdiff.reverse.report import Kept, report
 from srcdiff.structure import flat_values, leaves
-from srcdiff.syntax import Assign, Const, For, If, Load, Raise, Static, Store, While, is_float, walk
+from srcdiff.syntax import Assign, Const, For, If, Load, Raise, Static, Store, Var, While, is_float, walk
 
 __all__ = ["Explanation", "Line", "Value", "explain"]
 
@@ -59,8 +60,8 @@ class Line:
         by_how: dict[str, list[str]] = {}
         for value in self.values:
             by_how.setdefault(value.how, []).append(value.name)
-        said = [f"recomputes {', '.join(names)}" if how == "recomputed" else f"keeps {', '.join(names)} ({how})"
-                for how, names in by_how.items()]
+        said = [f"recomputes {', '.join(found)}" if how == "recomputed"
+                else f"keeps {', '.join(found)} ({how})" for how, found in by_how.items()]
         return "; ".join(said) or "free" * self.active
 
 
@@ -110,14 +111,14 @@ def explain(function: Function, *args, argnums: int | str | tuple | None = None,
     args, keywords = function.bind(args, keywords)
     special = function.special_for(*args, **keywords)
     names, active = _active(function, special, argnums)
-    program = special.bare
-    found = report(program, active)
+    program, derived = special.bare, compiler.optimised(special.bare)
+    found = report(derived, active)
+    carriers = active_variables(program, active, [a.name for a in program.results if isinstance(a, Var)])
     counts = _counts(function, special, found.sizes, args, keywords)
-    carriers = {(where.file, where.line, name) for where, name, carries in found.statements if carries}
     values: dict[tuple, list[Value]] = {}
     for kept in found.kept:
         size = kept.item_bytes * counts[kept.result] if kept.result is not None else 0
-        values.setdefault(_place(kept.where), []).append(Value(_shown(kept, program), kept.how, size))
+        values.setdefault(_place(kept.where), []).append(Value(_shown(kept, derived), kept.how, size))
     return Explanation(function.__name__, names, tuple(_lines(program, carriers, values)))
 
 
@@ -175,7 +176,7 @@ def _operation(stmt, carriers) -> str:
             operation = "index"
         case Store(array=name):
             operation = "store"
-    return operation if (*_place(stmt.where), name) in carriers else ""
+    return operation if name in carriers else ""
 
 
 _TEMPORARY = re.compile(r"t(_\d+)?")

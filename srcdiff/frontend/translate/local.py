@@ -46,6 +46,8 @@ class Local:
     places, held
         Where in the translator's state the captured values stand, those that
         are parameters; and the places and values of the rest.
+    keys
+        Frames and lists have keys in the translator up to this one.
     """
 
     def __init__(self, t: Translator, closure: Closure):
@@ -56,7 +58,7 @@ class Local:
         if spec.vararg or spec.kwarg or spec.kwonlyargs:
             raise Refused("a derivative of a nested function with *, ** or keyword-only parameters",
                           fix="give it plain parameters", code="SD0218")
-        self.count, self.keys = len(names), t.key()
+        self.count, self.keys = len(names), 0
         self.__name__ = self.__qualname__ = getattr(closure.node, "name", "lambda_")
         kind = inspect.Parameter.POSITIONAL_ONLY
         taken = next(n for n in ("captured", "captured_", "captured__") if n not in names)
@@ -69,7 +71,7 @@ class Local:
 
     def capture(self, t: Translator) -> Tuple:
         """Return the present values of what the function captures."""
-        places = _captured_places(t, self.closure)
+        places, self.keys = _captured_places(t, self.closure), t.key()
         self.held = {p: t.state[p] for p in places if isinstance(t.state[p], _AS_IT_IS)}
         self.places = tuple(p for p in places if p not in self.held)
         for place in self.places:
