@@ -18,7 +18,6 @@ import numpy as np
 from srcdiff.api import warm
 from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special
-from srcdiff.api.titles import titled
 from srcdiff.backend.numba import explain, is_compile_error
 from srcdiff.errors import ArgumentError, NotScalarError, Problem, ShapeError, SrcdiffError
 from srcdiff.log import in_stage, stage
@@ -26,7 +25,7 @@ from srcdiff.structure import Names, abstract, array_of_list, expressions, key_o
 
 __all__ = ["Dispatch", "Stale", "abstract_call", "runner"]
 
-compiler = lazy("srcdiff.compiler")
+compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 
 # What generated code raises: a ValueError that starts with the code of ours.
 STRETCH = "SD0340"

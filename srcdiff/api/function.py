@@ -25,13 +25,12 @@ from srcdiff.api.recipes import (
     Recipe,
 )
 from srcdiff.api.special import Special
-from srcdiff.api.titles import titled
 from srcdiff.errors import ArgumentError, NotScalarError, Problem
 from srcdiff.syntax import Program
 
 __all__ = ["Function", "derived"]
 
-compiler = lazy("srcdiff.compiler")
+compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 
 
 class Operators:
