@@ -1468,10 +1468,10 @@ def rec(n):
     return n * rec(n - 1)
 
 
-@refused("SD0211", "try:", 1.5)
-def try_div(x):
+@refused("SD0211", "return 1 / (x ** -2)", 1.5)
+def try_power(x):
     try:
-        return 1 / x
+        return 1 / (x ** -2)
     except ZeroDivisionError:
         return 0.0
 

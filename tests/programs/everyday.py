@@ -124,3 +124,42 @@ def lists_that_are_changed(x):
     more.extend(out)
     out += more
     return np.array(out) ** 2, np.array(more[1:])
+
+
+# -- arithmetic that may fail ---------------------------------------------------------------
+
+@program(X, compiled=True)
+def guarded_sum(x):
+    total = 0.0
+    for v in x:
+        try:
+            total += math.log(v) * v
+        except ValueError:
+            total += v ** 2
+    return total
+
+
+@program(0.7, 0.0)
+def guarded_ratio(a, b):
+    try:
+        ratio = a * math.sqrt(a) / b
+    except ZeroDivisionError:
+        ratio = a ** 3
+    except ValueError:
+        ratio = -a
+    else:
+        ratio = ratio * 2.0
+    finally:
+        a = a + ratio
+    return a * ratio
+
+
+@program(-1.5)
+def guarded_by_raise(x):
+    try:
+        if x < -1.0:
+            raise ValueError("too small")
+        y = math.acos(x)
+    except ValueError:
+        return x ** 3
+    return y

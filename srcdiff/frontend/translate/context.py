@@ -168,7 +168,9 @@ class Translator:
     def report(self, refused: Refused) -> None:
         self.raised = refused.python
         problem = Problem(refused.code, refused.what, self.where(refused.node), refused.why, refused.fix)
-        if problem not in self.problems:
+        told = not problem.where.line and any((p.code, p.what) == (problem.code, problem.what)
+                                              for p in self.problems)
+        if problem not in self.problems and not told:
             self.problems.append(problem)
 
     @contextmanager

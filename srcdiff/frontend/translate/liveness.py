@@ -51,6 +51,8 @@ def assigned_names(nodes) -> list[str]:
         for block in ("body", "orelse", "finalbody"):
             found.update(dict.fromkeys(assigned_names(getattr(node, block, []) or [])))
         for handler in getattr(node, "handlers", []) or []:
+            if handler.name is not None:
+                found[getattr(handler.name, "id", handler.name)] = None
             found.update(dict.fromkeys(assigned_names(handler.body)))
         for child in gast.walk(node) if not hasattr(node, "body") else ():
             if isinstance(child, gast.NamedExpr):
@@ -59,7 +61,7 @@ def assigned_names(nodes) -> list[str]:
 
 
 class Liveness:
-    """`after[id(statement)]` and, for loops, `header[id(loop)]`: sets of live names.
+    """Sets of live names: `after[id(statement)]`, `header[id(loop)]`, `inside[id(try)]`.
 
     Names that a nested function or lambda reads are always live, for it may be
     called at any time.
@@ -68,6 +70,7 @@ class Liveness:
     def __init__(self, function):
         self.after: dict[int, frozenset[str]] = {}
         self.header: dict[int, frozenset[str]] = {}
+        self.inside: dict[int, frozenset[str]] = {}
         inner = [n for n in gast.walk(function)
                  if isinstance(n, gast.FunctionDef | gast.Lambda) and n is not function]
         self.always = frozenset().union(*map(read_names, inner)) if inner else frozenset()
@@ -99,6 +102,12 @@ class Liveness:
                 inside = self.block(node.body, live)
                 return inside.union(*(read_names(i) for i in node.items))
             case gast.Try():
+                # A handler may run from anywhere in the body, the rest after any of them.
+                self.inside[id(node)] = live | read_names(node) | self.always
+                for handler in node.handlers:
+                    self.block(handler.body, self.inside[id(node)])
+                self.block(node.orelse, self.inside[id(node)])
+                self.block(node.finalbody, live)
                 return read_names(node) | self.block(node.body, live | read_names(node))
             case gast.Raise():
                 return read_names(node)

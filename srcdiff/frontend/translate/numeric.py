@@ -150,6 +150,9 @@ def arithmetic(t: Translator, kind: str, a, b):
         raise Refused("@ needs arrays, not numbers", fix="use *", code="SD0233")
     if op == "matmul" and t.ndim(a) == t.ndim(b) == 1:
         return t.emit("sum", t.emit("multiply", a, b), axis=(0,))
+    if t.trying is not None:
+        from srcdiff.frontend.translate.trying import divisor
+        b = divisor(t, op, a, b)
     result = t.emit(op, a, b)
     if t.type_of(result) == Scalar("int64", weak=True):
         t.integers[result.name] = (python, a, b)
@@ -326,6 +329,9 @@ def elementwise(t: Translator, op: str, values, python_numbers: bool):
                           fix="use the NumPy function", code="SD0235")
     floats = [t.cast(a, "float64") if op in _INTEGERS_STAY or t.type_of(a).dtype != "int64" else a
               for a in atoms]
+    if t.trying is not None:
+        from srcdiff.frontend.translate.trying import operands
+        floats = operands(t, op, floats)
     return t.weak(t.emit(op, *floats))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-
 import gast
 
 from srcdiff.frontend.fence import reason
@@ -17,6 +15,7 @@ from srcdiff.frontend.translate.loops import for_, while_
 from srcdiff.frontend.translate.merge import join
 from srcdiff.frontend.translate.methods import extend
 from srcdiff.frontend.translate.numeric import binary, truth
+from srcdiff.frontend.translate.trying import try_
 from srcdiff.frontend.translate.values import (
     Closure,
     Known,
@@ -28,7 +27,7 @@ from srcdiff.frontend.translate.values import (
     is_atom,
 )
 from srcdiff.frontend.translate.views import as_atom, as_view, check_storable, load_view, store_view
-from srcdiff.syntax import Array, Assign, Const, Load, Raise, Store, Var, is_float, walk
+from srcdiff.syntax import Array, Const, Var, is_float
 
 __all__ = ["block"]
 
@@ -283,7 +282,7 @@ def raise_(t: Translator, node):
             except Refused:
                 message = text_of(call.args[0])
     else:
-        raised = evaluate(t, call) if call is not None else Known(RuntimeError)
+        raised = evaluate(t, call) if call is not None else Known(t.handling or RuntimeError)
     if isinstance(raised, Known) and isinstance(raised.value, type):
         exception = raised.value.__name__
     t.builder.fail(exception, message)
@@ -349,59 +348,6 @@ def with_(t: Translator, node):
         block(t, node.body)
     finally:
         t.constant_depth -= constants
-
-
-# What cannot raise, whatever its operands.
-_SAFE = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or",
-         "logical_not", "isnan", "isinf", "isfinite", "negative", "absolute", "size", "copy", "weaken"}
-
-
-def try_(t: Translator, node):
-    """Translate a `try` whose outcome is known: its body cannot raise, or surely raises."""
-    problems, state, emitted = len(t.problems), dict(t.state), len(t.builder.block)
-    block(t, node.body)
-    may_raise = _may_raise(t.builder.block[emitted:])
-    if len(t.problems) == problems and t.state is not None and not any(
-            _catches(t, h, e) for h in node.handlers for e in may_raise):
-        block(t, [*node.orelse, *node.finalbody])
-        return
-    at_once = len(t.problems) == problems + 1 and (
-        node.body[0].lineno <= t.problems[-1].where.line <= node.body[0].end_lineno)
-    raised = t.raised if at_once else None
-    handler = next((h for h in node.handlers if raised and _catches(t, h, raised)), None)
-    if len(t.problems) > problems and handler is None:
-        poison_targets(t, node)
-        return
-    del t.problems[problems:], t.builder.block[emitted:]
-    t.state = state
-    if handler is None:
-        raise Refused("this try/except is not supported", node=node,
-                      why="whether its body raises is known only at run time",
-                      fix="test the condition with `if` before", code="SD0211")
-    if handler.name is not None:
-        t.bind(getattr(handler.name, "id", handler.name), Known(raised()))
-    block(t, [*handler.body, *node.finalbody])
-
-
-def _may_raise(body) -> set:
-    """Return the exceptions that translated statements might raise."""
-    found = set()
-    for stmt in walk(body):
-        if isinstance(stmt, Load | Store):
-            found |= {IndexError, ValueError}
-        elif isinstance(stmt, Raise):
-            found.add(getattr(builtins, stmt.exception, RuntimeError))
-        elif isinstance(stmt, Assign) and stmt.op not in _SAFE:
-            found |= {ValueError, ZeroDivisionError, OverflowError}
-    return found
-
-
-def _catches(t, handler, raised: type) -> bool:
-    if handler.type is None:
-        return True
-    value = evaluate(t, handler.type)
-    classes = [v.value for v in (value.items if isinstance(value, Tuple) else (value,))]
-    return any(isinstance(c, type) and issubclass(raised, c) for c in classes)
 
 
 _HANDLERS = {
