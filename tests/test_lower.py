@@ -203,6 +203,12 @@ def test_negative_index_into_a_view():
     check(one(f'x: {V}, k: "weak int64"', "t = x[1:-1]", "u = t[-1]", "v = t[k]", "u, v"), a(6), -2)
 
 
+def test_a_slice_that_begins_where_its_array_does_is_shorter():
+    check(one(f'x: {V}, k: "weak int64"', "t = x[0:2]", "u = t[-1]", "v = t[k]", "u, v"), a(6), -2)
+    check(one(f'A: {M}, i: "int64[:]"', "B = A[:2, :]", "C = A[:, :2]", "D = matmul(B, C)", "E = B[i, :]",
+              'F = reshape(B, 6)', "D, E, F"), a(3, 3), np.array([-1, 0]))
+
+
 LOOPS = {
     "recurrence": one(f"x: {V}, x_dot: {M}", "n = size(x, axis=0)", "k = size(x_dot, axis=1)",
                       "s = 0.0", 's_dot = zeros(k, dtype="float64")',

@@ -213,7 +213,7 @@ class Context:
                      Axis(None, a.start) if steps[a.source] == Const(0) else
                      Axis(a.source + lead, a.start, multiply(self.b, a.step, steps[a.source]))
                      for a in view.axes)
-        return View(view.base, axes, tuple(dims))
+        return View(view.base, axes, tuple(dims), view.part)
 
     def _stride(self, own: Dim, dim: Dim, misfit: str) -> Atom:
         """Return 1 where the axis is as long as the loop, 0 where it is stretched."""

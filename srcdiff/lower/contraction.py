@@ -28,7 +28,7 @@ def matmul(ctx, stmt) -> None:
         _dot(ctx, stmt.target, a, (), b, ())
         return
     rows, columns = a.dims[-2:-1], b.dims[-1:] if len(b.dims) > 1 else ()
-    leads = [View(v.base, v.axes, v.dims[:-2]) for v in (a, b) if len(v.dims) > 2]
+    leads = [View(v.base, v.axes, v.dims[:-2], v.part) for v in (a, b) if len(v.dims) > 2]
     batch = ctx.common(leads) if leads else ()
     a, b = (ctx.fit(v, (*batch, *v.dims[-2:])) if len(v.dims) > 1 else v for v in (a, b))
     dims = (*batch, *rows, *columns)

@@ -47,7 +47,8 @@ def slice_view(ctx, array: Var, index) -> View:
             out.append(dim)
         else:
             entries.append(Axis(None, item if plain else _wrap(ctx, item, dims[k])))
-    outer = View(array.name, tuple(entries), tuple(out))
+    whole = [dims[k] for k, item in enumerate(index) if isinstance(item, Span)]
+    outer = View(array.name, tuple(entries), tuple(out), out != whole)
     return outer if base is None else _compose(ctx, base, outer)
 
 
@@ -62,7 +63,7 @@ def _compose(ctx, base: View, outer: View) -> View:
         if o.source is None:
             return Axis(None, start)
         return Axis(o.source, start, multiply(b, o.step, axis.step))
-    return View(base.base, tuple(map(one, base.axes)), outer.dims)
+    return View(base.base, tuple(map(one, base.axes)), outer.dims, base.part or outer.part)
 
 
 def store_region(ctx, region: View, value: Atom, accumulate: bool) -> None:

@@ -35,15 +35,21 @@ class Axis:
 
 @dataclass(frozen=True)
 class View:
-    """An array seen through an index mapping; `dims` are the extents of the view."""
+    """An array seen through an index mapping; `dims` are the extents of the view.
+
+    `part` tells that the view may be shorter than the base, such as ``x[:2]``,
+    whose mapping is that of ``x`` itself.
+    """
 
     base: str
     axes: tuple[Axis, ...]
     dims: tuple[Dim, ...]
+    part: bool = False
 
     @property
     def is_identity(self) -> bool:
-        return self.axes == tuple(Axis(k) for k in range(len(self.dims)))
+        """Tell whether the view is the whole base, element by element."""
+        return not self.part and self.axes == tuple(Axis(k) for k in range(len(self.dims)))
 
     def atoms(self) -> set[str]:
         """Return the names of the scalars that the mapping reads."""
@@ -55,7 +61,7 @@ class View:
         """Return the view whose axes are moved: `where` maps old axis to new, or to None."""
         axes = tuple(a if a.source is None else replace(a, source=where[a.source])
                      for a in self.axes)
-        return View(self.base, axes, tuple(dims))
+        return View(self.base, axes, tuple(dims), self.part)
 
     def transpose(self, perm) -> View:
         return self.renumbered({p: k for k, p in enumerate(perm)}, [self.dims[p] for p in perm])
