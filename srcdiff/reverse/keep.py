@@ -138,6 +138,8 @@ class Keep:
                 return True
             case Assign(op="power", args=(_, Const(value=int(exponent)))):
                 return abs(exponent) <= 4           # a few multiplications
+            case Assign(target=target, op="floor_divide" | "remainder"):
+                return self.types[target].dtype == "int64"      # an index: cheaper than a tape of integers
             case Assign(op=op):
                 return (PRIMITIVES[op].kind in CHEAP_KINDS and op not in EXPENSIVE
                         and not PRIMITIVES[op].opaque)

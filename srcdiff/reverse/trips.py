@@ -48,6 +48,7 @@ class Trips:
 
     def __post_init__(self):
         self.loops = self.block.loops()
+        self.around = [self.block.owner, *self.block.owner.parents()]
         self.indices = {n.stmt.var for n in self.loops if isinstance(n.stmt, For)}
 
     @property
@@ -101,7 +102,7 @@ class Trips:
         if len(changes) != 1 or isinstance(self.types[name], Array):
             return None
         node = changes[0]
-        is_around = node.block is self.block or any(node.block is p.block for p in self.block.owner.parents())
+        is_around = any(node.block is loop.block for loop in self.around)
         return node if isinstance(node.stmt, Assign | Load) and is_around else None
 
     def _between(self, node: Node) -> list[Node]:
