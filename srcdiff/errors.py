@@ -15,6 +15,7 @@ __all__ = [
     "ArgumentError",
     "CheckError",
     "CompileError",
+    "IndexOutOfRangeError",
     "NoSourceError",
     "NotScalarError",
     "Problem",
@@ -134,6 +135,12 @@ class ShapeError(SrcdiffError, ValueError):
     """A tangent, cotangent or seed does not have the shape of its primal."""
 
     code = "SD0310"
+
+
+class IndexOutOfRangeError(SrcdiffError, IndexError):
+    """An index of the user's function is past the end of its axis."""
+
+    code = "SD0343"
 
 
 class NotScalarError(SrcdiffError, TypeError):

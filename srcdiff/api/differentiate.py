@@ -7,19 +7,21 @@ import inspect
 import os
 import warnings
 import weakref
+from dataclasses import replace
 
 from srcdiff.api.dispatch import abstract_call
 from srcdiff.api.function import Function, pickle_by_name
 from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special, special
 from srcdiff.backend import Options
-from srcdiff.errors import ArgumentError, NoSourceError, Problem, UnsupportedError
+from srcdiff.errors import ArgumentError, IndexOutOfRangeError, NoSourceError, Problem, UnsupportedError
 from srcdiff.log import stage
-from srcdiff.syntax import Scalar, Span, Store, walk
+from srcdiff.syntax import Raise, Scalar, Span, Store, walk
 
 __all__ = ["Primal", "as_function", "differentiate"]
 
 frontend = lazy("srcdiff.frontend")
+bounds = lazy("srcdiff.optimize.bounds", "bounds")
 
 
 class Primal(Function):
@@ -51,7 +53,8 @@ class Primal(Function):
     def specialise(self, args, keywords) -> Special:
         try:
             with stage("front end"):
-                return special(frontend.specialise(self.base, args, keywords), args, keywords)
+                found = frontend.specialise(self.base, args, keywords)
+                return special(replace(found, program=bounds(found.program)), args, keywords)
         except UnsupportedError as error:
             if all(p.code == NoSourceError.code for p in error.problems):
                 raise NoSourceError(error.problems) from None
@@ -97,13 +100,16 @@ class Primal(Function):
             return self.python
         import numba
         frozen = [(get, get()) for get in found.captures]
-        compiled = numba.njit(self.python)
+        checks = any(isinstance(s, Raise) and IndexOutOfRangeError.code in s.message
+                     for s in walk(found.program.body))
+        compile_ = numba.njit(boundscheck=True if checks else None)
+        compiled = compile_(self.python)
         state = {"compiled": compiled}
 
         def run(*args, **keywords):
             if any(get() != value for get, value in frozen):
                 frozen[:] = [(get, get()) for get, _ in frozen]
-                state["compiled"] = numba.njit(self.python)
+                state["compiled"] = compile_(self.python)
             try:
                 return state["compiled"](*args, **keywords)
             except numba.core.errors.NumbaError as error:

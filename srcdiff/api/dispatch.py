@@ -19,17 +19,28 @@ from srcdiff.api import warm
 from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special
 from srcdiff.backend.numba import explain, is_compile_error
-from srcdiff.errors import ArgumentError, NotScalarError, Problem, ShapeError, SrcdiffError
+from srcdiff.errors import (
+    NOWHERE,
+    ArgumentError,
+    IndexOutOfRangeError,
+    NotScalarError,
+    Problem,
+    ShapeError,
+    SrcdiffError,
+    Where,
+)
 from srcdiff.log import in_stage, stage
 from srcdiff.structure import Names, abstract, array_of_list, expressions, key_of, pack, ready
+from srcdiff.syntax import Raise, walk
 
 __all__ = ["Dispatch", "Stale", "abstract_call", "runner"]
 
 compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 
-# What generated code raises: a ValueError that starts with the code of ours.
+# What generated code raises: a ValueError or IndexError that starts with the code of ours.
 STRETCH = "SD0340"
 CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
+KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError)}        # of any other: ShapeError
 
 
 class Stale(Exception):
@@ -197,14 +208,20 @@ class Dispatch:
             with self._lock:
                 self._table.pop(self._key(args, keywords), None)
             return self._first(args, keywords)(*args, **keywords)
-        if isinstance(error, ValueError) and (found := CODED.match(str(error))):
+        if isinstance(error, ValueError | IndexError) and (found := CODED.match(str(error))):
             if found[1] == STRETCH:
                 return self._stretched(args, keywords)(*args, **keywords)
-            kind = NotScalarError if found[1] == NotScalarError.code else ShapeError
-            raise kind(Problem(found[1], found[2])) from None
+            kind = KINDS.get(found[1], ShapeError)
+            raise kind(Problem(found[1], found[2], self._place(str(error)))) from None
         if is_compile_error(error):
             raise explain(error, self.__name__, self.source(*args, **keywords)) from None
         raise error
+
+    def _place(self, message: str) -> Where:
+        """Return the user's line with the one check that fails with this message."""
+        places = {s.where for make in self._programs for s in walk(make().body)
+                  if isinstance(s, Raise) and s.message == message}
+        return places.pop() if len(places) == 1 else NOWHERE
 
     def _stretched(self, args, keywords) -> Callable:
         """Put code that stretches axes of length 1 behind a key, for this and all later calls."""
