@@ -74,6 +74,11 @@ class Builder:
     def append(self, *statements: Stmt) -> None:
         self.block.extend(statements)
 
+    def definition(self, name: str) -> Stmt | None:
+        """Return the last statement of the open blocks that gives `name` its value, if there is one."""
+        stmts = [s for block in self._blocks for s in block if getattr(s, "target", None) == name]
+        return stmts[-1] if stmts else None
+
     def take(self) -> tuple[Stmt, ...]:
         """Return the statements of the innermost block and empty it."""
         body = tuple(self.block)

@@ -21,7 +21,7 @@ from srcdiff.frontend.translate.values import (
     is_atom,
 )
 from srcdiff.frontend.translate.views import as_view, shape_of
-from srcdiff.syntax import Array, Const, Scalar
+from srcdiff.syntax import Array, Assign, Const, Scalar
 
 __all__ = ["attribute", "class_of", "has_attribute", "transpose"]
 
@@ -87,10 +87,19 @@ def _array(t, value, name):
         return transpose(t, value, tuple(reversed(range(ndim))))
     if name == "real" and not dtype.startswith("complex"):
         return value
+    if name == "flags" and _is_made_here(t, value):
+        return Known(types.SimpleNamespace(writeable=True))
     if name in ("imag", "real", "flat", "base", "data", "strides", "flags"):
         raise Refused(f"the attribute `{name}` of an array is not supported",
                       fix="use real arrays and ordinary indexing")
     return Method(value, name)
+
+
+def _is_made_here(t: Translator, value) -> bool:
+    """Tell whether the function has made the memory of an array itself, so that it can be written."""
+    base = value.base if isinstance(value, View) else getattr(value, "name", None)
+    made = t.builder.definition(base)
+    return isinstance(made, Assign) and made.op != "broadcast_to"
 
 
 def count(t: Translator, value):
