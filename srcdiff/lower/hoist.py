@@ -77,7 +77,7 @@ class _Hoister:
     def __init__(self, program):
         self.program, self.builder = program, Builder(program.types)
         self.forms = Extents(program)
-        self.types = program.types
+        self.types = self.builder.types         # grows with what `exchange` declares
         statements = list(walk(program.body))
         self.handed = {a.name for s in statements if isinstance(s, Assign) and s.op in SHARING
                        for a in s.args if isinstance(a, Var)}
@@ -115,7 +115,7 @@ class _Hoister:
         blocks = [self.take(b, changed, front, moved) for b in blocks_of(stmt)]
         self.made.update(dict.fromkeys(moved, 1))
         if moved:
-            outside = set(self.types) - set(self.inside)
+            outside = set(self.program.types) - set(self.inside)
             private = {t for t in moved if within[t] >= self.total[t]}
             blocks[-1] = exchange(blocks[-1], private, outside, self.forms, self.builder)
             self.handed |= {s.target for s in blocks[-1] if isinstance(s, Assign)

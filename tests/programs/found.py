@@ -38,3 +38,26 @@ def loop_unrolled_after_all(x, y):
         y = np.tanh(y / (1.5 + np.sin(y)))
         row *= np.exp(-abs(x[0])) / (1.0 + np.exp(-abs(x[0])))
     return row, y
+
+
+def _writes_first(v):
+    v[0] = 5.0 * v[1]
+    return v[2]
+
+
+@program(X)
+def element_read_before_the_call(x):
+    y = x * 1.0
+    y[0] += _writes_first(y)
+    y[1:] -= _writes_first(y)
+    y[0] *= _writes_first(y)
+    return y
+
+
+@program(np.outer(X, Y))
+def last_of_a_part(a):
+    b = a.copy()
+    c = b[:, :2]
+    c[:, -1] *= 2.0
+    c[-1] /= 1.0 + c[-1] ** 2
+    return b[:3] @ b[:, :2].T[0], c[:2][-1], b

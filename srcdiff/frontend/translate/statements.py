@@ -214,7 +214,13 @@ def _augmented_subscript(t, node, kind):
     if isinstance(base, Poison):
         t.use_poison(base)
     if _accumulates(t, base, index, kind):
+        before = dict(t.versions)
+        old = indexing.load(t, base, index)     # Python reads the element before it evaluates the value
         value = as_atom(t, evaluate(t, node.value))
+        if is_atom(old) and t.versions != before:
+            made = binary(t, kind, old, value)
+            indexing.store_subscript(t, base, index, constant(t, made) if t.constant_depth else made)
+            return
         if t.type_of(value).dtype != "bool":
             if t.constant_depth:
                 value = constant(t, value)
@@ -227,10 +233,12 @@ def _augmented_subscript(t, node, kind):
         return
     old = indexing.load(t, base, index)
     value = evaluate(t, node.value)
-    if isinstance(old, View):
+    if isinstance(old, View) and old.base not in t.derived:
         _in_place(t, old, kind, value)
         return
     made = binary(t, kind, old, value)
+    if isinstance(old, View):               # a part of what was loaded: it is written back
+        _check_kind(t, t.builder.types[old.base].dtype, made)
     indexing.store_subscript(t, base, index, constant(t, made) if t.constant_depth else made)
 
 
