@@ -124,3 +124,59 @@ def test_arrays_too_short_for_any_iteration(function, args):
     direction = modes.directions(np.random.default_rng(4))
     tangents = modes.jvp(direction)
     assert_adjoint(tangents, (1.0,), modes.vjp((1.0,)), direction, rtol=1e-12)
+
+
+# -- constants of inner loops ----------------------------------------------------------------
+
+def scratch_of_each_point(x, y):
+    """`work[b]` varies with i and b; the loop over a runs not at all for the last b."""
+    n = len(x)
+    work = np.empty(n)
+    out = np.zeros(n)
+    for i in range(len(y)):
+        for a in range(n):
+            work[a] = np.sin(x[a] * y[i])
+        for b in range(n):
+            for a in range(b + 1, n):
+                out[a] += x[a] * work[b]
+    return out
+
+
+def changed_in_the_inner_loop(x, y):
+    n = len(x)
+    work = x.copy()
+    out = np.zeros(n)
+    for i in range(len(y)):
+        for a in range(n):
+            out[a] += np.sin(work[i] * x[a])
+            work[(i + a) % n] = out[a] * y[i]
+    return out
+
+
+def chosen_in_the_inner_loop(x, y):
+    n = len(x)
+    work = np.empty(n)
+    out = np.zeros(n)
+    for i in range(len(y)):
+        for a in range(n):
+            work[a] = np.sin(x[a] * y[i])
+        for a in range(n):
+            if x[a] > 1.0:
+                out[a] += x[a] * work[i]
+            work[a] = out[a]
+    return out
+
+
+CONSTANTS = [(scratch_of_each_point, (X[:4], X[4:])), (changed_in_the_inner_loop, (X[:4], X[4:])),
+             (chosen_in_the_inner_loop, (X[:4], X[4:]))]
+
+
+@pytest.mark.parametrize("function, args", CONSTANTS, ids=ids(CONSTANTS))
+def test_constants_of_inner_loops(function, args):
+    test_right(function, args)
+
+
+def test_a_constant_of_an_inner_loop_is_kept_once():
+    program = Modes(*CONSTANTS[0]).adjoint_program()
+    kept = [s for s in walk(program.body) if isinstance(s, Assign) and s.op == "empty" and "tape" in s.target]
+    assert {len(s.args) for s in kept} == {2}

@@ -10,13 +10,13 @@ is to-be-recorded analysis at the grain of one value (Hascoet, Naumann & Pascual
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.reverse.finals import Finals
 from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.reverse.values import Values
-from srcdiff.syntax import Assign, Const, Load, Stmt, Store, Type, Var, atoms_of
+from srcdiff.syntax import Array, Assign, Const, For, Load, Stmt, Store, Type, Var, atoms_of, is_float
 
 __all__ = ["Keep"]
 
@@ -36,11 +36,14 @@ class Keep:
     ----------
     extents
         For each array that may have to be kept: the names that hold its extents.
+    is_indexed
+        Whether the tape of a block is indexed by the iteration.
     """
 
     def __init__(self, tree: Tree, values: Values, types: Mapping[str, Type],
-                 extents: Mapping[str, tuple[str, ...]]):
+                 extents: Mapping[str, tuple[str, ...]], is_indexed: Callable[[Block], bool]):
         self.tree, self.values, self.types, self.extents = tree, values, types, extents
+        self.is_indexed = is_indexed
         self.finals = Finals(tree, types)
         self.taped: dict[str, Block] = {}
         self.recomputed: dict[str, Block] = {}
@@ -103,7 +106,33 @@ class Keep:
         self._tape(name)
 
     def _tape(self, name: str) -> None:
-        self.taped.setdefault(name, self.definition(name).block)
+        if name not in self.taped:
+            self.taped[name] = self._tape_block(name)
+
+    def _tape_block(self, name: str) -> Block:
+        """Return the block in whose iterations the value differs: constants of inner loops are kept once.
+
+        Where an inner loop does not run, such a tape entry has no value; nothing
+        but the reverse of that loop reads it.
+        """
+        node, block = self.definition(name), self.definition(name).block
+        if isinstance(self.types[name], Array) or not is_float(self.types[name]):
+            return block
+        while (block.owner is not None and isinstance(block.owner.stmt, For) and block.owner.loops()
+               and self._is_constant(node, block.owner)):
+            block = block.owner.block
+        return block if self.is_indexed(block) else node.block
+
+    def _is_constant(self, node: Node, loop: Node) -> bool:
+        """Tell whether a statement gives the same value in all iterations of a loop around it."""
+        for atom in atoms_of(node.stmt):
+            if not isinstance(atom, Var):
+                continue
+            inside = [c for c in self.tree.changes.get(atom.name, ()) if c is loop or loop in c.parents()]
+            if inside and not (self.tree.is_single(atom.name) and isinstance(inside[0].stmt, Assign | Load)
+                               and self._is_constant(inside[0], loop)):
+                return False
+        return True
 
     def _recompute(self, name: str) -> None:
         for held in self.operands(name).values():

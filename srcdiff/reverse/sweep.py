@@ -16,6 +16,7 @@ from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.reverse.statements import reverse_statement
 from srcdiff.reverse.stores import apart
 from srcdiff.reverse.tape import plan
+from srcdiff.reverse.trips import Trips
 from srcdiff.syntax import (
     Array,
     Assign,
@@ -92,8 +93,10 @@ class Sweep:
         self.program, self.carriers = program, carriers
         self.builder = Builder(program.types)
         self.tree = Tree(program)
-        self.needs = Needs(self.tree, self.builder, carriers, KnownExtents(program, self.tree))
-        keep = Keep(self.tree, self.needs.values, self.builder.types, self.needs.extents)
+        shapes = KnownExtents(program, self.tree)
+        self.needs = Needs(self.tree, self.builder, carriers, shapes)
+        keep = Keep(self.tree, self.needs.values, self.builder.types, self.needs.extents,
+                    lambda block: Trips(block, self.tree, shapes, self.builder.types).form_rectangle())
         keep.decide(self.needs.names)
         self.keep = keep
         self.tapes = plan(self.tree, keep.taped, self.builder.types, self.needs)
@@ -158,7 +161,7 @@ class Sweep:
                 self.builder.append(self._forward_statement(node))
                 name = defined(node.stmt)
                 if name in self.keep.taped and self.keep.definition(name) is node:
-                    self.tapes[id(block)].record(self.builder, name)
+                    self.tapes[id(self.keep.taped[name])].record(self.builder, name)
         if id(block) in self.tapes:
             with self.builder.at(block.nodes[-1].stmt.where):
                 self.tapes[id(block)].push(self.builder)
