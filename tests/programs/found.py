@@ -61,3 +61,16 @@ def last_of_a_part(a):
     c[:, -1] *= 2.0
     c[-1] /= 1.0 + c[-1] ** 2
     return b[:3] @ b[:, :2].T[0], c[:2][-1], b
+
+
+@program(X, np.array([2, 1, 2, 4, 0]))
+def added_at_repeated_indices(x, index):
+    y = np.zeros(6)
+    np.add.at(y, index, x)
+    np.add.at(y[::-1], index[:2], 0.5)
+    np.subtract.at(y, index, y[index] * x)
+    m = np.outer(y, x)
+    np.add.at(m, (index, slice(None)), x * x)
+    np.add.at(m[1:], ([0, 0, 1], 1), y[:3])
+    np.fill_diagonal(m[1:, 1:], x[0])
+    return y, m

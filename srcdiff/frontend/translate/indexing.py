@@ -26,9 +26,9 @@ from srcdiff.frontend.translate.views import (
     store,
     store_view,
 )
-from srcdiff.syntax import ALL, Array, Const, Scalar, Span
+from srcdiff.syntax import ALL, Array, Const, Scalar, Span, Var
 
-__all__ = ["load", "store_subscript"]
+__all__ = ["add_at", "change", "load", "store_subscript"]
 
 
 def load(t: Translator, base, index):
@@ -312,11 +312,28 @@ def _store_fancy(t, view, items, value, accumulate):
         raise AssertionError("augmented fancy stores are read, changed and written")
     if any(item is None for item in items):
         raise Refused("a store with a new axis and an index array", fix="leave the new axis out")
-    whole = t.full_view(view.base)
-    if view == whole:
-        store(t, view.base, tuple(items), value)
+    change(t, view, lambda name: store(t, name, tuple(items), value))
+
+
+def change(t: Translator, view: View, write) -> None:
+    """Let ``write(name)`` store into the array that a view shows, or into a copy that is written back."""
+    if view == t.full_view(view.base):
+        write(view.base)
         return
     check_storable(t, view.base)
     part = t.emit("copy", load_view(t, view))
-    store(t, part.name, tuple(items), value)
+    write(part.name)
     store_view(t, view, part)
+
+
+def add_at(t: Translator, base, index, value) -> None:
+    """Translate ``np.add.at``: repeated indices add up."""
+    value, base = as_atom(t, value), base if isinstance(base, View) else as_atom(t, base)
+    if t.constant_depth and isinstance(value, Var):
+        value = t.emit("stop_gradient", value)
+    if not isinstance(base, View) and not t.ndim(base):
+        raise Refused("np.add.at needs an array to add to", code="SD0232")
+    items = items_of(t, index, len(base.axes) if isinstance(base, View) else t.ndim(base))
+    if None in items:
+        raise Refused("np.add.at with a new axis", fix="leave the new axis out")
+    change(t, as_view(t, base), lambda name: store(t, name, tuple(items), value, accumulate=True))

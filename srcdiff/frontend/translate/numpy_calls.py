@@ -79,10 +79,11 @@ from srcdiff.frontend.translate.values import (
     Known,
     Refused,
     Tuple,
+    View,
     is_atom,
 )
-from srcdiff.frontend.translate.views import as_atom, store
-from srcdiff.syntax import Const
+from srcdiff.frontend.translate.views import as_atom, as_view, store
+from srcdiff.syntax import Const, Var
 
 __all__ = ["HANDLERS", "METHODS"]
 
@@ -199,10 +200,28 @@ def copyto(t, target, source):
 
 
 def fill_diagonal(t, a, value):
-    x = as_atom(t, a)
-    with t.builder.loop(Const(0), t.emit("minimum", t.size(x, 0), t.size(x, 1))) as i:
-        store(t, x.name, (i, i), as_atom(t, value))
+    from srcdiff.frontend.translate.indexing import change
+    value, view = as_atom(t, value), as_view(t, a if isinstance(a, View) else as_atom(t, a))
+    if t.ndim(value) or len(view.axes) != 2:
+        raise Refused("np.fill_diagonal of other than a matrix, or with an array of values",
+                      fix="write the elements in a loop")
+
+    def write(name):
+        sizes = t.size(Var(name), 0), t.size(Var(name), 1)
+        with t.builder.loop(Const(0), t.emit("minimum", *sizes)) as i:
+            store(t, name, (i, i), value)
+    change(t, view, write)
     return NONE
+
+
+def add_at(t, a, indices, b):
+    from srcdiff.frontend.translate import indexing
+    indexing.add_at(t, a, indices, b)
+    return NONE
+
+
+def subtract_at(t, a, indices, b):
+    return add_at(t, a, indices, t.emit("negative", as_atom(t, b)))
 
 
 def broadcast_arrays(t, *arrays):
@@ -244,6 +263,7 @@ HANDLERS = {
     np.where: where, np.clip: clip, np.round: round_, np.around: round_, np.real: real,
     np.isclose: isclose, np.allclose: allclose, np.isscalar: is_scalar, np.take: take, np.sinc: sinc,
     np.result_type: result_type, np.copyto: copyto, np.fill_diagonal: fill_diagonal,
+    np.add.at: add_at, np.subtract.at: subtract_at,
     np.float64: scalar_type("float64"), np.float32: scalar_type("float32"),
     np.int64: scalar_type("int64"), np.int32: scalar_type("int32"), np.bool_: scalar_type("bool"),
 }
