@@ -60,6 +60,14 @@ def assigned_names(nodes) -> list[str]:
     return list(found)
 
 
+def only_augmented(node) -> frozenset[str]:
+    """Return the names below `node` that ``+=`` and its like assign, and nothing else."""
+    targets = [n.target for n in gast.walk(node) if isinstance(n, gast.AugAssign)]
+    others = {n.id for n in gast.walk(node) if isinstance(n, gast.Name) and isinstance(n.ctx, gast.Store)
+              and not any(n is target for target in targets)}
+    return frozenset(t.id for t in targets if isinstance(t, gast.Name)) - others
+
+
 class Liveness:
     """Sets of live names: `after[id(statement)]`, `header[id(loop)]`, `inside[id(try)]`.
 

@@ -17,7 +17,7 @@ from srcdiff.frontend.translate import growing
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import as_range, item_at, length, static_items, trips
-from srcdiff.frontend.translate.liveness import assigned_names
+from srcdiff.frontend.translate.liveness import assigned_names, only_augmented
 from srcdiff.frontend.translate.merge import fill, note_lost_aliases, stem_of_place, value_type
 from srcdiff.frontend.translate.numeric import short_circuit_test, truth_atom
 from srcdiff.frontend.translate.values import (
@@ -317,10 +317,12 @@ class Loop:
         self.entry = entry = dict(t.state)
         t.loaded.clear()
         live = t.frame.liveness.header[id(self.node)]
+        in_place = only_augmented(self.node)
         for name in self.assigned:
             place = (t.frame.key, name)
-            if name in live:
-                self.carry(place, entry.get(place, UNBOUND))
+            value = entry.get(place, UNBOUND)
+            if name in live and not (name in in_place and t.root(value) is not None):
+                self.carry(place, value)    # `a += b` changes an array, not what the name means
         problems, known = len(t.problems), set(t.builder.types)
 
         def lasting():
