@@ -82,7 +82,7 @@ def triangle(x, n):
 def walked(x, n):
     k = 5
     s = 0.0
-    for i in range(n):
+    for _ in range(n):
         k = (3 * k + 1) % 7
         s += x[k] ** 2
         k -= 2
