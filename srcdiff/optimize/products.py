@@ -28,7 +28,7 @@ from srcdiff.builder import Builder
 from srcdiff.optimize.dead import dead
 from srcdiff.optimize.walking import map_blocks
 from srcdiff.primitives import MISFIT_OF_PRODUCT
-from srcdiff.syntax import Assign, Const, Program, Raise, Var, walk
+from srcdiff.syntax import Assign, Const, Program, Raise, Var, atoms_of, walk
 
 __all__ = ["products"]
 
@@ -40,8 +40,17 @@ def products(program: Program) -> Program:
         return program
     kept = {id(s) for s in walk(dead(program).body)}
     lost = {id(s) for s in calls if id(s) not in kept}
-    if not lost:
-        return program
+    while lost:
+        checked = _checked(program, lost)
+        read = _read(checked)
+        needed = {id(s) for s in calls if id(s) in lost and s.target in read}
+        if not needed:
+            return checked
+        lost -= needed          # a check is inside a branch, and the branch depends on the product
+    return program
+
+
+def _checked(program: Program, lost: set[int]) -> Program:
     shapes, builder = Shapes(program), Builder(program.types)
 
     def change(body):
@@ -51,6 +60,11 @@ def products(program: Program) -> Program:
 
     checked = map_blocks(program, change)
     return dead(replace(checked, types=builder.types))
+
+
+def _read(program: Program) -> set[str]:
+    atoms = [*program.results, *(a for stmt in walk(program.body) for a in atoms_of(stmt))]
+    return {a.name for a in atoms if isinstance(a, Var)}
 
 
 def _check(builder: Builder, shapes: Shapes, stmt: Assign):
