@@ -53,7 +53,7 @@ class Modes:
     def __init__(self, function, args, transform=lambda p: p, execute=run):
         self.function, self.args = function, tuple(args)
         self.transform, self.execute = transform, execute
-        special = specialised(function, args)
+        self.special = special = specialised(function, args)
         self.extra = tuple(fetch() for fetch in special.captures)
         self.program = transform(special.program)
         params = self.program.params
