@@ -310,12 +310,66 @@ def try_two(x):
         return 0.0
 
 
+# -- sorting, searching, interpolation, recursion
+
+
+@case((X,), (np.array([2.0, -1.0, np.nan, 2.0, 0.5, -3.0, 1.0]),), (X[:1],))
+def sorts(x):
+    return np.sort(x), np.argsort(x, kind="stable"), np.median(x)
+
+
+@case((X, 0.3, -2.0))
+def sorts_lists(x, a, b):
+    largest = sorted(x, reverse=True)
+    low, high = sorted((a, b))
+    return largest[0] * largest[-1], low, high, sorted([v for v in x if v > 0])[0]
+
+
+TABLE_X = np.array([0.0, 1.0, 2.0, 4.0])
+TABLE_Y = np.array([1.0, 3.0, 2.0, 2.5])
+
+
+@case((np.array([-1.0, 0.0, 0.3, 1.0, 3.9, 4.0, 5.0]), 1.0), (np.array([2.0]), 1.7))
+def looks_up(x, a):
+    return (
+        np.interp(x, TABLE_X, TABLE_Y),
+        np.interp(a, TABLE_X, TABLE_Y, left=a * 2, right=0.0),
+        np.searchsorted(TABLE_X, x),
+        np.searchsorted(TABLE_X, a, side="right"),
+    )
+
+
+def power_by_halves(x, n):
+    if n == 0:
+        return 1.0
+    half = power_by_halves(x, n // 2)
+    return half * half * x if n % 2 else half * half
+
+
+@case((1.5,))
+def recursion_of_known_depth(x):
+    def iterated(n, v):
+        return v if n == 0 else iterated(n - 1, math.sin(v)) * x
+
+    return power_by_halves(x, 13), iterated(6, x)
+
+
+@case((X,))
+def sums_of_maps(x):
+    return sum(map(lambda v: v * v, x)), sum(map(abs, x), 1.0)
+
+
 @pytest.mark.parametrize("function, args", CASES, ids=lambda v: getattr(v, "__name__", ""))
 def test_program_computes_what_the_function_does(function, args):
     agree(value_of(translated(function, *args), *copy.deepcopy(args)), function(*copy.deepcopy(args)))
 
 
 # -- refusals
+
+
+def unending(x, n):
+    return x if x > n else unending(x + 1.0, n)
+
 
 REFUSED = []
 
@@ -363,6 +417,11 @@ def grows_while_it_is_gone_through(x):
         if v > 1:
             todo.append(v / 2)
     return todo
+
+
+@refused("SD0214", "unending(x + 1.0, n)", 1.5)
+def recursion_without_a_known_end(x):
+    return unending(x, 10)
 
 
 @refused("SD0215", "for v in x:", X)

@@ -163,3 +163,27 @@ def guarded_by_raise(x):
     except ValueError:
         return x ** 3
     return y
+
+
+# -- sorting, searching, interpolation ---------------------------------------------------------
+
+TABLE_X = np.array([0.0, 1.0, 2.0, 4.0])
+TABLE_Y = np.array([1.0, 3.0, 2.0, 2.5])
+
+
+@program(X, compiled=True)
+def order_statistics(x):
+    ordered = np.sort(x * x)
+    return ordered[0] * ordered[-1] ** 2, np.median(x), (x[np.argsort(x)] * np.arange(4)).sum()
+
+
+@program(np.array([-1.0, 0.3, 3.9, 5.0]), compiled=True)
+def interpolated(x):
+    return np.interp(x, TABLE_X, TABLE_Y) * x
+
+
+@program(1.7, np.array([1.0, 3.0, 2.0, 2.5]))
+def between_points(x, values):
+    i = np.searchsorted(TABLE_X, x) - 1
+    weight = (x - TABLE_X[i]) / (TABLE_X[i + 1] - TABLE_X[i])
+    return (1.0 - weight) * values[i] + weight * values[i + 1], np.interp(x, TABLE_X, values)

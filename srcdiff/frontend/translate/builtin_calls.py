@@ -201,6 +201,9 @@ def _accumulated(t, value, start, kind):
     from srcdiff.frontend.translate.comprehensions import accumulate
     if isinstance(value, Generator):
         return accumulate(t, value.node, value.frame, start, kind)
+    if isinstance(value, Mapped):
+        from srcdiff.frontend.translate.comprehensions import accumulate_items
+        return accumulate_items(t, value, start, kind)
     raise Refused("this iterable cannot be added up", fix="use a loop")
 
 
@@ -383,8 +386,20 @@ def iter_(t, value):
 
 
 def sorted_(t, value, *, key=None, reverse=Const(False)):
-    """Sort what is known when the function is specialised."""
-    items = items_of(t, value)
+    """Sort what is known when the function is specialised, or numbers at run time."""
+    from srcdiff.frontend.translate.library import sorted_array
+    array = _array_in(t, value)
+    items = static_items(t, value) if array is value else None
+    numbers = array is not value or is_atom(value) or isinstance(value, View)
+    if key is None and items is not None and not all(isinstance(v, Const | Known) for v in items):
+        numbers = all(is_atom(v) and isinstance(t.type_of(v), Scalar) for v in items)
+    if key is None and numbers:
+        made = sorted_array(t, value, bool(reverse.value))
+        return t.allocate(made if items is None else Tuple(tuple(
+            t.builder.load(made.name, (Const(k),)) for k in range(len(items)))), list)
+    if items is None:
+        raise Refused("sorting with a key, or of an iterable whose length only run time knows",
+                      fix="sort an array, and use np.argsort for the others")
     if key is not None or not all(isinstance(v, Const | Known) for v in items):
         raise Refused("sorting run-time numbers is not supported", fix="sort outside of the function")
     ordered = sorted(items, key=lambda v: v.value, reverse=bool(reverse.value))

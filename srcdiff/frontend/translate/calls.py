@@ -15,6 +15,7 @@ from srcdiff.frontend.translate import (
     builtin_calls,
     indexing,
     inline,
+    library,
     local,
     methods,
     numpy_calls,
@@ -44,7 +45,8 @@ __all__ = ["call", "call_node"]
 
 _ELEMENTWISE = {f: p.name for p in PRIMITIVES.values() if p.kind == "elementwise" for f in p.callables}
 _OTHER = {f: p for p in PRIMITIVES.values() if p.kind != "elementwise" for f in p.callables}
-_HANDLERS = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **builtin_calls.HANDLERS}
+_HANDLERS = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **library.HANDLERS,
+             **builtin_calls.HANDLERS}
 
 
 def call_node(t: Translator, node):
@@ -134,7 +136,8 @@ def _known(t, function, args, keywords, node):
 def _is_transform(target) -> bool:
     """Tell whether a function is one of srcdiff's own, like `grad`."""
     module = getattr(target, "__module__", None) or ""
-    return module.split(".")[0] == "srcdiff" and isinstance(target, types.FunctionType | type)
+    return (module.split(".")[0] == "srcdiff" and not module.startswith(library.__name__)
+            and isinstance(target, types.FunctionType | type))
 
 
 def _transform(t, target, args, keywords):

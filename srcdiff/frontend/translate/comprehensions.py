@@ -136,6 +136,17 @@ def accumulate(t: Translator, node, frame, start, kind="Add"):
     return _inlined(t, node, frame, [*body, gast.Return(value=_name("total'"))], {"total'": start})
 
 
+def accumulate_items(t: Translator, iterable, start, kind="Add"):
+    """Return the sum (or product) of the items of an iterable."""
+    operator = {"Add": gast.Add(), "Mult": gast.Mult()}[kind]
+    step = _assign("total'", gast.BinOp(left=_name("total'"), op=operator, right=_name("item'")))
+    loop = gast.For(target=_name("item'", gast.Store()), iter=_name("items'"), body=[step], orelse=[],
+                    type_comment=None)
+    at = t.node if hasattr(t.node, "lineno") else t.frame.node
+    return _inlined(t, at, t.frame, [loop, gast.Return(value=_name("total'"))],
+                    {"total'": start, "items'": iterable})
+
+
 def fold(t: Translator, node, frame, function, start):
     """Return ``function(...function(start, a), b...)`` over a generator."""
     body = [_assign("total'", gast.Call(func=_name("function'"), args=[_name("total'"), node.elt],

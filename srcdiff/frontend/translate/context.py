@@ -53,6 +53,7 @@ class Frame:
     parent: Frame | None = None
     code: object = None
     caller: Frame | None = None
+    depths: tuple = ()              # the known integers and lengths among its arguments
 
     def __post_init__(self):
         self.liveness = liveness_of(self.node)

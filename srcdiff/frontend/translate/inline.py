@@ -21,6 +21,7 @@ from srcdiff.frontend.translate.values import (
     Partial,
     Poison,
     PoisonUsed,
+    Ref,
     Refused,
     Tuple,
 )
@@ -30,7 +31,8 @@ from srcdiff.syntax import Const, Static, Var, rename
 
 __all__ = ["closure", "frame_of", "function", "partial", "run", "spliced"]
 
-_SAME_FUNCTION_AT_MOST = 3
+_SAME_FUNCTION_AT_MOST = 3          # where no argument tells that the calls will end
+_COUNTED_AT_MOST = 30
 _DEPTH_AT_MOST = 40
 _TREES: dict = {}
 
@@ -44,7 +46,7 @@ def function(t: Translator, value: Known, args, keywords):
         args = (Known(owner, origin or Origin(f"object:{id(owner)}", lambda: owner)), *args)
     get = value.origin.get if value.origin else lambda: target
     frame = frame_of(t, target, get)
-    _check_recursion(t, frame)
+    _check_recursion(t, frame, args)
     return run(t, frame, args, keywords, _defaults(t, frame, get))
 
 
@@ -78,13 +80,26 @@ def frame_of(t: Translator, target, get=None) -> Frame:
     return frame
 
 
-def _check_recursion(t, frame):
+def _depth(t, value):
+    """Return a known integer, or the known length of a tuple or list; else None."""
+    if isinstance(value, Ref):
+        value = t.state.get(("heap", value.key))
+    if isinstance(value, Tuple):
+        return len(value.items)
+    return value.value if isinstance(value, Const) and isinstance(value.value, int) else None
+
+
+def _check_recursion(t, frame, args):
+    """Refuse a function that calls itself, unless a known argument tells how deep."""
     chain, caller = [], t.frame
     while caller is not None:
         chain.append(caller)
         caller = caller.caller
-    again = sum(c.code is frame.code for c in chain)
-    if again >= _SAME_FUNCTION_AT_MOST or len(chain) > _DEPTH_AT_MOST:
+    same = [c for c in chain if c.code is frame.code]
+    frame.depths = tuple(_depth(t, value) for value in args)
+    counted = same and any(d is not None and d != before
+                           for d, before in zip(frame.depths, same[0].depths, strict=False))
+    if len(same) >= (_COUNTED_AT_MOST if counted else _SAME_FUNCTION_AT_MOST) or len(chain) > _DEPTH_AT_MOST:
         names = " -> ".join([*(c.name for c in reversed(chain)), frame.name][-5:])
         raise Refused(f"`{frame.name}` calls itself", why=f"the calls are {names}",
                       fix="write the recursion as a loop", code="SD0214")
@@ -115,7 +130,7 @@ def closure(t: Translator, value: Closure, args, keywords):
     frame = Frame(t.key(), getattr(value.node, "name", "lambda_"), value.frame.source, node,
                   value.frame.globals, value.frame.cells, value.frame, value.node)
     frame.function = value.frame.function
-    _check_recursion(t, frame)
+    _check_recursion(t, frame, args)
     names = [a.id for a in [*node.args.posonlyargs, *node.args.args]]
     defaults = {n: (lambda d=d: d) for n, d in zip(names[len(names) - len(value.defaults):], value.defaults,
                                                   strict=True)}
@@ -260,7 +275,6 @@ def spliced(t: Translator, target, args, keywords):
 
 
 def _leaves(t, value):
-    from srcdiff.frontend.translate.values import Ref
     if isinstance(value, Ref):
         value = t.contents(value)
     if isinstance(value, Tuple):

@@ -1,0 +1,186 @@
+"""NumPy functions that are translated as the Python functions below: sorting, searching, interpolation.
+
+What they decide on (positions, orders) is integer and has no derivative; the
+values are then looked up, so the derivative is that of the lookup.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srcdiff.frontend.translate.context import Translator
+from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, none, refuse_given
+from srcdiff.frontend.translate.values import Known, Refused
+
+__all__ = ["HANDLERS", "argsort", "sort", "sorted_array"]
+
+
+# -- in Python -------------------------------------------------------------------------
+
+def order_of(x):
+    """Return the stable order that sorts `x`, by merging runs of doubling length."""
+    n = len(x)
+    order = np.arange(n)
+    width = 1
+    while width < n:
+        merged = np.arange(n)
+        for start in range(0, n, 2 * width):
+            middle = min(start + width, n)
+            stop = min(start + 2 * width, n)
+            i, j = start, middle
+            for k in range(start, stop):
+                take = j >= stop
+                if i < middle and j < stop:
+                    a, b = x[order[i]], x[order[j]]
+                    take = a <= b or b != b         # nan comes last
+                if take:
+                    merged[k] = order[i]
+                    i += 1
+                else:
+                    merged[k] = order[j]
+                    j += 1
+        order = merged
+        width = 2 * width
+    return order
+
+
+def position_left(a, v):
+    """Return how many elements of the sorted array `a` are less than `v`."""
+    low, high = 0, len(a)
+    while low < high:
+        middle = (low + high) // 2
+        if a[middle] < v:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def position_right(a, v):
+    """Return how many elements of the sorted array `a` are not greater than `v`."""
+    low, high = 0, len(a)
+    while low < high:
+        middle = (low + high) // 2
+        if v < a[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def positions_left(a, v):
+    found = np.zeros(len(v), dtype=np.int64)
+    for k in range(len(v)):
+        found[k] = position_left(a, v[k])
+    return found
+
+
+def positions_right(a, v):
+    found = np.zeros(len(v), dtype=np.int64)
+    for k in range(len(v)):
+        found[k] = position_right(a, v[k])
+    return found
+
+
+def interpolated(x, xp, fp, left, right):
+    """Return the piecewise linear function through ``(xp, fp)`` at `x`."""
+    n = len(xp)
+    if n != len(fp):
+        raise ValueError("fp and xp are not of the same length.")
+    if n == 0:
+        raise ValueError("array of sample points is empty")
+    if x < xp[0]:
+        return fp[0] if left is None else left
+    if x > xp[n - 1]:
+        return fp[n - 1] if right is None else right
+    j = position_right(xp, x) - 1
+    if j >= n - 1:
+        return fp[n - 1] + 0.0 * x
+    slope = (fp[j + 1] - fp[j]) / (xp[j + 1] - xp[j])
+    return slope * (x - xp[j]) + fp[j]
+
+
+def interpolated_each(x, xp, fp, left, right):
+    y = np.zeros(len(x))
+    for k in range(len(x)):
+        y[k] = interpolated(x[k], xp, fp, left, right)
+    return y
+
+
+def middle_of(x):
+    """Return the median: the mean of the two middle elements, or the middle one."""
+    n = len(x)
+    order = order_of(x)
+    if np.isnan(x[order[n - 1]]):
+        return x[order[n - 1]]
+    return 0.5 * (x[order[(n - 1) // 2]] + x[order[n // 2]])
+
+
+# -- their calls ------------------------------------------------------------------------
+
+def _call(t: Translator, function, *args):
+    from srcdiff.frontend.translate.inline import function as inlined
+    return inlined(t, Known(function), args, {})
+
+
+def _vector(t, value, name):
+    x = array(t, value)
+    if t.ndim(x) != 1:
+        raise Refused(f"`{name}` of {t.type_of(x)}", why="only arrays with one axis are sorted and searched",
+                      fix="use a loop over the rows")
+    return x
+
+
+def argsort(t, a, axis=NONE, kind=NONE, order=NONE, *, stable=NONE):
+    """Translate `np.argsort`; equal elements keep their order."""
+    refuse_given(order=order)
+    x = _vector(t, a, "argsort")
+    if not none(axis):
+        axes_of(t, axis, 1)
+    return _call(t, order_of, t.emit("stop_gradient", x) if t.type_of(x).dtype[0] == "f" else x)
+
+
+def sort(t, a, axis=NONE, kind=NONE, order=NONE, *, stable=NONE):
+    """Translate `np.sort`: the elements, looked up in their order."""
+    x = _vector(t, a, "sort")
+    return t.builder.load(x.name, (argsort(t, x, axis, kind, order),))
+
+
+def sorted_array(t, value, backwards: bool):
+    """Return the array of the elements of a list or an array in order, as `sorted` gives them."""
+    x = _vector(t, value, "sorted")
+    if backwards:       # equal elements keep their order, which nobody can tell of numbers
+        made = argsort(t, t.emit("negative", x))
+        return t.builder.load(x.name, (made,))
+    return sort(t, x)
+
+
+def searchsorted(t, a, v, side=Known("left"), sorter=NONE):
+    """Translate `np.searchsorted`: a binary search."""
+    refuse_given(sorter=sorter)
+    xp, x = _vector(t, a, "searchsorted"), array(t, v)
+    if t.ndim(x) > 1 or getattr(side, "value", None) not in ("left", "right"):
+        raise Refused("np.searchsorted of a matrix, or with an unknown side", fix="use a loop over the rows")
+    one = {"left": position_left, "right": position_right}[side.value]
+    many = {"left": positions_left, "right": positions_right}[side.value]
+    return _call(t, many if t.ndim(x) else one, xp, x)
+
+
+def interp(t, x, xp, fp, left=NONE, right=NONE, period=NONE):
+    """Translate `np.interp`: a binary search, then the line between two points."""
+    refuse_given(period=period)
+    at, points, values = array(t, x), _vector(t, xp, "interp"), _vector(t, fp, "interp")
+    if t.ndim(at) > 1:
+        raise Refused("np.interp at a matrix of points", fix="ravel it, and reshape the result")
+    return _call(t, interpolated_each if t.ndim(at) else interpolated, at, points, values, left, right)
+
+
+def median(t, a, axis=NONE):
+    x = _vector(t, a, "median")
+    if not none(axis):
+        axes_of(t, axis, 1)
+    return _call(t, middle_of, x)
+
+
+HANDLERS = {np.argsort: argsort, np.sort: sort, np.searchsorted: searchsorted, np.interp: interp,
+            np.median: median}
