@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import types
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -294,7 +293,7 @@ class Translator:
             return Known(value)
         if type(value) is dict and origin is not None and len(value) <= _DICT_AT_MOST:
             return self.lift_dict(value, origin, stem)
-        if value is None or isinstance(value, str | types.FunctionType) or hasattr(value, "py_func"):
+        if value is None or isinstance(value, str) or callable(value):
             self.assume(origin, value)
         return Known(value, origin)
 
