@@ -191,8 +191,8 @@ def _numbers(program: Program, front) -> set[str]:
 def _without_reserved(program: Program) -> Program:
     """Return the program without names that mean something else in the module."""
     builder = Builder(program.types)
-    names = {n: builder.fresh(f"{n}_", program.types[n]) for n in program.types
-             if n in reserved() or n in ("prange", "chunk", "failed", program.name)}
+    taken = reserved(program.body) | {"prange", "chunk", "failed", program.name}
+    names = {n: builder.fresh(f"{n}_", type_) for n, type_ in program.types.items() if n in taken}
     if not names:
         return program
     types = {names.get(name, name): t for name, t in program.types.items()}

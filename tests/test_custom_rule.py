@@ -2,6 +2,7 @@
 
 import linecache
 import math
+import re
 
 import numba
 import numpy as np
@@ -219,3 +220,27 @@ def test_functions_named_like_what_the_module_uses(name):
     x = 1.5
     assert f.grad(x, 20.0) == pytest.approx(
         (f(x + 1e-6, 20.0) - f(x - 1e-6, 20.0)) / 2e-6, rel=1e-6)
+
+
+def test_what_a_process_has_registered_does_not_change_other_texts():
+    def power(x, steps):
+        for _ in range(steps):
+            x = x * x
+        return x
+
+    before = sd.grad(power).source(1.5, 3)
+    rule = sd.custom_rule(lambda x, dx, ans: 2 * x * dx)
+    for name in ("_", "x", "steps", "x_bar", "t"):
+        def square(x):
+            return x * x
+
+        square.__name__ = name
+        rule(square)
+
+    def power(x, steps):            # noqa: F811  the same once more: nothing is remembered of it
+        for _ in range(steps):
+            x = x * x
+        return x
+
+    texts = [re.sub(r"line \d+|py:\d+", "", text) for text in (before, sd.grad(power).source(1.5, 3))]
+    assert texts[0] == texts[1]

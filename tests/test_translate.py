@@ -541,6 +541,14 @@ def comprehensions(x, n):
     return a[0], b, c, d, e, f[0], g, all(v < 10 for v in x), {k: k * x[0] for k in (1, 2)}
 
 
+@case((3.0, "a"), (4.0, "b"))
+def sets(x, kind):
+    y = x if kind in {"a", "c"} else 2 * x
+    for factor in {2.0, 3.0, 2}:
+        y = y * factor
+    return y, x in {y, 4.0}, sum({k % 2 for k in range(4)})
+
+
 # -- calls ---------------------------------------------------------------------------------------
 
 SCALE = 2.5
@@ -1513,6 +1521,16 @@ def unknown_length(x):
     v = x[x > 0]
     a, b = tuple(v)
     return a + b
+
+
+@refused("SD0210", "len({x, y})", 1.0, 2.0)
+def set_whose_size_only_run_time_knows(x, y):
+    return x * len({x, y})
+
+
+@refused("SD0210", "sum({v * v for v in (x, -x)})", 1.0)
+def set_comprehension_of_values(x):
+    return sum({v * v for v in (x, -x)})
 
 
 @pytest.mark.parametrize("function, args, code, line", REFUSED, ids=lambda v: getattr(v, "__name__", ""))

@@ -253,7 +253,7 @@ def _finished(t: Translator, function, result, leaves) -> Specialisation:
     atoms = tuple(Var(local.get(a.name, a.name)) if isinstance(a, Var) else a for a in atoms)
     stems = {n: (s[0], local.get(s[1], s[1])) if isinstance(s, tuple) else s for n, s in t.stems.items()}
     name = getattr(function, "__name__", None) or getattr(getattr(function, "func", None), "__name__", "f")
-    program = Program(_function_name(name), params, body, atoms, types, tree,
+    program = Program(_function_name(name, body), params, body, atoms, types, tree,
                       getattr(function, "__doc__", None) or "" if inspect.isroutine(function) else "")
     program = _without_unused(tidy(program, stems))
     params = program.params
@@ -264,11 +264,11 @@ def _finished(t: Translator, function, result, leaves) -> Specialisation:
     return Specialisation(program, captures, leaves, assumed, written)
 
 
-def _function_name(name: str) -> str:
+def _function_name(name: str, body) -> str:
     """Return a name for the generated function that hides nothing which its text may use."""
     if not name.isidentifier():
         return "lambda_"
-    taken, stem, count = reserved(), name, 2
+    taken, stem, count = reserved(body), name, 2
     while name in taken:
         name, count = f"{stem}_{count}", count + 1
     return name

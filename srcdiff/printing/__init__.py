@@ -23,7 +23,7 @@ from srcdiff.printing.helpers import HELPERS, helpers_for
 from srcdiff.printing.names import compact
 from srcdiff.printing.statements import Writer
 from srcdiff.printing.text import unparse
-from srcdiff.syntax import Program, Var, rename
+from srcdiff.syntax import Assign, Program, Var, rename, walk
 
 __all__ = ["reserved", "to_source"]
 
@@ -62,17 +62,17 @@ def to_source(program: Program, *, docstring: str | None = None, jit: bool = Fal
     writer = Writer(program)
     names = {name: name for name in program.types}
     if renamed:
-        names = compact(program, writer.body, _reserved(program))
+        names = compact(program, writer.body, reserved(program.body) | {program.name})
     _rename_trees(writer.body, names)
     function = _function(program, names, writer.body, describe(program, names, docstring))
     comments = _comments(writer.body, writer.places)
     body = unparse(gast.Module([function], []), comments)
-    return _module(program.name, body, jit)
+    return _module(program.name, body, custom_operations(program.body), jit)
 
 
-def _module(name, body, jit):
+def _module(name, body, own, jit):
     names = {n.id for n in ast.walk(ast.parse(body)) if isinstance(n, ast.Name)}
-    given, imported, each = bindings(names, jit)
+    given, imported, each = bindings(own, names, jit)
     helpers = "\n\n".join(filter(None, (helpers_for(sorted(names & set(HELPERS))), each)))
     code = (helpers + "\n\n" if helpers else "") + body
     names |= {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
@@ -95,16 +95,23 @@ def _function(program, names, body, doc):
 
 # -- names -----------------------------------------------------------------------
 
-def reserved() -> frozenset[str]:
-    """Return the names that neither a variable nor the function itself may have in a module."""
-    own = custom.names()
-    return frozenset({"np", "math", "njit", "bound", "compiled", *HELPERS, *keyword.kwlist, *dir(builtins),
-                      *own, *(name + "_" for name in own)})
+RESERVED = frozenset({"np", "math", "njit", "bound", "compiled", *HELPERS, *keyword.kwlist, *dir(builtins)})
 
 
-def _reserved(program):
-    """Return the names that mean something else in the text: a module, a helper, a builtin."""
-    return reserved() | {program.name}
+def reserved(body) -> frozenset[str]:
+    """Return the names that mean something else in the text of a block: a module, a helper, a builtin.
+
+    Of the operations of users only those count that the block uses: what else
+    a process has registered must not change the text.
+    """
+    own = custom_operations(body)
+    return RESERVED | {*own, *(name + "_" for name in own)}
+
+
+def custom_operations(body) -> tuple[str, ...]:
+    """Return the operations of users in a block, oldest first."""
+    used = {s.op for s in walk(body) if isinstance(s, Assign)}
+    return tuple(name for name in custom.names() if name in used)
 
 
 def _rename_trees(body, names):
@@ -118,7 +125,7 @@ def _rename_trees(body, names):
 
 def _without_collisions(program):
     """Rename variables that have a reserved name."""
-    taken = _reserved(program)
+    taken = reserved(program.body) | {program.name}
     names, used = {}, set(program.types)
     for name in program.types:
         if name in taken:

@@ -7,6 +7,8 @@ process.  ``__custom__`` lists their names for the loader.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from srcdiff import custom
 
 __all__ = ["MARK", "bindings"]
@@ -20,15 +22,19 @@ def {name}_(*operands):
 '''
 
 
-def bindings(names: set[str], jit: bool) -> tuple[list[str], str, str]:
-    """Return the operations of users among `names`, the text that binds them, and their array forms.
+def bindings(used: Sequence[str], names: set[str], jit: bool) -> tuple[list[str], str, str]:
+    """Return the operations of users, the text that binds them, and their array forms.
 
     Parameters
     ----------
+    used
+        The operations of users in the program.
+    names
+        The names that its text reads.
     jit
         The module compiles itself: so it does with what it imports.
     """
-    used = [name for name in custom.names() if name in names or name + "_" in names]
+    used = [name for name in used if name in names or name + "_" in names]
     each = "\n\n".join(EACH.format(name=name) for name in used if name + "_" in names)
     return used, "".join(_binding(name, jit) + "\n\n" for name in used), each
 

@@ -11,7 +11,7 @@ import gast
 
 from srcdiff.frontend.translate import inline
 from srcdiff.frontend.translate.context import Frame, Translator
-from srcdiff.frontend.translate.expressions import evaluate
+from srcdiff.frontend.translate.expressions import distinct, evaluate
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import length, static_items
 from srcdiff.frontend.translate.numeric import truth
@@ -31,6 +31,10 @@ def build(t: Translator, node):
             raise Refused("a dict is built over a range that only run time knows", fix="use an array")
         return t.allocate(Dict(tuple((key_of(t, k), v) for k, v in pairs)), dict)
     items = unrolled(t, node, t.frame)
+    if isinstance(node, gast.SetComp):
+        if items is None:
+            raise Refused("a set is built over a range that only run time knows", fix="use an array")
+        return distinct(items)
     if items is not None:
         return t.allocate(Tuple(items), list)
     return t.allocate(filled(t, node), list)

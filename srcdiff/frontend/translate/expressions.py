@@ -128,7 +128,19 @@ def dict_(t, node):
 
 
 def set_(t, node):
-    return Tuple(tuple(_elements(t, node.elts)))
+    return distinct(_elements(t, node.elts))
+
+
+def distinct(items) -> Tuple:
+    """Return the items of a set, in the order of the source; refuse where only run time knows which are equal."""
+    found = []
+    for item in items:
+        if not isinstance(item, Const | Known):
+            raise Refused("a set holds values that only run time knows: how many depends on which are equal",
+                          fix="use a tuple or a list; `x in {a, b}` may stay")
+        if all(item.value is not other.value and item.value != other.value for other in found):
+            found.append(item)
+    return Tuple(tuple(found))
 
 
 def slice_(t, node):
@@ -160,12 +172,19 @@ def unary_(t, node):
 def comparison(t, node):
     """``a < b < c`` compares pairs, and stops at the first that fails."""
     def chain(left, k):
-        right = evaluate(t, node.comparators[k])
+        right = _compared(t, node.ops[k], node.comparators[k])
         first = compare(t, type(node.ops[k]).__name__, left, right)
         if k + 1 == len(node.ops):
             return first
         return short_circuit(t, "and", first, lambda: chain(right, k + 1))
     return chain(evaluate(t, node.left), 0)
+
+
+def _compared(t, op, node):
+    """Return the right side of a comparison; a set that is only searched may hold any values."""
+    if isinstance(op, gast.In | gast.NotIn) and isinstance(node, gast.Set):
+        return Tuple(tuple(_elements(t, node.elts)))
+    return evaluate(t, node)
 
 
 def boolean(t, node):
