@@ -354,7 +354,7 @@ def type_of_value(value) -> Type:
     return Scalar(kind[type(value)], weak=True)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def infer(op: str, operands: tuple[Type, ...], static: tuple[tuple[str, object], ...] = ()) -> Type:
     """Return the type of ``op(*operands, **static)``.
 

@@ -405,6 +405,24 @@ def test_a_complex_step_finds_what_differences_cannot(monkeypatch):
         f.check(X)
 
 
+def test_check_is_not_misled_by_jumps_and_edges_near_the_point(monkeypatch):
+    def halved(x, tolerance):
+        count = 0
+        while x > tolerance:                        # the number of iterations jumps near the point
+            x = 0.5 * x
+            count += 1
+        return x + count
+
+    assert python(halved).check(1.0, 0.2499).differences < 1e-7
+    assert python(lambda x: math.acos(x) * abs(x - 0.99)).check(0.9985).differences < 1e-7
+    f = python(lambda x: math.log(x))
+    assert f.check(1e-4).differences < 1e-7 and f.check(1e7).differences < 1e-7
+    for jump in (0.0, 1.0):                         # a wrong slope stays wrong at every step
+        monkeypatch.setattr(f, "python", lambda x, jump=jump: math.log(x) + 0.01 * (x - 2) + jump * (x > 2.001) * 1.0)
+        with pytest.raises(sd.errors.CheckError, match="forward mode and differences"):
+            f.check(2.0)
+
+
 def test_check_says_by_how_much(monkeypatch):
     f = python(lambda x, y: x[0] * y)
     monkeypatch.setattr(f, "python", lambda x, y: x[0] * y + 0.25 * (x[1] - 1.0), raising=False)

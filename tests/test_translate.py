@@ -544,7 +544,7 @@ def comprehensions(x, n):
 @case((3.0, "a"), (4.0, "b"))
 def sets(x, kind):
     y = x if kind in {"a", "c"} else 2 * x
-    for factor in {2.0, 3.0, 2}:
+    for factor in {2.0, 3.0, 2}:         # noqa: B033  the repetition is the case
         y = y * factor
     return y, x in {y, 4.0}, sum({k % 2 for k in range(4)})
 

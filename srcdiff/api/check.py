@@ -8,7 +8,7 @@ Im f(x + ih v) / h, h = 1e-30, exact to rounding.  A complex step is believed on
 where the function, as Python runs it, takes complex numbers without a warning,
 gives the real result as real part, and agrees with the differences.  Both are
 oracles here and nowhere else; where differences do not converge (a kink, a jump),
-their error estimate is part of the tolerance.
+they are taken with smaller steps, and their error estimate is part of the tolerance.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ from srcdiff.errors import ArgumentError, CheckError, Problem
 from srcdiff.structure import array_of_list, children, expressions, is_leaf, leaves, map_tree, rebuild
 
 __all__ = ["Report", "check", "differences"]
+
+
+STEPS = (1e-2, 1e-4, 1e-6)              # of differences, relative to the largest entry of the argument
+TRUSTED = 1e-4                          # differences that are to clear a derivative must have converged this far
 
 
 @dataclass(frozen=True)
@@ -141,12 +145,10 @@ class _Check:
         return flat(self.push(self.args, tangents)[1])
 
     def against_differences(self, i: int, v, forward) -> None:
-        numeric = self.numeric(i, v)
-        for value, (expected, error) in zip(forward, numeric, strict=True):
-            scale = np.max(np.abs(expected), initial=0.0) + np.max(np.abs(value), initial=0.0)
-            gap = np.max(np.abs(value - expected), initial=0.0)
-            gap = gap / scale if scale else 0.0
-            if np.isnan(gap) or gap > 10 * self.rtol + 10 * error / (scale or 1.0):
+        numeric = self.numeric(i, v, forward)
+        for value, estimate in zip(forward, numeric, strict=True):
+            gap, allowed = self.distance(value, estimate)
+            if not gap <= allowed:
                 self.locate(i, lambda e: self.worst_output(i, e), "forward mode", "differences")
             self.worst["differences"] = max(self.worst["differences"], gap)
         stepped = self.complex_step(i, v)
@@ -158,6 +160,15 @@ class _Check:
             self.locate(i, lambda e: self.worst_output(i, e, self.complex_step(i, e)),
                         "forward mode", "complex step")
         self.worst["complex step"] = max(self.worst["complex step"] or 0.0, gap)
+
+    def distance(self, value, estimate) -> tuple[float, float]:
+        """Return how far a derivative is from differences, and how far it may be, both relative."""
+        expected, error = estimate
+        scale = np.max(np.abs(expected), initial=0.0) + np.max(np.abs(value), initial=0.0)
+        if not scale:
+            return 0.0, 0.0
+        gap = np.max(np.abs(value - expected), initial=0.0) / scale
+        return float(gap), float(10 * self.rtol + 10 * error / scale)
 
     def complex_step(self, i: int, v, h: float = 1e-30) -> list | None:
         """Return Im f(x + ih v) / h; None where the function is not its own continuation to complex numbers."""
@@ -180,18 +191,38 @@ class _Check:
 
     def worst_output(self, i, entry, expected=None):
         """Return (expected, forward) at the output element where they differ most."""
-        expected = [a for a, _ in self.numeric(i, entry)] if expected is None else expected
-        pairs = list(zip(expected, self.along(i, entry), strict=True))
+        forward = self.along(i, entry)
+        expected = [a for a, _ in self.numeric(i, entry, forward)] if expected is None else expected
+        pairs = list(zip(expected, forward, strict=True))
         a = np.concatenate([np.ravel(p[0]) for p in pairs])
         b = np.concatenate([np.ravel(p[1]) for p in pairs])
         at = int(np.argmax(np.abs(a - b)))
         return a[at], b[at]
 
-    def numeric(self, i: int, v):
+    def numeric(self, i: int, v, forward) -> list:
+        """Return (derivative, error estimate) of each output.
+
+        Large steps have the least noise, but may reach over a jump or a kink, as where the number
+        of iterations changes, or out of the domain.  What they find is believed where it agrees
+        with `forward`; else smaller steps must have converged on `forward` to clear it.
+        """
         def move(h):
             moved = map_tree(lambda x, d: x if d is None else _wide(x) + h * _wide(d), self.args[i], v)
             return self.value((*self.args[:i], moved, *self.args[i + 1:]))
-        return differences(move)
+
+        size = max((float(np.max(np.abs(x), initial=0.0)) for x in numbers(self.args[i]) if _is_float(x)), default=0.0)
+        found = [f for step in STEPS if (f := _differences_inside(move, step * (size or 1.0))) is not None]
+        if not found:
+            return [(value, np.inf) for value in forward]
+        first, *finer = found
+        if self.confirmed(forward, first, np.inf):
+            return first
+        return next((f for f in finer if self.confirmed(forward, f, TRUSTED)), first)
+
+    def confirmed(self, forward, numeric, trusted: float) -> bool:
+        """Tell whether differences agree with `forward`, with no wider tolerance than `trusted`."""
+        pairs = [self.distance(value, estimate) for value, estimate in zip(forward, numeric, strict=True)]
+        return all(gap <= min(allowed, trusted) for gap, allowed in pairs)
 
     def locate(self, i: int, both, what: str, oracle: str) -> None:
         """Name the entry of an argument where two derivatives differ most, and raise."""
@@ -290,7 +321,16 @@ def entries(value, name: str):
                 unit[()] if next(rest) == number else None), value)
 
 
-def differences(move, step: float = 1e-2, levels: int = 8):
+def _differences_inside(move, step: float):
+    """Return `differences`, None where a step leaves what the function accepts."""
+    try:
+        with np.errstate(all="ignore"):
+            return differences(move, step)
+    except Exception:               # whatever the user's code raises outside of its domain
+        return None
+
+
+def differences(move, step: float, levels: int = 8):
     """Return (derivative, error estimate) at 0 of each output of ``move(h)``, by Richardson extrapolation."""
     rows = []
     for level in range(levels):

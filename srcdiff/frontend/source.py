@@ -101,7 +101,7 @@ def clone(node, copies: dict | None = None):
 
     Unlike `copy.deepcopy` it needs one Python frame a level, so long sums do not exhaust the stack.
     """
-    new = type(node)()
+    new = type(node).__new__(type(node))            # the constructor of some nodes wants all fields
     if copies is not None:
         copies[id(node)] = new
     for name, value in vars(node).items():

@@ -238,6 +238,12 @@ def _where(self, stmt):
     return self.same(stmt, x) if x == y and self.like(x, stmt) else None
 
 
+def _either(self, stmt):
+    """Return x for ``op(x, x)``: ties share the slope, and the shares add up to one."""
+    x, y = stmt.args
+    return self.same(stmt, x) if x == y and self.like(x, stmt) else None
+
+
 # -- structure -----------------------------------------------------------------------------------
 
 def _reduce(self, stmt):
@@ -317,6 +323,7 @@ def _trips(self, stmt):
 RULES: dict[str, Callable[[_Simplify, Assign], Assign | None]] = {
     "add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide, "power": _power,
     "negative": _negative, "positive": _identity, "cast": _identity, "weaken": _weaken, "where": _where,
+    **dict.fromkeys(("maximum", "minimum", "fmax", "fmin", "logical_and", "logical_or"), _either),
     "sum": _reduce, "prod": _reduce, "max": _reduce, "min": _reduce,
     "sum_to": _sum_to, "broadcast_to": _broadcast_to, "full": _full, "reshape": _reshape,
     "transpose": _transpose, "expand_dims": _undone_by("squeeze"), "squeeze": _undone_by("expand_dims"),
