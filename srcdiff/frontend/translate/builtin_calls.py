@@ -23,6 +23,7 @@ from srcdiff.frontend.translate.numeric import (
     truth_atom,
     unary,
 )
+from srcdiff.frontend.translate.numpy_shapes import derived
 from srcdiff.frontend.translate.values import (
     Closure,
     Dict,
@@ -191,10 +192,17 @@ def sum_(t, value, start=Const(0)):
             if isinstance(item, Tuple | Ref):
                 total = binary(t, "Add", total, item)
             else:
-                total = item if total == Const(0) and not isinstance(as_atom(t, item), Const) \
-                    and t.type_of(as_atom(t, item)).dtype != "bool" else binary(t, "Add", total, item)
+                total = _first(t, item) if total == Const(0) else binary(t, "Add", total, item)
         return total
     return _accumulated(t, value, start, "Add")
+
+
+def _first(t, item):
+    """Return ``0 + item`` without the addition where nothing can tell."""
+    atom = as_atom(t, item)
+    if isinstance(atom, Const) or t.type_of(atom).dtype == "bool":
+        return binary(t, "Add", Const(0), atom)
+    return t.emit("copy", atom) if t.ndim(atom) else atom
 
 
 def _accumulated(t, value, start, kind):
@@ -290,7 +298,9 @@ def list_(t, value=None):
 
 
 def array_copy(t, value):
-    return t.emit("copy", as_atom(t, value))
+    """Return the items of an array as the contents of a list; rows remain views of the array."""
+    made = t.emit("copy", as_atom(t, value))
+    return derived(t, made, value) if t.ndim(made) > 1 else made
 
 
 def tuple_(t, value=None):

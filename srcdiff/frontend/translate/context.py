@@ -84,6 +84,8 @@ class Translator:
         another is in use is refused.
     derived
         Reshaped arrays (values here, views in NumPy) and the array they show.
+    read_only
+        Those of them that NumPy does not let anyone write.
     frozen
         Lists that stand in two places by value, and why; changing one is refused.
     """
@@ -98,6 +100,7 @@ class Translator:
         self.shared: dict[str, str] = {}
         self.twins: dict[str, dict[str, str]] = {}
         self.derived: dict[str, str] = {}
+        self.read_only: set[str] = set()
         self.frozen: dict[int, str] = {}
         self.nonnegative: set[str] = set()
         self.integers: dict[str, tuple] = {}
@@ -255,6 +258,8 @@ class Translator:
         return atom
 
     def size(self, array: Var, axis: int) -> Var:
+        if not 0 <= axis < self.ndim(array):
+            raise Refused(f"axis {axis} of a value with {self.ndim(array)} axes", code="SD0230")
         var = self.builder.op("size", array, stem="n", axis=axis)
         self.stems[var.name] = ("n", array.name)
         self.nonnegative.add(var.name)

@@ -13,9 +13,9 @@ from srcdiff.frontend.translate.values import (
     Tuple,
 )
 from srcdiff.frontend.translate.views import as_atom
-from srcdiff.syntax import Scalar
+from srcdiff.syntax import Const, Scalar
 
-__all__ = ["NONE", "array", "axes_of", "dtype_of", "extents_of", "flag", "none", "refuse_given"]
+__all__ = ["NONE", "array", "axes_of", "axis_of", "dtype_of", "extents_of", "flag", "integer_of", "none", "refuse_given"]
 
 NONE = Known(None)
 
@@ -50,6 +50,20 @@ def axes_of(t: Translator, axis, ndim: int) -> tuple[int, ...]:
     if any(not -ndim <= k < ndim for k in numbers):
         raise Refused(f"axis {numbers[0]} of an array with {ndim} axes", code="SD0230")
     return tuple(sorted(int(k) % ndim for k in numbers))
+
+
+def integer_of(t: Translator, value, what: str) -> int:
+    """Return an integer argument, which must be known when the function is specialised."""
+    number = t.static_number(value)
+    if number is None or number != int(number):
+        raise Refused(f"{what} must be an integer that is known when the function is specialised",
+                      fix="use a literal")
+    return int(number)
+
+
+def axis_of(t: Translator, axis, ndim: int) -> int:
+    """Return one axis, non-negative."""
+    return axes_of(t, Const(integer_of(t, axis, "an axis")), ndim)[0]
 
 
 def flag(t: Translator, value) -> bool:

@@ -12,6 +12,7 @@ from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
     array,
     axes_of,
+    integer_of,
     none,
     refuse_given,
 )
@@ -66,6 +67,7 @@ from srcdiff.frontend.translate.numpy_shapes import (
     moveaxis,
     ndim,
     ravel,
+    read_only,
     reshape,
     shape,
     size,
@@ -98,6 +100,8 @@ def clip(t, a, a_min=NONE, a_max=NONE, out=NONE, *, min=NONE, max=NONE):    # no
     refuse_given(out=out)
     x = array(t, a)
     low, high = (a_min if not none(a_min) else min), (a_max if not none(a_max) else max)
+    if none(low) and none(high):
+        return t.emit("copy", x)
     if not none(low):
         x = t.emit("maximum", x, array(t, low))
     return x if none(high) else t.emit("minimum", x, array(t, high))
@@ -105,12 +109,12 @@ def clip(t, a, a_min=NONE, a_max=NONE, out=NONE, *, min=NONE, max=NONE):    # no
 
 def round_(t, a, decimals=Const(0), out=NONE):
     refuse_given(out=out)
-    x, digits = array(t, a), t.static_number(decimals)
+    x, digits = array(t, a), integer_of(t, decimals, "the number of decimals")
     if t.type_of(x).dtype[0] != "f":
         return x
     if digits == 0:
         return t.emit("rint", x)
-    scale = Const(10.0 ** int(digits))
+    scale = Const(10.0 ** digits)
     return t.emit("divide", t.emit("rint", t.emit("multiply", x, scale)), scale)
 
 
@@ -186,7 +190,9 @@ def item(t, a, *index):
         if is_atom(a) and not t.ndim(a):
             return a
         raise Refused("item() of an array", fix="index the element: x[0]")
-    return load(t, a, Tuple(tuple(index)))
+    if len(index) == 1 and not isinstance(index[0], Tuple):
+        a = flat(t, as_atom(t, a))          # a position among all elements
+    return load(t, a, index[0] if isinstance(index[0], Tuple) else Tuple(tuple(index)))
 
 
 def to_list(t, a):
@@ -225,7 +231,7 @@ def subtract_at(t, a, indices, b):
 
 
 def broadcast_arrays(t, *arrays):
-    """Arrays of one shape, copied: who writes into one is refused by NumPy as well."""
+    """Arrays of one shape: views that may not be written."""
     atoms = [array(t, a) for a in arrays]
     if not any(map(t.ndim, atoms)):
         return Tuple(tuple(atoms))
@@ -233,7 +239,8 @@ def broadcast_arrays(t, *arrays):
     for other in atoms[1:]:
         total = t.emit("add", total, other)
     extents = [t.size(total, k) for k in range(t.ndim(total))]
-    return Tuple(tuple(t.emit("broadcast_to", a, *extents) for a in atoms))
+    return Tuple(tuple(read_only(t, t.emit("broadcast_to", atom, *extents), a)
+                       for atom, a in zip(atoms, arrays, strict=True)))
 
 
 def legacy_math(op):

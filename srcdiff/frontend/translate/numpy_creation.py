@@ -76,9 +76,14 @@ def full_like(t, a, fill_value, dtype=NONE, order=NONE):
     return full(t, Tuple(shape_of(t, x)), fill_value, Known(dtype_of(dtype, t.type_of(x).dtype)))
 
 
-def make_array(t, value, dtype=NONE, *, copy=NONE, order=NONE, ndmin=NONE, subok=NONE):
-    """`np.array`: always a new array; a number stays a number."""
+ALWAYS = Const(True)
+
+
+def make_array(t, value, dtype=NONE, *, copy=ALWAYS, order=NONE, ndmin=NONE, subok=NONE):
+    """`np.array`: a new array, unless `copy` says otherwise; a number stays a number."""
     refuse_given(ndmin=ndmin)
+    if copy is not ALWAYS and not flag(t, copy):
+        return as_array(t, value, dtype)
     name = dtype_of(dtype)
     if isinstance(value, Ref) and not isinstance(t.contents(value), Tuple):
         return array_of(t, t.emit("copy", as_atom(t, value)), name)
@@ -102,6 +107,8 @@ def _known_array(t, value, name):
 
 def as_array(t, value, dtype=NONE, order=NONE, *, copy=NONE, like=NONE):
     """`np.asarray`: the array itself where nothing is to be converted."""
+    if flag(t, copy):
+        return make_array(t, value, dtype)
     if isinstance(value, View) or is_atom(value):
         have = t.builder.types[value.base].dtype if isinstance(value, View) else t.type_of(value).dtype
         name = dtype_of(dtype)
@@ -125,9 +132,11 @@ def copy(t, a, order=NONE):
     return make_array(t, a)
 
 
-def astype(t, a, dtype, *, copy=NONE, order=NONE, casting=NONE):
+def astype(t, a, dtype, *, copy=ALWAYS, order=NONE, casting=NONE):
     x, name = as_atom(t, a), dtype_of(dtype)
     if t.type_of(x).dtype == name:
+        if not flag(t, copy):
+            return a
         return t.emit("copy", x) if t.ndim(x) else x
     return t.cast(x, name)
 

@@ -12,7 +12,7 @@ from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.numeric import arithmetic
 from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, flag, none
 from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce
-from srcdiff.frontend.translate.numpy_shapes import diff, flat
+from srcdiff.frontend.translate.numpy_shapes import derived, diff, flat
 from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Const
@@ -87,8 +87,8 @@ def triangle(comparison):
 # -- grids and repetition -------------------------------------------------------------------
 
 def meshgrid(t, *vectors, indexing=Known("xy"), sparse=NONE, copy=NONE):    # noqa: B008
-    if flag(t, sparse):
-        raise Refused("np.meshgrid with sparse=True", fix="use newaxis")
+    if flag(t, sparse) or not none(copy) and not flag(t, copy):
+        raise Refused("np.meshgrid with sparse=True or copy=False", fix="use newaxis")
     xs = [array(t, v) for v in vectors]
     rank = len(xs)
     places = list(range(rank))
@@ -127,6 +127,8 @@ def roll(t, a, shift, axis=NONE):
     x, by = array(t, a), as_atom(t, shift)
     if none(axis) and t.ndim(x) != 1:
         raise Refused("np.roll of a matrix without an axis", fix="name the axis")
+    if t.ndim(by):
+        raise Refused("np.roll by several shifts", fix="roll along one axis after the other")
     k = 0 if none(axis) else axes_of(t, axis, t.ndim(x))[0]
     n = t.size(x, k)
     positions = t.emit("arange", Const(0), n, Const(1), dtype="int64")
@@ -198,6 +200,8 @@ def polyval(t, p, x):
                 if total != Const(0) else as_atom(t, item)
         return total
     coefficients = array(t, p)
+    if t.ndim(coefficients) != 1:
+        raise Refused("np.polyval with a matrix of coefficients", fix="use a loop over its rows")
     powers = t.emit("subtract", t.emit("subtract", t.size(coefficients, 0), Const(1)),
                     t.emit("arange", Const(0), t.size(coefficients, 0), Const(1), dtype="int64"))
     if t.ndim(value) > 1:
@@ -210,6 +214,8 @@ def polyval(t, p, x):
 
 
 def nan_to_num(t, x, copy=NONE, nan=Const(0.0)):
+    if not none(copy) and not flag(t, copy):
+        raise Refused("np.nan_to_num in place", fix="assign its result: x[:] = np.nan_to_num(x)")
     v = array(t, x)
     clean = t.emit("where", t.emit("isnan", v), as_atom(t, nan), v)
     big = float(np.finfo(t.type_of(v).dtype).max)
@@ -236,6 +242,8 @@ def einsum(t: Translator, subscripts, *operands):
 
     Two operands that share one summed letter become a matrix product.
     """
+    if not isinstance(subscripts, Known) or not isinstance(subscripts.value, str):
+        raise Refused("np.einsum without a text of subscripts", fix="write the subscripts as a literal")
     text = subscripts.value.replace(" ", "")
     inputs, _, output = text.partition("->")
     terms = inputs.split(",")
@@ -252,7 +260,9 @@ def einsum(t: Translator, subscripts, *operands):
         spread = _spread(t, x, term, letters)
         total = spread if total is None else t.emit("multiply", total, spread)
     summed = tuple(range(len(output), len(letters)))
-    return reduce(t, "sum", total, summed) if summed else total
+    if summed:
+        return reduce(t, "sum", total, summed)
+    return derived(t, total, operands[0]) if len(operands) == 1 else total
 
 
 def _spread(t, x, term, letters):

@@ -18,6 +18,7 @@ from srcdiff.frontend.translate.numpy_arguments import (
 from srcdiff.frontend.translate.numpy_shapes import (
     flat,
     join,
+    read_only,
 )
 from srcdiff.frontend.translate.values import (
     Known,
@@ -145,14 +146,15 @@ def diagonal(t, a, offset=Const(0)):
         raise Refused("the diagonal of an array that is not a matrix", fix="use a loop")
     if offset == Const(0):
         index = _diagonal_index(t, t.emit("minimum", t.size(x, 0), t.size(x, 1)))
-        return t.builder.load(x.name, (index, index))
+        return read_only(t, t.builder.load(x.name, (index, index)), a)
     row, column = _offsets(t, offset)
     n = t.emit("minimum", arithmetic(t, "Sub", t.size(x, 0), Const(row)),
                arithmetic(t, "Sub", t.size(x, 1), Const(column)))
+    n = t.emit("maximum", n, Const(0))
     made = t.emit("zeros", n, dtype=t.type_of(x).dtype)
     with t.builder.loop(Const(0), n) as i:
         store(t, made.name, (i,), t.builder.load(x.name, (_plus(t, i, row), _plus(t, i, column))))
-    return made
+    return read_only(t, made, a)
 
 
 def _offsets(t, offset) -> tuple[int, int]:
@@ -175,7 +177,7 @@ def _diagonal_index(t, n):
 def diag(t, v, k=Const(0)):
     x = array(t, v)
     if t.ndim(x) != 1:
-        return diagonal(t, x, k)
+        return diagonal(t, v, k)
     if k != Const(0):
         row, column = _offsets(t, k)
         n = t.size(x, 0)

@@ -12,7 +12,9 @@ from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
     array,
     axes_of,
+    axis_of,
     extents_of,
+    integer_of,
     none,
     refuse_given,
 )
@@ -30,7 +32,7 @@ from srcdiff.syntax import Const, Var
 __all__ = [
     "_at_least_1d", "append", "atleast", "broadcast_to", "column_stack", "concatenate", "derived",
     "diff", "expand_dims", "flat", "flatten", "flip", "hstack", "join", "moveaxis", "ndim", "ravel",
-    "reshape", "shape", "size", "squeeze", "stack", "swapaxes", "transposed", "vstack",
+    "read_only", "reshape", "shape", "size", "squeeze", "stack", "swapaxes", "transposed", "vstack",
 ]
 
 def derived(t, made, source):
@@ -40,8 +42,15 @@ def derived(t, made, source):
     return made
 
 
+def read_only(t, made, source):
+    """Note that NumPy's `made` shares memory with `source` and cannot be written."""
+    if isinstance(derived(t, made, source), Var):
+        t.read_only.add(made.name)
+    return made
+
+
 def reshape(t, a, *shape, order=NONE, copy=NONE):
-    if not none(order) and order.value != "C":
+    if not none(order) and getattr(order, "value", None) != "C":
         raise Refused("a reshape in Fortran order", fix="transpose before and after")
     if len(shape) == 1:
         extents = list(extents_of(t, shape[0]))
@@ -93,14 +102,14 @@ def transposed(t, a, *axes):
 def swapaxes(t, a, first, second):
     ndim = len(as_view(t, a).axes)
     perm = list(range(ndim))
-    i, j = (int(t.static_number(x)) % ndim for x in (first, second))
+    i, j = (axis_of(t, x, ndim) for x in (first, second))
     perm[i], perm[j] = perm[j], perm[i]
     return transpose(t, a, tuple(perm))
 
 
 def moveaxis(t, a, source, destination):
     ndim = len(as_view(t, a).axes)
-    i, j = (int(t.static_number(x)) % ndim for x in (source, destination))
+    i, j = (axis_of(t, x, ndim) for x in (source, destination))
     perm = [k for k in range(ndim) if k != i]
     perm.insert(j, i)
     return transpose(t, a, tuple(perm))
@@ -109,8 +118,7 @@ def moveaxis(t, a, source, destination):
 def expand_dims(t, a, axis):
     view = as_view(t, a if isinstance(a, View) else array(t, a))
     axes = list(view.axes)
-    k = int(t.static_number(axis))
-    axes.insert(k % (len(axes) + 1), None)
+    axes.insert(axis_of(t, axis, len(axes) + 1), None)
     return View(view.base, view.index, tuple(axes))
 
 
@@ -138,7 +146,7 @@ def atleast(rank):
 
 
 def broadcast_to(t, a, shape):
-    return t.emit("broadcast_to", array(t, a), *extents_of(t, shape))
+    return read_only(t, t.emit("broadcast_to", array(t, a), *extents_of(t, shape)), a)
 
 
 def shape(t, a):
@@ -209,7 +217,7 @@ def diff(t, a, n=Const(1), axis=Const(-1)):
     from srcdiff.frontend.translate.indexing import load
     x = array(t, a)
     (k,) = axes_of(t, axis, t.ndim(x))
-    for _ in range(int(t.static_number(n))):
+    for _ in range(integer_of(t, n, "the order of a difference")):
         before = [Slice()] * k
         upper = as_atom(t, load(t, x, Tuple((*before, Slice(Const(1), None)))))
         lower = as_atom(t, load(t, x, Tuple((*before, Slice(None, Const(-1))))))

@@ -171,6 +171,9 @@ def check_storable(t: Translator, base: str) -> None:
         raise Refused(f"`{called}` is written, and may share memory with another array",
                       why=f"which array it is depends on the path taken ({why})",
                       fix="make one of them a copy: `b = a.copy()`", code="SD0220")
+    if base in t.read_only:
+        raise Refused(f"`{called}` is written, which is a read-only view of another array", python=ValueError,
+                      fix="take a copy first: `.copy()`", code="SD0222")
     if any(p.name == base and p.captured for p in t.params):
         raise Refused(f"the function writes into `{called}`, an array from outside of it",
                       why="a derivative call must not change global arrays",
