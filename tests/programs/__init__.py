@@ -49,4 +49,14 @@ def program(*args, smooth=True, compiled=False, tags=()):
     return register
 
 
-from tests.programs import arrays, branches, everyday, found, gauntlet, helpers, loops, scalars  # noqa: E402, F401
+from tests.programs import (  # noqa: E402
+    arrays,  # noqa: F401
+    branches,  # noqa: F401
+    everyday,  # noqa: F401
+    found,  # noqa: F401
+    gauntlet,  # noqa: F401
+    helpers,  # noqa: F401
+    loops,  # noqa: F401
+    numbers,  # noqa: F401
+    scalars,  # noqa: F401
+)

@@ -8,6 +8,7 @@ import numpy as np
 
 from srcdiff.frontend.translate import objects
 from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.kinds import one_class
 from srcdiff.frontend.translate.values import (
     Closure,
     Dict,
@@ -21,7 +22,7 @@ from srcdiff.frontend.translate.values import (
     is_atom,
 )
 from srcdiff.frontend.translate.views import as_view, shape_of
-from srcdiff.syntax import Array, Assign, Const, Scalar
+from srcdiff.syntax import Assign, Const, Scalar
 
 __all__ = ["attribute", "class_of", "has_attribute", "transpose"]
 
@@ -69,8 +70,7 @@ def _array(t, value, name):
     type_ = t.type_of(value) if is_atom(value) else None
     ndim = type_.ndim if type_ else len(value.axes)
     dtype = type_.dtype if type_ else t.builder.types[value.base].dtype
-    python_number = type_ is not None and type_.ndim == 0 and type_.weak
-    if not hasattr(class_of(t, value), name) or python_number and name in _OF_ARRAYS[:5]:
+    if not has_attribute(t, value, name):
         raise Refused(f"a number has no attribute `{name}`", why=f"it is {type_ or 'an array'} here",
                       fix="pass an array, or test the type first", code="SD0203", python=AttributeError)
     if name == "shape":
@@ -124,6 +124,8 @@ def transpose(t: Translator, value, perm):
 
 def class_of(t: Translator, value):
     """Return the Python class that the value has when the user's function runs."""
+    if is_atom(value):
+        return one_class(t, value, "the class", lambda cls: cls)
     if isinstance(value, Ref):
         return value.kind
     if isinstance(value, Tuple):
@@ -132,17 +134,12 @@ def class_of(t: Translator, value):
         return type(value.value)
     if isinstance(value, View):
         return np.ndarray
-    if is_atom(value):
-        type_ = t.type_of(value)
-        if isinstance(type_, Array):
-            return np.ndarray
-        if type_.weak:
-            return {"b": bool, "i": int, "f": float, "c": complex}[type_.dtype[0]]
-        return np.dtype(type_.dtype).type
     return types.FunctionType if isinstance(value, Closure) else type(value)
 
 
 def has_attribute(t: Translator, value, name: str) -> bool:
     if isinstance(value, Known):
         return hasattr(value.value, name)
+    if is_atom(value):
+        return one_class(t, value, f"whether there is an attribute `{name}`", lambda cls: hasattr(cls, name))
     return hasattr(class_of(t, value), name)

@@ -12,10 +12,12 @@ import numpy as np
 from srcdiff.frontend.translate.attributes import attribute, class_of, has_attribute
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of, length, reversed_, static_items
+from srcdiff.frontend.translate.kinds import combined, marked, one_class
 from srcdiff.frontend.translate.methods import copy_of
 from srcdiff.frontend.translate.numeric import (
     BINARY,
     COMPARE,
+    SHIFT,
     arithmetic,
     binary,
     compare,
@@ -143,7 +145,7 @@ def extreme(op, python, reduction):
             return Const(python(a.value, b.value))
         if t.ndim(a) or t.ndim(b):
             raise Refused(f"`{python.__name__}` of whole arrays", fix=f"use np.{op}", code="SD0234")
-        made = t.emit(op, a, b)
+        made = marked(t, t.emit(op, a, b), combined(t, (a, b)))
         nonneg = t.is_nonnegative(a) and t.is_nonnegative(b) or op == "maximum" and (
             t.is_nonnegative(a) or t.is_nonnegative(b))
         if nonneg and t.type_of(made).dtype == "int64":
@@ -326,6 +328,8 @@ def slice_(t, *bounds):
 
 def isinstance_(t, value, classes):
     wanted = [c for c in _classes(t, classes)]
+    if is_atom(value):
+        return Const(one_class(t, value, "isinstance", lambda cls: any(issubclass(cls, c) for c in wanted)))
     cls = class_of(t, value)
     if isinstance(value, Known) and not isinstance(value.value, type):
         return Const(any(isinstance(value.value, c) for c in wanted))
@@ -473,7 +477,7 @@ HANDLERS = {
     functools.partial: partial_, functools.reduce: reduce_, math.floor: rounded("floor"),
     math.ceil: rounded("ceil"), math.trunc: rounded("trunc"), math.isclose: isclose, math.modf: modf,
     math.dist: dist, operator.getitem: _item,
-    **{python: _operator(kind) for kind, (_, python) in BINARY.items()},
+    **{python: _operator(kind) for kind, (_, python) in (BINARY | SHIFT).items()},
     **{python: _comparison(kind) for kind, (_, python) in COMPARE.items()},
     operator.neg: lambda t, x: unary(t, "USub", x), operator.not_: lambda t, x: unary(t, "Not", x),
 }

@@ -25,6 +25,7 @@ from srcdiff.frontend.translate import (
 from srcdiff.frontend.translate.context import Translator, describe, text_of
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, kind_of, marked
 from srcdiff.frontend.translate.numeric import elementwise
 from srcdiff.frontend.translate.values import (
     Closure,
@@ -39,7 +40,7 @@ from srcdiff.frontend.translate.values import (
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.primitives import PRIMITIVES
-from srcdiff.syntax import Const
+from srcdiff.syntax import Const, Var
 
 __all__ = ["call", "call_node"]
 
@@ -95,7 +96,7 @@ def _known(t, function, args, keywords, node):
         return _own(t, own, target, args, keywords)
     handler = _find(_HANDLERS, target)
     if handler is not None:
-        return bound_call(handler, t, args, keywords, function)
+        return _of_numpy(t, target, args, bound_call(handler, t, args, keywords, function))
     op = _find(_ELEMENTWISE, target)
     if op is not None:
         return _elementwise(t, op, target, args, keywords)
@@ -131,6 +132,16 @@ def _known(t, function, args, keywords, node):
     raise Refused(f"no derivative is known for `{shown}`",
                   why=f"`{module}.{name}` is compiled code that srcdiff has no rule for".replace("`.", "`"),
                   fix="write it with NumPy functions, or give a rule: sd.custom_rule(...)", code="SD0231")
+
+
+_GIVE_PYTHON_NUMBERS = {np.ndim, np.size, np.isscalar, np.allclose}
+
+
+def _of_numpy(t, target, args, result):
+    """Note that a number that a NumPy function has made is NumPy's."""
+    of_numpy = isinstance(target, np.ufunc) or (getattr(target, "__module__", None) or "").startswith("numpy")
+    made = isinstance(result, Var) and result not in args and kind_of(t, result) == PYTHON
+    return marked(t, result, NUMPY) if of_numpy and made and target not in _GIVE_PYTHON_NUMBERS else result
 
 
 def _is_transform(target) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from srcdiff.builder import Builder
 from srcdiff.errors import Problem, SrcdiffError, UnsupportedError
 from srcdiff.frontend.source import where as place_of
+from srcdiff.frontend.translate.kinds import PYTHON, kind_of, marked, result_kind
 from srcdiff.frontend.translate.liveness import assigned_names, liveness_of
 from srcdiff.frontend.translate.values import (
     UNBOUND,
@@ -73,6 +74,10 @@ class Translator:
         that the caller passed.
     stems
         The name that a variable should have in the end.
+    kinds
+        What a number is in Python, where its type does not tell (see `kinds`).
+    cells
+        Arrays without axes, each made once: two of them are two arrays.
     integers
         How integers were computed, for those that may have to be known.
     shared
@@ -103,6 +108,8 @@ class Translator:
         self.read_only: set[str] = set()
         self.frozen: dict[int, str] = {}
         self.nonnegative: set[str] = set()
+        self.kinds: dict[str, frozenset] = {}
+        self.cells: set[str] = set()
         self.integers: dict[str, tuple] = {}
         self.params: list[Param] = []
         self.captures: dict[str, tuple[Atom, Origin]] = {}
@@ -223,11 +230,12 @@ class Translator:
         """Append an operation; what NumPy says against its operands becomes a problem."""
         try:
             with np.errstate(all="ignore"):
-                return self.builder.op(op, *args, **static)
+                made = self.builder.op(op, *args, **static)
         except (ValueError, TypeError, np.exceptions.AxisError) as error:
             kinds = ", ".join(str(self.type_of(a)) for a in args)
             raise Refused(f"`{op}` cannot be applied to ({kinds})", why=str(error).splitlines()[0],
                           fix="check the shapes and types of the operands") from error
+        return marked(self, made, result_kind(self, args))
 
     def cast(self, atom: Atom, dtype: str) -> Atom:
         """Return `atom` as this dtype; a Python number that fits is converted here."""
@@ -241,12 +249,14 @@ class Translator:
     def weak(self, atom: Atom) -> Atom:
         """Return a Python number of this value (the type of `float(x)`, `math.sin(x)`).
 
-        Python numbers and 64-bit NumPy scalars differ only beside narrower
-        arrays, so nothing is emitted in programs without them.
+        The values of Python numbers and 64-bit NumPy scalars differ only beside
+        narrower arrays, so nothing is computed in programs without them.
         """
         type_ = self.type_of(atom)
-        if not self.narrow or not isinstance(type_, Scalar) or type_.weak:
+        if not isinstance(type_, Scalar) or kind_of(self, atom) == PYTHON and (type_.weak or not self.narrow):
             return atom
+        if type_.weak or not self.narrow:
+            return marked(self, self.emit("copy", atom), PYTHON)
         wide = {"f": "float64", "i": "int64", "u": "int64", "b": "bool"}[np.dtype(type_.dtype).kind]
         return self.emit("weaken", self.cast(atom, wide))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from srcdiff.frontend.translate import growing, objects
 from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.kinds import ARRAY, kind_of, set_cell
 from srcdiff.frontend.translate.values import (
     Dict,
     Grown,
@@ -284,13 +285,24 @@ def _list_as_array(t, contents, value):
     return atom
 
 
+def _store_number(t, base, index, value, accumulate):
+    """Store into an array without axes: ``x[...] = value``, ``x[condition] = value``."""
+    whole = isinstance(index, Known) and index.value is Ellipsis or index == Tuple(())
+    masked = is_atom(index) and t.type_of(index).dtype == "bool" and not t.ndim(index)
+    if not (kind_of(t, base) & ARRAY and (whole or masked)) or t.ndim(value):
+        raise Refused("an element of a number is assigned", why=f"it is {t.type_of(base)} here",
+                      fix="pass an array", code="SD0232")
+    new = t.emit("add", base, value) if accumulate else value
+    set_cell(t, base, new if whole else t.emit("where", index, new, base))
+
+
 def _store_array(t, base, index, value, accumulate):
     value = as_atom(t, value)
     base = base if isinstance(base, View) else as_atom(t, base)
     ndim = len(base.axes) if isinstance(base, View) else t.ndim(base)
     if ndim == 0:
-        raise Refused("an element of a number is assigned", why=f"it is {t.type_of(base)} here",
-                      fix="pass an array", code="SD0232")
+        _store_number(t, base, index, value, accumulate)
+        return
     items = items_of(t, index, ndim)
     view = as_view(t, base)
     if _fancy(t, items):

@@ -17,6 +17,7 @@ from srcdiff.frontend.translate import growing
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import as_range, item_at, length, static_items, trips
+from srcdiff.frontend.translate.kinds import combined, marked
 from srcdiff.frontend.translate.liveness import assigned_names, only_augmented
 from srcdiff.frontend.translate.merge import fill, note_lost_aliases, stem_of_place, value_type
 from srcdiff.frontend.translate.numeric import short_circuit_test, truth_atom
@@ -37,6 +38,7 @@ from srcdiff.frontend.translate.values import (
     Unbound,
     View,
     Zipped,
+    is_atom,
     same,
 )
 from srcdiff.frontend.translate.views import as_atom
@@ -387,7 +389,15 @@ class Loop:
             type_ = unify(self.t.builder.types[old], type_)
         if type_ is None:
             return self.poison(stem, entry, back, types)
-        return Var(self.named(place, _stem(place), type_))
+        return self.of_kind(Var(self.named(place, _stem(place), type_)), entry, back)
+
+    def of_kind(self, variable, entry, back):
+        """Note what a number that is carried is in Python; where that changes, translate once more."""
+        t, before = self.t, self.t.kinds.get(variable.name)
+        kind = combined(t, filter(is_atom, (entry, back)))
+        marked(t, variable, kind | (before or kind))
+        self.changed |= t.kinds.get(variable.name) != before
+        return variable
 
     def grows(self, place, entry, back) -> bool:
         """Tell whether a place holds a list that has another length after the body."""

@@ -7,6 +7,7 @@ import operator
 import numpy as np
 
 from srcdiff.frontend.translate.context import Translator
+from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, marked
 from srcdiff.frontend.translate.values import (
     Dict,
     Known,
@@ -20,7 +21,7 @@ from srcdiff.frontend.translate.values import (
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Array, Const, Scalar
 
-__all__ = ["BINARY", "COMPARE", "arithmetic", "binary", "compare", "elementwise", "truth", "unary"]
+__all__ = ["BINARY", "COMPARE", "SHIFT", "arithmetic", "binary", "compare", "elementwise", "truth", "unary"]
 
 BINARY = {
     "Add": ("add", operator.add), "Sub": ("subtract", operator.sub), "Mult": ("multiply", operator.mul),
@@ -35,6 +36,9 @@ COMPARE = {
     "GtE": ("greater_equal", operator.ge), "Eq": ("equal", operator.eq), "NotEq": ("not_equal", operator.ne),
 }
 
+# A shift of integers is a multiplication by, or a floor division by, a power of two.
+SHIFT = {"LShift": ("Mult", operator.lshift), "RShift": ("FloorDiv", operator.rshift)}
+
 _BITWISE = {"bitwise_and", "bitwise_or", "bitwise_xor"}
 
 
@@ -45,14 +49,26 @@ def binary(t: Translator, kind: str, a, b):
     for v in (a, b):
         if isinstance(v, Poison):
             t.use_poison(v)
-    if kind not in BINARY:
-        raise Refused(f"the operator {kind} has no translation", fix="write it with arithmetic")
+    if kind in SHIFT:
+        return _shifted(t, kind, a, b)
     sequence = _sequence(t, kind, a, b)
     if sequence is not None:
         return sequence
     if _static(a) and _static(b) and (isinstance(a, Known) or isinstance(b, Known)):
         return t.lift(_evaluate(BINARY[kind][1], _python(a), _python(b)))
     return arithmetic(t, kind, as_atom(t, a), as_atom(t, b))
+
+
+def _shifted(t, kind, a, b):
+    """Translate ``a << b`` and ``a >> b`` of integers."""
+    if _static(a) and _static(b):
+        return t.lift(_evaluate(SHIFT[kind][1], _python(a), _python(b)))
+    a, b = as_atom(t, a), as_atom(t, b)
+    for atom in (a, b):
+        if t.type_of(atom).dtype[0] not in "iub":
+            raise Refused(f"a shift of {t.type_of(atom)}", why="only integers have bits to shift",
+                          fix="multiply or divide by a power of two", python=TypeError)
+    return arithmetic(t, SHIFT[kind][0], a, arithmetic(t, "Pow", Const(2), b))
 
 
 def _sequence(t, kind, a, b):
@@ -322,7 +338,7 @@ def elementwise(t: Translator, op: str, values, python_numbers: bool):
     if op == "power":
         atoms[0] = _power_base(t, *atoms)
     if not python_numbers:
-        return t.emit(op, *map(t.strong, atoms))
+        return marked(t, t.emit(op, *map(t.strong, atoms)), NUMPY)
     for atom in atoms:
         if t.ndim(atom):
             raise Refused("a `math` function of an array", why=f"it is {t.type_of(atom)} here",
@@ -332,7 +348,7 @@ def elementwise(t: Translator, op: str, values, python_numbers: bool):
     if t.trying is not None:
         from srcdiff.frontend.translate.trying import operands
         floats = operands(t, op, floats)
-    return t.weak(t.emit(op, *floats))
+    return t.weak(marked(t, t.emit(op, *floats), PYTHON))
 
 
 # NumPy keeps integers here; `math` gives floats.

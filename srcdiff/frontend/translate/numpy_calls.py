@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from srcdiff.frontend.translate.kinds import NUMPY, marked, one_class
 from srcdiff.frontend.translate.numeric import elementwise
 from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
@@ -139,7 +140,9 @@ def allclose(t, a, b, rtol=Const(1e-05), atol=Const(1e-08)):
 
 
 def is_scalar(t, a):
-    return Const(is_atom(a) and not t.ndim(a) or isinstance(a, Known) and np.isscalar(a.value))
+    if is_atom(a):
+        return Const(one_class(t, a, "np.isscalar", lambda cls: not issubclass(cls, np.ndarray)))
+    return Const(isinstance(a, Known) and np.isscalar(a.value))
 
 
 def result_type(t, *values):
@@ -174,7 +177,9 @@ def scalar_type(name):
     """``np.float64(x)`` and its like."""
     def handler(t, value=Const(0.0)):
         atom = as_atom(t, value)
-        return t.emit("cast", atom, dtype=name) if t.narrow else t.cast(atom, name)
+        if isinstance(atom, Const) and not t.narrow:
+            return t.cast(atom, name)
+        return marked(t, t.emit("cast", atom, dtype=name), NUMPY)
     return handler
 
 

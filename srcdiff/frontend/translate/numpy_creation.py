@@ -7,6 +7,7 @@ import numpy as np
 
 from srcdiff.frontend.translate.context import describe
 from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.kinds import ARRAY, array_without_axes, kind_of
 from srcdiff.frontend.translate.numeric import arithmetic
 from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
@@ -41,14 +42,14 @@ __all__ = [
 def zeros(op):
     def handler(t, shape, dtype=NONE, order=NONE):
         extents, name = extents_of(t, shape), dtype_of(dtype, "float64")
-        return t.emit(op, *extents, dtype=name) if extents else Const(0.0)
+        return t.emit(op, *extents, dtype=name) if extents else array_without_axes(t, t.cast(Const(0.0), name))
     return handler
 
 
 def ones(t, shape, dtype=NONE, order=NONE):
     extents, name = extents_of(t, shape), dtype_of(dtype, "float64")
     one = Const({"f": 1.0, "b": True}.get(np.dtype(name).kind, 1))
-    return t.emit("full", one, *extents, dtype=name) if extents else one
+    return t.emit("full", one, *extents, dtype=name) if extents else array_without_axes(t, one)
 
 
 def full(t, shape, fill_value, dtype=NONE, order=NONE):
@@ -56,7 +57,7 @@ def full(t, shape, fill_value, dtype=NONE, order=NONE):
     name = dtype_of(dtype, t.type_of(value).dtype)
     extents = extents_of(t, shape)
     if not extents:
-        return t.cast(value, name)
+        return array_without_axes(t, t.cast(value, name))
     if t.ndim(value):
         return t.emit("broadcast_to", t.cast(value, name), *extents)
     return t.emit("full", value, *extents, dtype=name)
@@ -90,8 +91,9 @@ def make_array(t, value, dtype=NONE, *, copy=ALWAYS, order=NONE, ndmin=NONE, sub
     if is_atom(value) or isinstance(value, View):
         atom = as_atom(t, value)
         if name is not None and name != t.type_of(atom).dtype:
-            return t.cast(atom, name)
-        return t.emit("copy", atom) if t.ndim(atom) else atom
+            made = t.cast(atom, name)
+            return made if t.ndim(atom) else array_without_axes(t, made)
+        return t.emit("copy", atom) if t.ndim(atom) else array_without_axes(t, atom)
     if isinstance(value, Range | Tuple | Ref):
         return array_of(t, value, name)
     return array_of(t, Tuple(tuple(items_of(t, value))), name) if not isinstance(value, Known) else (
@@ -112,9 +114,11 @@ def as_array(t, value, dtype=NONE, order=NONE, *, copy=NONE, like=NONE):
     if isinstance(value, View) or is_atom(value):
         have = t.builder.types[value.base].dtype if isinstance(value, View) else t.type_of(value).dtype
         name = dtype_of(dtype)
-        if name is None or name == have:
+        number = is_atom(value) and kind_of(t, value) not in (None, ARRAY)
+        if not number and (name is None or name == have):
             return value
-        return t.cast(as_atom(t, value), name)
+        made = t.cast(as_atom(t, value), name or have)
+        return array_without_axes(t, made) if number or not t.ndim(made) else made
     return make_array(t, value, dtype)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from srcdiff.frontend.translate.attributes import count, transpose
 from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.kinds import array_without_axes
 from srcdiff.frontend.translate.numeric import arithmetic
 from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
@@ -68,10 +69,21 @@ def reshape(t, a, *shape, order=NONE, copy=NONE):
         whole = rest is None or rest == Const(1)
         extents[unknown[0]] = total if whole else t.emit("floor_divide", total, rest)
     if not extents:
-        raise Refused("a reshape to no axes", fix="index the element")
+        return _only_element(t, x)
     if not t.ndim(x):
         return t.emit("full", x, *extents, dtype=t.type_of(x).dtype)
     return derived(t, t.emit("reshape", x, *extents), source)
+
+
+def _only_element(t, x):
+    """Return an array of one element as one without axes; any other number of elements is an error."""
+    if not t.ndim(x):
+        return array_without_axes(t, x)
+    other = t.emit("not_equal", count(t, x), Const(1))
+    with t.builder.nested() as block:
+        t.builder.fail("ValueError", "cannot reshape array: it does not have one element")
+    t.builder.branch(other, block)
+    return array_without_axes(t, t.builder.load(x.name, (Const(0),) * t.ndim(x)))
 
 
 def flat(t, x):

@@ -30,8 +30,8 @@ def can_make(cls: type) -> bool:
 def make(t: Translator, cls: type, args, keywords):
     """Translate ``cls(*args, **keywords)``."""
     ref = t.allocate(Record(()), cls)
-    if dataclasses.is_dataclass(cls) and "__init__" in vars(cls):
-        _fill_fields(t, ref, cls, args, keywords)
+    if (owner := _dataclass_that_initialises(cls)) is not None:
+        _fill_fields(t, ref, owner, args, keywords)
         if hasattr(cls, "__post_init__"):
             _method(t, ref, cls.__post_init__, (), {})
     elif isinstance(cls.__init__, types.FunctionType):
@@ -39,6 +39,14 @@ def make(t: Translator, cls: type, args, keywords):
     elif args or keywords:
         raise Refused(f"`{cls.__name__}` takes no arguments")
     return ref
+
+
+def _dataclass_that_initialises(cls) -> type | None:
+    """Return the class whose `__init__` runs, if `dataclass` has written it: it sets the fields and no more."""
+    owner = next(c for c in cls.__mro__ if "__init__" in vars(c))
+    code = getattr(owner.__init__, "__code__", None)
+    generated = "__dataclass_fields__" in vars(owner) and code is not None and code.co_filename == "<string>"
+    return owner if generated else None
 
 
 def _fill_fields(t, ref, cls, args, keywords):

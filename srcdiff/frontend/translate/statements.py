@@ -10,6 +10,7 @@ from srcdiff.frontend.translate.attributes import attribute
 from srcdiff.frontend.translate.context import Translator, text_of
 from srcdiff.frontend.translate.expressions import evaluate, lookup
 from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.kinds import ARRAY, kind_of, set_cell
 from srcdiff.frontend.translate.liveness import assigned_names
 from srcdiff.frontend.translate.loops import for_, while_
 from srcdiff.frontend.translate.merge import join
@@ -173,6 +174,10 @@ def _augmented_name(t, node, kind):
         extend(t, old, value)
         return
     made = binary(t, kind, old, value)
+    if is_atom(old) and is_atom(made) and not t.ndim(made) and kind_of(t, old) & ARRAY:
+        _check_kind(t, t.type_of(old).dtype, made)
+        set_cell(t, old, constant(t, made) if t.constant_depth else made)
+        return
     t.bind(name, named(t, constant(t, made) if t.constant_depth else made, name))
 
 
