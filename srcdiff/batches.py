@@ -43,7 +43,7 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["CHUNKS", "Batch", "batch_text", "split"]
+__all__ = ["CHUNKS", "Batch", "batch_text", "split", "with_given", "without_reserved"]
 
 CHUNKS = 64                     # more than cores: samples differ in cost; few enough to allocate for each
 WIDTH = 100
@@ -78,7 +78,7 @@ class Batch:
 
 def split(program: Program) -> Batch | None:
     """Take an unlowered program apart at its loop over samples; None if that is not proved safe."""
-    program = _without_reserved(program)
+    program = without_reserved(program, frozenset({"prange", "chunk", "failed"}))
     if not program.body or any(isinstance(s, Assign) and PRIMITIVES[s.op].opaque for s in walk(program.body)):
         return None
     *front, loop = program.body
@@ -188,10 +188,10 @@ def _numbers(program: Program, front) -> set[str]:
     return found
 
 
-def _without_reserved(program: Program) -> Program:
-    """Return the program without names that mean something else in the module."""
-    builder = Builder(program.types)
-    taken = reserved(program.body) | {"prange", "chunk", "failed", program.name}
+def without_reserved(program: Program, more: frozenset[str]) -> Program:
+    """Return the program without names that mean something else in the module: those of `more`, too."""
+    builder = Builder(program.types, more)
+    taken = reserved(program.body) | more | {program.name}
     names = {n: builder.fresh(f"{n}_", type_) for n, type_ in program.types.items() if n in taken}
     if not names:
         return program
@@ -243,7 +243,7 @@ DECORATOR = '@njit(error_model="numpy", fastmath={{"contract"}}{more})\n'
 def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = False,
                summary: str = "") -> str | None:
     """Return the text of the module, each program lowered; None if the parts cannot be separated."""
-    part = _with_given(lower(batch.part), batch.given)
+    part = with_given(lower(batch.part), batch.given)
     if part is None:
         return None
     program = batch.program
@@ -289,7 +289,7 @@ def _functions(source: str) -> dict[str, str]:
             for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
 
 
-def _with_given(part: Program, given) -> Program | None:
+def with_given(part: Program, given) -> Program | None:
     """Make parameters of the arrays that stood in as memory."""
     arrays = [name for name in given if part.types.get(name, COUNT).ndim]
     if [a.name for a in part.results if isinstance(a, Var)] != arrays or len(part.results) != len(arrays):

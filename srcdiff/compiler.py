@@ -27,6 +27,7 @@ from srcdiff.backend import Compiled, Options, compile_program, compile_source
 from srcdiff.batches import Batch, batch_text, split
 from srcdiff.forward import tangent
 from srcdiff.jacobians import forward_jacobian, reverse_jacobian
+from srcdiff.kernels import Plan, module_text, plan, with_extents
 from srcdiff.log import stage
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
@@ -133,7 +134,7 @@ PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
     "python": [found, optimize],
     "tight": [found, optimize, functools.partial(lower, stretch=False)],
     "numba": [found, optimize, lower],
-    "cuda": [found, optimize, lower],
+    "cuda": [found, optimize],          # and then for one set of shapes: `build_kernels`
 }
 
 
@@ -187,6 +188,35 @@ def parallel_text(program: Program, tight: bool = True, jit: bool = False) -> st
     batch = _batch(_unplaced(program))
     summary = program.doc.summary if jit and isinstance(program.doc, Doc) else ""
     return batch and batch_text(batch, functools.partial(lower, stretch=not tight), jit, summary)
+
+
+# -- a batch on the GPU -------------------------------------------------------------------
+
+Shapes = tuple[tuple[str, tuple[int | None, ...]], ...]
+
+
+@_remembered
+def kernels(program: Program, shapes: Shapes) -> Plan:
+    """Return the kernels of a loop over samples, for parameters of these extents (None: samples)."""
+    program = prepare(_unplaced(program), "cuda")
+    with stage("kernels"):
+        return plan(optimize(with_extents(program, dict(shapes))))
+
+
+@_remembered
+def build_kernels(program: Program, shapes: Shapes, options: Options):
+    """Return what runs the kernels of a loop over samples (`srcdiff.backend.cuda.Launcher`)."""
+    from srcdiff.backend.cuda import Launcher
+    made = kernels(program, shapes)
+    constants = {name: compile_program(one, "python")()[0] for name, one in made.constants}
+    return Launcher(made, options, compile_program(made.sizes, "python"), constants)
+
+
+def kernel_text(program: Program, shapes: Shapes) -> str:
+    """Return the module of the kernels, as a user would write it."""
+    made = kernels(program, shapes)
+    summary = program.doc.summary if isinstance(program.doc, Doc) else ""
+    return module_text([k for k in (made.once, made.each) if k is not None], summary, jit=True)
 
 
 def _unplaced(program: Program) -> Program:

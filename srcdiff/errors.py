@@ -15,6 +15,7 @@ __all__ = [
     "ArgumentError",
     "CheckError",
     "CompileError",
+    "DeviceError",
     "IndexOutOfRangeError",
     "NoSourceError",
     "NotScalarError",
@@ -159,6 +160,12 @@ class CompileError(SrcdiffError, RuntimeError):
     """Numba cannot compile the generated code."""
 
     code = "SD0500"
+
+
+class DeviceError(SrcdiffError, RuntimeError):
+    """There is no GPU to run on, or it cannot take what it is given."""
+
+    code = "SD0510"
 
 
 class RuleError(SrcdiffError, ValueError):

@@ -219,12 +219,15 @@ class Param:
 
     `like` names a variable of the program with the same extents (callers see to
     that): a tangent is like its primal, a cotangent like its result.
+    `extents` are those that are known when code is generated: a number or None
+    for each axis, or nothing where none is known.
     """
 
     name: str
     type: Type
     captured: bool = False
     like: str | None = None
+    extents: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -316,7 +316,7 @@ class Shapes:
         self._extents: dict[str, tuple[Extent | None, ...]] = {}
         known = len(self._unknown)
         for p in self.program.params:
-            self._learn(p.name, None, [None] * p.type.ndim)
+            self._learn(p.name, None, [None if n is None else Extent(n) for n in p.extents or [None] * p.type.ndim])
         for stmt in statements:
             match stmt:
                 case Assign(target=name):

@@ -181,6 +181,14 @@ class _Objects(dict):
         return dict, ()
 
 
+def known_target(target: str) -> str:
+    """Return the name of a target; refuse any other."""
+    if target not in ("numba", "python", "cuda"):
+        raise ArgumentError(Problem("SD0315", f"target={target!r} is unknown",
+                                    fix="choose 'numba', 'python' or 'cuda'"))
+    return target
+
+
 def differentiate(function=None, *, target: str | None = None, parallel: bool = False,
                   fastmath: bool | set | None = None, cache: bool = True, boundscheck: bool = False,
                   vector_math: bool = True):
@@ -192,7 +200,8 @@ def differentiate(function=None, *, target: str | None = None, parallel: bool = 
     Parameters
     ----------
     target
-        "numba", or "python": plain execution of the generated code.
+        "numba"; "python": plain execution of the generated code; "cuda": the `vmap` of the function
+        and of its derivatives runs on the GPU.
     parallel
         The `vmap` of the function and of its derivatives runs large batches on all cores.
     fastmath, cache, boundscheck, vector_math
@@ -214,9 +223,7 @@ def differentiate(function=None, *, target: str | None = None, parallel: bool = 
     given["target"] = given["target"] or default_options().target
     if fastmath is not None:
         given["fastmath"] = fastmath if isinstance(fastmath, bool) else frozenset(fastmath)
-    if given["target"] not in ("numba", "python", "cuda"):
-        raise ArgumentError(Problem("SD0315", f"target={target!r} is unknown",
-                                    fix="choose 'numba', 'python' or 'cuda'"))
+    known_target(given["target"])
     options = Options(**given)
     if function is None:
         return functools.partial(as_function, options=options)

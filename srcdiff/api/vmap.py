@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from srcdiff.api.differentiate import as_function
+from srcdiff.api.differentiate import as_function, known_target
 from srcdiff.api.function import Function
 from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import Recipe
@@ -69,7 +69,7 @@ class VMap(Recipe):
         batched = {p.name: axis for p, axis in zip(inner.program.params, in_axes, strict=True)
                    if axis is not None}
         out_axes = self.out_axes(inner)
-        if set(batched) <= inner.linear:
+        if set(batched) <= inner.linear and base.options.target != "cuda":
             program = over_directions(inner, batched, out_axes)
             linear = inner.linear
         else:
@@ -237,7 +237,7 @@ def joined(parts, axes):
 
 
 def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None = None,
-         parallel: bool | None = None, progress: bool = False):
+         parallel: bool | None = None, progress: bool = False, target: str | None = None):
     """Return the function that maps `func` over an axis of its arguments.
 
     Parameters
@@ -252,6 +252,9 @@ def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None 
     parallel
         Run large batches on all cores; None: as `func` was decorated.  The
         `why` of the result says what a call does.
+    target
+        "cuda": run on the GPU, a thread for each sample; None: as `func` was decorated.  Such a
+        function takes arrays on the host or on the device, and ``out=`` and ``stream=``.
     progress
         Show a progress bar (package tqdm) over the chunks; without
         `chunk_size` there are 100 of them.
@@ -265,8 +268,14 @@ def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None 
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
         refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0318")
     recipe = VMap(frozen(in_dims), frozen(out_dims))
-    function = as_function(func).derive(recipe)
-    if function.options.parallel if parallel is None else parallel:
+    function = as_function(func)
+    if target is not None:
+        function = function.with_options(replace(function.options, target=known_target(target)))
+    function = function.derive(recipe)
+    if function.options.target == "cuda":
+        from srcdiff.api.device import on_device
+        function = on_device(function)
+    elif function.options.parallel if parallel is None else parallel:
         function = on_all_cores(function)
     if chunk_size is None and not progress:
         return function

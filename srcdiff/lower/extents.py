@@ -77,7 +77,8 @@ class Extents:
 
     def _define_param(self, p):
         if isinstance(p.type, Array):
-            self.arrays[p.name] = tuple(symbol("size", p.name, k) for k in range(p.type.ndim))
+            self.arrays[p.name] = tuple(symbol("size", p.name, k) if n is None else constant(n)
+                                        for k, n in enumerate(p.extents or (None,) * p.type.ndim))
         elif p.type.dtype == "int64":
             self.scalars[p.name] = symbol("var", p.name)
 

@@ -25,7 +25,7 @@ from srcdiff.printing.statements import Writer
 from srcdiff.printing.text import unparse
 from srcdiff.syntax import Assign, Program, Var, rename, walk
 
-__all__ = ["reserved", "to_source"]
+__all__ = ["comments_of", "rename_trees", "reserved", "to_source"]
 
 JIT = '''\
 try:
@@ -63,9 +63,9 @@ def to_source(program: Program, *, docstring: str | None = None, jit: bool = Fal
     names = {name: name for name in program.types}
     if renamed:
         names = compact(program, writer.body, reserved(program.body) | {program.name})
-    _rename_trees(writer.body, names)
+    rename_trees(writer.body, names)
     function = _function(program, names, writer.body, describe(program, names, docstring))
-    comments = _comments(writer.body, writer.places)
+    comments = comments_of(writer.body, writer.places)
     body = unparse(gast.Module([function], []), comments)
     return _module(program.name, body, custom_operations(program.body), jit)
 
@@ -114,7 +114,7 @@ def custom_operations(body) -> tuple[str, ...]:
     return tuple(name for name in custom.names() if name in used)
 
 
-def _rename_trees(body, names):
+def rename_trees(body, names):
     """Rename in place; a tree may occur twice."""
     seen = set()
     for node in (n for stmt in body for n in gast.walk(stmt)):
@@ -153,7 +153,7 @@ def _fresh(stem, taken):
 
 # -- comments --------------------------------------------------------------------
 
-def _comments(body, places):
+def comments_of(body, places):
     """Return the comment of each statement that begins a run from one user line.
 
     The function is named where it is not the one that the first line is in.

@@ -89,10 +89,12 @@ class Writer:
         The statements, gast nodes; `lineno` is the key of the comment.
     places
         The user's line of each written statement, by the same key.
+    spell
+        Writes the expression of one operation, as `srcdiff.printing.spelling.spell` does.
     """
 
-    def __init__(self, program: Program):
-        self.program = program
+    def __init__(self, program: Program, spell=spell):
+        self.program, self.spell = program, spell
         self.types = program.types
         self.uses = Uses(program)
         self.shared = may_share(program, self.uses)
@@ -295,8 +297,8 @@ class Writer:
         waiting = block.pending.get(source)
         trees = [self._take(a, block) for a in stmt.args]
         trees = self._narrowed(stmt, trees) if self.narrow else trees
-        kept = spell(stmt.op, types, given, [waiting.tree, *trees[1:]], static) if waiting else None
-        return self._tidied(stmt.op, types, given, trees) or spell(stmt.op, types, given, trees, static), kept, given
+        kept = self.spell(stmt.op, types, given, [waiting.tree, *trees[1:]], static) if waiting else None
+        return self._tidied(stmt.op, types, given, trees) or self.spell(stmt.op, types, given, trees, static), kept, given
 
     def _tidied(self, op, types, given, trees):
         """Return the operation spelled as a person would, or None for the spelling that all have."""
@@ -368,9 +370,8 @@ class Writer:
                     self._emit(block, self._assignment(stmt, tree), stmt.where)
             case Store():
                 self._emit(block, self._store(stmt, block), stmt.where)
-            case Raise(exception=exception, message=message):
-                call = gast.Call(expression(exception), [gast.Constant(message, None)] if message else [], [])
-                self._emit(block, gast.Raise(call, None), stmt.where)
+            case Raise():
+                self._raise(stmt, block)
             case _:
                 self._compound(stmt, block)
 
@@ -412,6 +413,10 @@ class Writer:
         array, value = self.types[stmt.array], self.program.type_of(stmt.value)
         holds = array.dtype == value.dtype or (isinstance(value, Scalar) and value.weak)
         return all(item == Span() for item in stmt.index) and is_float(array) and holds
+
+    def _raise(self, stmt, block):
+        message = [gast.Constant(stmt.message, None)] if stmt.message else []
+        self._emit(block, gast.Raise(gast.Call(expression(stmt.exception), message, []), None), stmt.where)
 
     def _compound(self, stmt, block):
         deeper = block.indent + 4

@@ -1,0 +1,287 @@
+"""`vmap(..., target="cuda")`: a batch on the GPU, one thread for each sample.
+
+Code is made for the types and the shapes of one sample; the number of samples
+is free.  Arrays may live on the host or on the device (anything with
+``__cuda_array_interface__``): where one argument is on the device, so are the
+results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from srcdiff import compiler
+from srcdiff.api.automatic import ALIKE, AutoJacobian, cheaper
+from srcdiff.api.costs import call_cost
+from srcdiff.api.dispatch import Stale, _store, abstract_call, same_value
+from srcdiff.api.function import Function
+from srcdiff.api.special import Special, refuse
+from srcdiff.api.titles import titled
+from srcdiff.backend import cuda
+from srcdiff.errors import DeviceError, Problem, ShapeError, SrcdiffError
+from srcdiff.structure import (
+    Names,
+    array_of_list,
+    children,
+    flat_values,
+    is_leaf,
+    key_of,
+    leaves,
+    map_tree,
+    pack,
+    rebuild,
+)
+from srcdiff.syntax import Static
+
+__all__ = ["OnDevice", "on_device"]
+
+
+def flat(value) -> list:
+    """Return the numeric leaves of a value; arrays on the device stay there."""
+    if cuda.is_device_array(value):
+        return [value]
+    if is_leaf(value) or isinstance(value, list) and array_of_list(value) is not None:
+        return flat_values(value)
+    return [v for child in children(value) for v in flat(child)]
+
+
+def described(value):
+    """Return a value with host arrays of the same shapes and dtypes in place of those on the device."""
+    if cuda.is_device_array(value):
+        return cuda.stand_in(value)
+    if is_leaf(value):
+        return value
+    return rebuild(value, list(map(described, children(value))))
+
+
+def has_device_array(value) -> bool:
+    if is_leaf(value):
+        return cuda.is_device_array(value)
+    return any(map(has_device_array, children(value)))
+
+
+@dataclass(frozen=True)
+class Made:
+    """Code for one set of types and shapes: what runs it, and what it was made for."""
+
+    special: Special
+    launcher: cuda.Launcher
+    captured: tuple
+    packed: object
+
+    def current_captures(self) -> list:
+        """Return the captured values; raises `Stale` where the code was made for others."""
+        if not all(same_value(get(), value) for get, value in self.special.assumed):
+            raise Stale
+        values = [get() for get in self.special.captures]
+        if tuple(map(_kind, values)) != self.captured:
+            raise Stale
+        return values
+
+
+def _kind(value) -> tuple:
+    """Return what code depends on: the type and the shapes of a value."""
+    value = described(value)
+    return key_of(value), tuple(np.shape(v) for v in flat(value))
+
+
+class OnDevice(Function):
+    """A mapped function whose samples are computed by the threads of a GPU.
+
+    Called inside another transform it is the mapped function as it is.
+    """
+
+    def __init__(self, base: Function):
+        super().__init__(base, base.recipe, base.options)
+        self._modes: dict = {}
+
+    def _make_signature(self):
+        return self.base.__signature__
+
+    def specialise(self, args, keywords):
+        return self.base.specialise(args, keywords)
+
+    def with_options(self, options):
+        function = self.base.with_options(options)
+        return OnDevice(function) if options.target == "cuda" else function
+
+    def __reduce__(self):
+        return OnDevice, (self.base,)
+
+    def describe(self) -> str:
+        return f"{self.base.describe()} on the GPU"
+
+    # -- calls ------------------------------------------------------------------------------
+
+    def __call__(self, *args, **keywords):
+        """Run the batch; `out` takes the result, and kernels are queued on `stream`."""
+        own = {name: keywords.pop(name) for name in ("out", "stream")
+               if name in keywords and name not in self.__signature__.parameters}
+        cuda.require_device()
+        args, keywords = self.bind(args, keywords)
+        function = self._in_mode(args, keywords)
+        try:
+            return function._run(args, keywords, own.get("out"), own.get("stream") or 0)
+        except cuda.Overfull as error:
+            return function._in_halves(args, keywords, own, str(error))
+
+    def _run(self, args, keywords, out, stream):
+        made = self._made(args, keywords)
+        try:
+            captured = made.current_captures()
+        except Stale:
+            made = self._made(args, keywords, anew=True)
+            captured = made.current_captures()
+        host = not (has_device_array((args, tuple(keywords.values()))) or cuda.is_device_array(out))
+        values = [v for value in (*args, *keywords.values(), *captured) for v in flat(value)]
+        try:
+            results = made.launcher(values, self._outs(made, out), stream, host)
+        except (ValueError, IndexError) as error:
+            if isinstance(error, SrcdiffError):
+                raise
+            return self._failed(error, args, keywords)
+        result = made.packed(results)
+        return _store(result, out) if isinstance(out, np.ndarray) else result
+
+    def _outs(self, made: Made, out) -> list:
+        """Return for each result the device array to write it into, or None."""
+        count = len(made.special.program.results)
+        if not cuda.is_device_array(out):
+            return [None] * count
+        if count != 1:
+            refuse("out= needs a derivative that is one array", fix="leave out= away", code="SD0308")
+        return [cuda.as_device_array(out)]
+
+    def _in_halves(self, args, keywords, own, why: str):
+        """Run a batch that does not fit the device as two, if its arrays are on the host."""
+        from srcdiff.api.vmap import expand, joined, part
+        axes = expand(self.recipe.in_dims, args, "in_dims")
+        counts = {np.shape(leaf)[axis] for leaf, axis in zip(leaves(args), axes, strict=True) if axis is not None}
+        (count,) = counts
+        if count < 2 or has_device_array(args) or cuda.is_device_array(own.get("out")):
+            raise DeviceError(Problem("SD0511", why, fix="give vmap a chunk_size, or pass fewer samples at a time"))
+        parts = [self(*part(args, axes, start, stop), **keywords)
+                 for start, stop in ((0, count // 2), (count // 2, count))]
+        result = joined(parts, expand(self.recipe.out_dims, parts[0], "out_dims"))
+        return _store(result, own["out"]) if "out" in own else result
+
+    # -- code -------------------------------------------------------------------------------
+
+    def _made(self, args, keywords, anew: bool = False) -> Made:
+        args, keywords = described(args), described(keywords)
+        shapes = tuple(tuple(shape) for shape in self._extents(args, keywords))
+        try:
+            key = self._key(args, keywords), shapes
+            found = None if anew else self._table.get(key)
+        except TypeError:
+            refuse(f"an argument of {self.__name__} is neither numeric nor hashable", code="SD0301",
+                   fix="pass numbers, arrays, strings, None, or tuples, lists, dicts of these")
+        if found is None:
+            with self._lock:
+                found = self._table[key] = self._make_kernels(args, keywords, shapes)
+        return found
+
+    def _extents(self, args, keywords):
+        """Yield the extents of each numeric leaf, None for an axis of samples."""
+        specs, _ = abstract_call(self, args, keywords)
+        axes = self.recipe.in_axes(self.recipe_base, specs)
+        numeric = [axis for axis, leaf in zip(axes, leaves(specs), strict=True) if not isinstance(leaf, Static)]
+        values = [v for value in (*args, *keywords.values()) for v in flat(value)]
+        self._same_count([(np.shape(v), axis) for v, axis in zip(values, numeric, strict=False) if axis is not None])
+        for i, value in enumerate(values):
+            axis = numeric[i] if i < len(numeric) else None
+            yield (None if k == axis else n for k, n in enumerate(np.shape(value)))
+
+    @staticmethod
+    def _same_count(mapped) -> None:
+        counts = {shape[axis] for shape, axis in mapped}
+        if len(counts) > 1:
+            raise ShapeError(Problem("SD0331", f"the mapped axes have different extents: {sorted(counts)}"))
+
+    @property
+    def recipe_base(self):
+        return self.base.base
+
+    def _planned(self, args, keywords, shapes):
+        specs, keyword_specs = abstract_call(self, args, keywords)
+        special = self.specialise(specs, keyword_specs)
+        captured = [get() for get in special.captures]
+        shapes = [*shapes, *(np.shape(v) for value in captured for v in flat(described(value)))]
+        program = titled(self, special)
+        extents = {p.name: tuple(shape) for p, shape in zip(program.params, shapes, strict=True) if shape}
+        return special, program, tuple(extents.items()), captured
+
+    def _make_kernels(self, args, keywords, shapes) -> Made:
+        special, program, extents, captured = self._planned(args, keywords, shapes)
+        launcher = compiler.build_kernels(program, extents, self.options)
+        self._programs.append(lambda: program)
+        types = tuple(program.type_of(atom) for atom in program.results)
+        names = Names()
+        text = pack(special.program.tree, types, names)
+        names["packed"] = eval(f"lambda r: {text}", names)
+        return Made(special, launcher, tuple(map(_kind, captured)), names["packed"])
+
+    # -- rows or columns ------------------------------------------------------------------------
+
+    def _in_mode(self, args, keywords) -> OnDevice:
+        """Return the function whose Jacobian goes by rows or by columns, whichever is cheaper for one sample."""
+        base = self.recipe_base
+        if not isinstance(base, AutoJacobian):
+            return self
+        args, keywords = described(args), described(keywords)
+        axes = iter(self.recipe.in_axes(base, abstract_call(self, args, keywords)[0]))
+        sample = tuple(map_tree(lambda leaf: _sample(leaf, next(axes)), arg) for arg in args)
+        key = tuple(_kind(v) for v in sample) if not keywords else None
+        if key is None or key not in self._modes:
+            self._modes[key] = on_device(base._modes[_mode(base, sample, keywords)].derive(self.recipe))
+        return self._modes[key]
+
+    # -- how it shows ------------------------------------------------------------------------------
+
+    def source(self, *args, level: str = "loops", **keywords) -> str:
+        """Return the kernels, as a module for `numba.cuda`."""
+        if level != "loops":
+            return self.base.source(*args, level=level, **keywords)
+        return compiler.kernel_text(*self._program_and_shapes(args, keywords))
+
+    def kernels(self, *args, **keywords):
+        """Return the `srcdiff.kernels.Plan` of a call with arguments like these; no GPU is needed."""
+        return compiler.kernels(*self._program_and_shapes(args, keywords))
+
+    def _program_and_shapes(self, args, keywords) -> tuple:
+        args, keywords = self.bind(args, keywords)
+        function = self._in_mode(args, keywords)
+        args, keywords = described(args), described(keywords)
+        shapes = list(map(tuple, function._extents(args, keywords)))
+        return function._planned(args, keywords, shapes)[1:3]
+
+
+def _sample(leaf, axis: int | None):
+    """Return the first sample of an argument; zeros where there is none."""
+    if axis is None:
+        return leaf
+    array = np.moveaxis(np.asarray(leaf), axis, 0)
+    return array[0] if len(array) else np.zeros(array.shape[1:], array.dtype)[()]
+
+
+def _mode(base: AutoJacobian, args, keywords) -> str:
+    costs = {}
+    for mode, function in base._modes.items():
+        try:
+            costs[mode] = call_cost(function, args, keywords).operations
+        except SrcdiffError as error:
+            refused = error
+    if not costs:
+        raise refused
+    low, high = min(costs, key=costs.__getitem__), max(costs, key=costs.__getitem__)
+    return low if costs[high] > ALIKE * costs[low] else cheaper(1, 1) if len(costs) > 1 else low
+
+
+def on_device(function: Function) -> OnDevice:
+    """Return the form of a mapped function that runs on the GPU, the same object each time."""
+    found = vars(function).get("_on_device")
+    if found is None:
+        found = function._on_device = OnDevice(function)
+    return found

@@ -1,0 +1,340 @@
+"""Run kernels: on a GPU through `numba.cuda`, or in Numba's simulator.
+
+`Launcher` calls a `Plan`: it allocates the results, brings host arrays to the
+device, launches, and raises what a sample raised.  All launches are counted.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+import types
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from srcdiff.backend import modules, python
+from srcdiff.errors import ArgumentError, DeviceError, Problem
+from srcdiff.kernels import Kernel, Plan, module_text
+
+__all__ = ["Launcher", "Overfull", "free_bytes", "is_device_array", "launches", "load", "require_device",
+           "simulated", "stand_in"]
+
+BLOCK = 128                             # threads
+SIMULATED_THREADS = 24                  # at most, of one launch: each takes a millisecond to start
+FIRST_SLOTS = 64
+MOST_BYTES = 1 << 30                    # of the workspace, and a quarter of what is free
+NOTHING = np.iinfo(np.int64).max        # the status of a launch in which no sample failed
+_LOCK = threading.RLock()
+_COUNT = [0]
+
+
+class Overfull(Exception):
+    """The device has not enough memory for so many samples; `args` holds the message."""
+
+
+def launches() -> int:
+    """Return how many kernels this process has launched."""
+    return _COUNT[0]
+
+
+# -- the device ------------------------------------------------------------------------
+
+def simulated() -> bool:
+    """Tell whether kernels run in Numba's simulator, on the CPU."""
+    from numba.core import config
+    return bool(config.ENABLE_CUDASIM)
+
+
+@functools.cache
+def _why_not() -> str:
+    """Return why no kernel can run, "" if one can."""
+    try:
+        from numba import cuda
+        if simulated() or cuda.is_available():
+            return ""
+        error = getattr(cuda, "cuda_error", lambda: None)()
+    except Exception as failed:
+        error = failed
+    return str(error).splitlines()[0] if error and str(error) else "Numba finds no CUDA device"
+
+
+def require_device() -> None:
+    """Raise `DeviceError` where no kernel can run."""
+    if why := _why_not():
+        raise DeviceError(Problem(
+            "SD0510", 'target="cuda" needs a GPU', why=why,
+            fix="on a machine with an NVIDIA GPU: install its driver and srcdiff[cuda]; without one, set "
+                'NUMBA_ENABLE_CUDASIM=1 before Numba is imported (a slow simulator), or use target="numba"'))
+
+
+def is_device_array(value) -> bool:
+    """Tell whether a value is an array on a device: CuPy's, torch's, Numba's."""
+    if isinstance(value, np.ndarray | np.generic | int | float | complex | str | tuple | list | dict):
+        return False
+    return getattr(type(value), "__cuda_ndarray__", False) or hasattr(value, "__cuda_array_interface__")
+
+
+def as_device_array(value):
+    """Return Numba's array of the same memory."""
+    from numba import cuda
+    return value if getattr(type(value), "__cuda_ndarray__", False) else cuda.as_cuda_array(value)
+
+
+def stand_in(value) -> np.ndarray:
+    """Return a host array of the shape and dtype of a device array, of one element's memory."""
+    array = as_device_array(value)
+    return np.lib.stride_tricks.as_strided(np.ones((), array.dtype), tuple(array.shape), (0,) * len(array.shape),
+                                           writeable=False)
+
+
+def free_bytes() -> int:
+    """Return how much memory the device has left."""
+    if simulated():
+        return 1 << 30
+    from numba import cuda
+    return cuda.current_context().get_memory_info()[0]
+
+
+# -- modules ----------------------------------------------------------------------------
+
+def load(text: str, options) -> types.ModuleType:
+    """Return the module of this text, its functions compiled for the device when they are first launched."""
+    module = modules.load(text, options, f"cuda {simulated()}")
+    with _LOCK:
+        if not hasattr(module, "_srcdiff_jitted"):
+            _jit_functions(module, options)
+            module._srcdiff_jitted = True
+    return module
+
+
+def _jit_functions(module, options) -> None:
+    from numba import cuda
+    if simulated() and "math" in vars(module):
+        module.math = _simulated_math()
+    # Products and sums contract to fma by default; any set of flags would count as all of them.
+    fastmath = options.fastmath is True
+    for key, value in list(vars(module).items()):
+        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
+            device = key not in module.__all__
+            setattr(module, key, cuda.jit(value, device=device, fastmath=fastmath))
+
+
+@functools.cache
+def _simulated_math() -> types.ModuleType:
+    """Return `math` with IEEE results instead of exceptions, as on a device."""
+    module = types.ModuleType("math")
+    vars(module).update({k: v for k, v in vars(python.MATH).items() if not k.startswith("__")})
+    module.floor, module.ceil, module.trunc = np.floor, np.ceil, np.trunc
+    return module
+
+
+# -- launching ------------------------------------------------------------------------------
+
+class Launcher:
+    """Calls the kernels of a plan.
+
+    Parameters
+    ----------
+    plan
+        What to run.
+    options
+        How it is compiled.
+    sizes
+        The compiled `Plan.sizes`.
+    constants
+        The values of `Plan.constants`.
+    """
+
+    def __init__(self, plan: Plan, options, sizes, constants: dict[str, np.ndarray]):
+        self.plan, self.sizes = plan, sizes
+        self.kernels = [k for k in (plan.once, plan.each) if k is not None]
+        self.text = module_text(self.kernels)
+        self.module = load(self.text, options)
+        self._host_constants, self._constants = constants, {}
+        self._slots: dict[str, int] = {}
+
+    def __call__(self, flat: Sequence, outs: Sequence, stream=0, host: bool = True) -> list:
+        """Run; return the results, on the host or on the device.
+
+        Parameters
+        ----------
+        flat
+            The parameters: numbers, arrays on the host or on the device.
+        outs
+            For each result a device array to write it into, or None.
+        host
+            Whether the results are copied to the host.
+        """
+        count, *rest = self.sizes(*map(_shape_only, flat))
+        sizes, shapes = rest[:len(self.plan.size_names)], self._shapes(rest[len(self.plan.size_names):])
+        if not count:
+            return self._empty(shapes, outs, host)
+        with _out_of_memory(shapes, self.plan):
+            flat = [self._on_device(v, i, stream) for i, v in enumerate(flat)]
+            results = [self._allocate(i, shape, stream, host) if out is None else out
+                       for i, (shape, out) in enumerate(zip(shapes, outs, strict=True))]
+            given = self._given(stream)
+            numbers = dict(zip(self.plan.size_names, sizes, strict=True))
+            for kernel in self.kernels:
+                self._launch(kernel, 1 if kernel is self.plan.once else count,
+                             {"count": lambda _: count, "input": flat.__getitem__, "given": given.__getitem__,
+                              "size": numbers.__getitem__, "result": results.__getitem__}, stream)
+        if not host:
+            return results
+        copies = [r.copy_to_host(stream=stream) for r in results]
+        if stream:
+            stream.synchronize()
+        return copies
+
+    # -- arrays -------------------------------------------------------------------------------
+
+    def _shapes(self, extents) -> list[tuple[int, ...]]:
+        """Cut the extents of all results into shapes."""
+        shapes, rest = [], list(map(int, extents))
+        for _, ndim, _ in self.plan.results:
+            shapes.append(tuple(rest[:ndim]))
+            rest = rest[ndim:]
+        return shapes
+
+    def _empty(self, shapes, outs, host):
+        from numba import cuda
+        if host:
+            return [np.empty(s, dtype) for s, (dtype, _, _) in zip(shapes, self.plan.results, strict=True)]
+        return [cuda.device_array(s, dtype) if out is None else out
+                for s, (dtype, _, _), out in zip(shapes, self.plan.results, outs, strict=True)]
+
+    def _allocate(self, position: int, shape, stream, host: bool):
+        """Return memory for a result: in C order for the host, else with the samples side by side.
+
+        Threads that are neighbours write neighbouring addresses in the second
+        layout; what goes to the host is better in its order there.
+        """
+        from numba import cuda
+        dtype, _, axis = self.plan.results[position]
+        if host or len(shape) < 2:
+            return cuda.device_array(shape, dtype, stream=stream)
+        order = [*(k for k in range(len(shape)) if k != axis), axis]
+        strides, step = [0] * len(shape), np.dtype(dtype).itemsize
+        for k in reversed(order):
+            strides[k] = step
+            step *= shape[k]
+        return cuda.device_array(shape, dtype, strides=tuple(strides), stream=stream)
+
+    def _on_device(self, value, position: int, stream):
+        """Bring an argument to the device, if a kernel reads it."""
+        from numba import cuda
+        if not np.ndim(value) and not is_device_array(value):
+            return value
+        if not any(("input", position) in k.roles for k in self.kernels):
+            return None
+        if is_device_array(value):
+            return as_device_array(value)
+        return cuda.to_device(np.ascontiguousarray(value), stream=stream)
+
+    def _given(self, stream) -> dict:
+        """Return the constant arrays, which stay on the device, and memory for what `once` computes."""
+        from numba import cuda
+        for name, value in self._host_constants.items():
+            if name not in self._constants:
+                self._constants[name] = cuda.to_device(value)
+        return self._constants | {name: cuda.device_array(extents, dtype, stream=stream)
+                                  for name, dtype, extents in self.plan.given}
+
+    # -- one kernel -----------------------------------------------------------------------------
+
+    def _launch(self, kernel: Kernel, count: int, values, stream) -> None:
+        """Launch a kernel, again with more room as long as its workspace is too small."""
+        while True:
+            threads = self._threads(kernel, count)
+            work = self._work(kernel, threads, stream)
+            status = self._status(kernel, stream)
+            values = values | {"work": work.__getitem__, "status": lambda _, s=status: s}
+            self._run(kernel, threads, [values[role](what) for role, what in kernel.roles], stream)
+            if status is None or not self._failed(kernel, status.copy_to_host(stream=stream), stream):
+                return
+
+    def _run(self, kernel: Kernel, threads: int, args, stream) -> None:
+        block = min(BLOCK, threads, SIMULATED_THREADS // 2 if simulated() else BLOCK)
+        blocks = -(-threads // block)
+        _COUNT[0] += 1
+        function = getattr(self.module, kernel.program.name)
+        if not simulated():
+            function[blocks, block, stream](*args)
+            return
+        with _LOCK, warnings.catch_warnings():          # the simulator runs one kernel at a time
+            warnings.simplefilter("ignore", RuntimeWarning)
+            function[blocks, block, stream](*args)
+
+    def _threads(self, kernel: Kernel, count: int) -> int:
+        if simulated():
+            count = min(count, SIMULATED_THREADS)
+        if not kernel.work:
+            return count
+        slots = sum(self._slots.setdefault(dtype, FIRST_SLOTS) * np.dtype(dtype).itemsize for dtype in kernel.work)
+        most = min(MOST_BYTES, free_bytes() // 4) // slots
+        if most < min(count, BLOCK):
+            raise DeviceError(Problem(
+                "SD0511", f"{self.plan.name}: each sample needs {slots} bytes of working memory, for which the "
+                "device has no room", why="its arrays and tapes have extents that are known only at run time",
+                fix='use smaller samples, or target="numba"'))
+        return count if count <= most else most // BLOCK * BLOCK
+
+    def _work(self, kernel: Kernel, threads: int, stream) -> dict:
+        from numba import cuda
+        return {dtype: cuda.device_array((self._slots[dtype], threads), dtype, stream=stream)
+                for dtype in kernel.work}
+
+    def _status(self, kernel: Kernel, stream):
+        from numba import cuda
+        if ("status", "") not in kernel.roles:
+            return None
+        return cuda.to_device(np.array([NOTHING] + [0] * len(kernel.work)), stream=stream)
+
+    def _failed(self, kernel: Kernel, status: np.ndarray, stream) -> bool:
+        """Raise what the first sample raised; tell whether there was too little room."""
+        if stream:
+            stream.synchronize()
+        wanted = status[1:]
+        if wanted.any():
+            for dtype, slots in zip(kernel.work, wanted, strict=True):
+                if slots:
+                    self._slots[dtype] = max(2 * self._slots[dtype], int(slots))
+            return True
+        if status[0] != NOTHING:
+            exception, message = kernel.failures[status[0] % len(kernel.failures)]
+            raise {"ValueError": ValueError, "IndexError": IndexError}.get(exception, RuntimeError)(message)
+        return False
+
+
+def _shape_only(value):
+    return stand_in(value) if is_device_array(value) else value
+
+
+class _out_of_memory:
+    """Turns Numba's error for a device that is full into `Overfull`."""
+
+    def __init__(self, shapes, plan):
+        self.shapes, self.plan = shapes, plan
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if error is not None and "OUT_OF_MEMORY" in str(error).upper().replace(" ", "_"):
+            size = sum(math.prod(s) * np.dtype(d).itemsize
+                       for s, (d, _, _) in zip(self.shapes, self.plan.results, strict=True))
+            raise Overfull(f"{self.plan.name}: the device has no memory left for a batch whose results take "
+                           f"{size} bytes") from None
+        return False
+
+
+def require_out(out, dtype: str, shape: tuple[int, ...]):
+    """Return a device array given as `out`, if the result fits."""
+    array = as_device_array(out)
+    if array.dtype != np.dtype(dtype) or tuple(array.shape) != shape:
+        raise ArgumentError(Problem(
+            "SD0308", f"out has dtype {array.dtype} and shape {tuple(array.shape)}, the result {dtype} and {shape}"))
+    return array

@@ -1,0 +1,128 @@
+"""What a kernel takes of a GPU: compile it to PTX, and let ptxas count registers and spills.
+
+No GPU is needed, only NVVM (the CUDA toolkit, or the wheels that come with
+``srcdiff[cuda]``), and for the counts `ptxas`, which is part of the toolkit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import subprocess
+import tempfile
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from srcdiff.errors import DeviceError, Problem
+from srcdiff.kernels import Kernel, module_text
+
+__all__ = ["Resources", "compile_ptx", "resources"]
+
+CAPABILITY = (9, 0)                     # the compute capability where there is no device to ask
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What ptxas says of one kernel, per thread.
+
+    Attributes
+    ----------
+    registers
+        32-bit registers.
+    local_bytes
+        Memory that is not registers: arrays that are indexed by variables, and what did not fit.
+    spill_bytes
+        Stores of values for which no register was left.
+    """
+
+    kernel: str
+    registers: int
+    local_bytes: int
+    spill_bytes: int
+
+    def __str__(self) -> str:
+        return (f"{self.kernel}: {self.registers} registers, {self.local_bytes} bytes of local memory, "
+                f"{self.spill_bytes} bytes spilled")
+
+
+def compile_ptx(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> str:
+    """Return the PTX text of a kernel.
+
+    Raises
+    ------
+    DeviceError
+        NVVM is not installed.
+    """
+    from numba import cuda
+    text = module_text([kernel], jit=True).replace("@cuda.jit\n", "")
+    scope: dict = {}
+    exec(compile(text, f"<{kernel.program.name}>", "exec"), scope)
+    with _device(capability):
+        try:
+            found, _ = cuda.compile_ptx(scope[kernel.program.name], signature(kernel), cc=capability)
+        except Exception as error:
+            if "nvvm" not in str(error).lower() and "nvrtc" not in str(error).lower():
+                raise
+            raise DeviceError(Problem(
+                "SD0510", "kernels cannot be compiled here: NVVM is not found", why=str(error).splitlines()[0],
+                fix="set CUDA_HOME to a CUDA toolkit, or install srcdiff[cuda]")) from None
+    return found
+
+
+def signature(kernel: Kernel) -> tuple:
+    """Return Numba's types of the parameters of a kernel."""
+    import numba
+    from numba import types as numba_types
+
+    def one(param):
+        dtype = numba.from_dtype(np.dtype(param.type.dtype))
+        return numba_types.Array(dtype, param.type.ndim, "C") if param.type.ndim else dtype
+
+    return tuple(one(p) for p, _ in zip(kernel.program.params, kernel.roles, strict=False))
+
+
+@contextlib.contextmanager
+def _device(capability):
+    """Answer for the device that Numba asks for when it compiles device functions."""
+    import numba.cuda.compiler
+    import numba.cuda.dispatcher
+    fake = types.SimpleNamespace(compute_capability=capability, id=0, name="offline")
+    places = [m for m in (numba.cuda.dispatcher, numba.cuda.compiler) if hasattr(m, "get_current_device")]
+    kept = [m.get_current_device for m in places]
+    for module in places:
+        module.get_current_device = lambda: fake
+    try:
+        yield
+    finally:
+        for module, function in zip(places, kept, strict=True):
+            module.get_current_device = function
+
+
+def resources(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> Resources | None:
+    """Return what a kernel takes; None where ptxas is not found.
+
+    Raises
+    ------
+    DeviceError
+        ptxas refuses the kernel.
+    """
+    ptx = compile_ptx(kernel, capability)
+    program = shutil.which("ptxas")
+    if program is None:
+        return None
+    with tempfile.TemporaryDirectory() as place:
+        source = Path(place) / "kernel.ptx"
+        source.write_text(ptx)
+        arch = "-arch=sm_{}{}".format(*capability)
+        done = subprocess.run([program, "-v", arch, str(source), "-o", str(source.with_suffix(".cubin"))],
+                              capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    if done.returncode:
+        raise DeviceError(Problem("SD0512", f"ptxas refuses {kernel.program.name}: {said.strip()[:300]}"))
+    count = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores.*?Used (\d+) registers", said, re.DOTALL)
+    local, spilled, registers = map(int, count.groups())
+    return Resources(kernel.program.name, registers, local, spilled)

@@ -1,0 +1,11 @@
+"""Programs as GPU kernels: what a thread computes, where its arrays live, and how that is printed.
+
+`plan` takes the program of a batch apart into kernels and what the host
+computes for them; `memory` gives each array a place; `spelling` and `text` print.
+"""
+
+from srcdiff.kernels.plan import Kernel, Plan, plan
+from srcdiff.kernels.shapes import with_extents
+from srcdiff.kernels.text import module_text
+
+__all__ = ["Kernel", "Plan", "module_text", "plan", "with_extents"]

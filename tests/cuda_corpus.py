@@ -1,0 +1,175 @@
+"""Run the corpus in batches on the GPU, or in Numba's simulator, and compile kernels to PTX.
+
+A script, because the simulator is chosen before Numba is imported: ``python -m
+tests.cuda_corpus run`` or ``... ptx`` prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import warnings
+
+import numpy as np
+
+import srcdiff as sd
+from srcdiff.backend import cuda
+from srcdiff.backend.ptx import resources
+from srcdiff.structure import leaves
+from tests.programs import PROGRAMS
+
+SAMPLES = 3
+EXAMPLES = {}
+
+
+def example(*args, transform=sd.jacobian, in_dims=0):
+    """Register a batch whose kernel is compiled to PTX."""
+    def register(function):
+        EXAMPLES[function.__name__] = (transform, function, args, in_dims)
+        return function
+    return register
+
+
+@example(np.ones((33, 31)), np.ones(33), np.ones((2, 31)), in_dims=(None, None, 0),
+         transform=lambda f: sd.jacobian(f, argnums=2))
+def predict(weights, bias, x):
+    return np.tanh(weights @ x + bias)
+
+
+@example(np.ones((2, 2)), 1000, in_dims=(0, None))
+def oscillator(p, steps):
+    y = np.array([2.0, 0.0])
+    h = 0.01
+    for _ in range(steps):
+        k1 = np.array([y[1], p[0] * (1 - y[0] ** 2) * y[1] - p[1] * y[0]])
+        z = y + h / 2 * k1
+        k2 = np.array([z[1], p[0] * (1 - z[0] ** 2) * z[1] - p[1] * z[0]])
+        z = y + h / 2 * k2
+        k3 = np.array([z[1], p[0] * (1 - z[0] ** 2) * z[1] - p[1] * z[0]])
+        z = y + h * k3
+        k4 = np.array([z[1], p[0] * (1 - z[0] ** 2) * z[1] - p[1] * z[0]])
+        y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return y
+
+
+@example(np.ones((2, 8)), transform=sd.hessian)
+def rosenbrock(x):
+    total = 0.0
+    for i in range(len(x) - 1):
+        total += 100 * (x[i + 1] - x[i] ** 2) ** 2 + (1 - x[i]) ** 2
+    return total
+
+
+@example(np.full(2, 100.0), np.full(2, 0.2), np.ones(2), transform=lambda f: sd.grad(f, argnums=(0, 1, 2)))
+def call_price(spot, volatility, years):
+    d = (math.log(spot / 95.0) + (0.01 + volatility ** 2 / 2) * years) / (volatility * math.sqrt(years))
+    return (spot * (1 + math.erf(d / math.sqrt(2.0)))
+            - 95.0 * math.exp(-0.01 * years) * (1 + math.erf((d - volatility * math.sqrt(years)) / math.sqrt(2.0)))) / 2
+
+
+@example(np.ones(2), transform=sd.grad)
+def kepler(eccentricity):
+    angle = 1.0
+    step = 1.0
+    while abs(step) > 1e-12:
+        step = (angle - eccentricity * math.sin(angle) - 1.0) / (1 - eccentricity * math.cos(angle))
+        angle = angle - step
+    return angle
+
+
+@example(np.ones((2, 5)), transform=sd.grad)
+def special_functions(x):
+    a = np.sign(x[0]) + np.floor(x[1]) + np.rint(x[2]) + np.maximum(x[0], x[1]) + np.fmin(x[2], x[3])
+    b = np.cbrt(x[0]) + np.exp2(x[1]) + np.logaddexp(x[2], x[3]) + math.lgamma(x[4]) + math.gamma(x[0])
+    return a + b + np.hypot(x[0], x[1]) + np.arctan2(x[2], x[3]) + np.expm1(x[0]) + np.log1p(x[1])
+
+
+@example(np.ones((2, 4)), 6, transform=sd.grad, in_dims=(0, None))
+def run_time_extents(x, n):
+    y = np.zeros(n)
+    s = 1.0
+    while s < 10 * x[0]:
+        s = s * 1.5 + x[1]
+        y[0] += s
+        y = y * 2
+    return s + y[0] + np.max(x)
+
+
+# -- the corpus --------------------------------------------------------------------------
+
+
+def is_float(value) -> bool:
+    if isinstance(value, tuple | list):
+        return bool(value) and all(map(is_float, value))
+    if isinstance(value, dict):
+        return bool(value) and all(map(is_float, value.values()))
+    return np.asarray(value).dtype.kind == "f"
+
+
+def batch(value):
+    """Return a few samples near a value."""
+    if isinstance(value, tuple | list):
+        return type(value)(map(batch, value))
+    if isinstance(value, dict):
+        return {key: batch(v) for key, v in value.items()}
+    return np.stack([np.asarray(value) * np.asarray(value).dtype.type(1 + 0.001 * k) for k in range(SAMPLES)])
+
+
+def mapped(sample, mode: str, target: str):
+    """Return a batched derivative with respect to all floating-point arguments, and its arguments."""
+    active = tuple(i for i, a in enumerate(sample.args) if is_float(a))
+    args = [batch(a) if i in active else a for i, a in enumerate(sample.args)]
+    dims = tuple(0 if i in active else None for i in range(len(args)))
+    function = getattr(sd, mode)(sd.differentiate(sample.function, target=target), argnums=active)
+    return sd.vmap(function, in_dims=dims), args
+
+
+def difference(got, expected) -> float:
+    """Return the largest difference, relative to the largest number; infinite where nan differs."""
+    worst = 0.0
+    for a, b in zip(leaves(got), leaves(expected), strict=True):
+        if b is None or not np.size(b):
+            continue
+        if np.shape(a) != np.shape(b) or not np.array_equal(np.isfinite(a), np.isfinite(b)):
+            return math.inf
+        finite = np.isfinite(b)
+        scale = np.abs(np.where(finite, b, 0)).max() or 1.0
+        worst = max(worst, float(np.abs(np.where(finite, a - b, 0)).max() / scale))
+    return worst
+
+
+def compared(number: int, name: str, modes) -> dict:
+    """Compare one program with the CPU, in one mode or both."""
+    worst, count = 0.0, cuda.launches()
+    for mode in modes or [("jacfwd", "jacrev")[number % 2]]:
+        try:
+            function, args = mapped(PROGRAMS[name], mode, "python")
+            expected = function(*args)
+        except sd.errors.UnsupportedError as error:
+            return {"refused": str(error)}
+        function, args = mapped(PROGRAMS[name], mode, "cuda")
+        worst = max(worst, difference(function(*args), expected))
+    return {"difference": worst, "launches": cuda.launches() - count,
+            "single": any(np.asarray(leaf).dtype == np.float32 for leaf in leaves(args))}
+
+
+def compiled(name: str) -> dict:
+    """Compile the kernel of an example, and count what it takes."""
+    transform, function, args, in_dims = EXAMPLES[name]
+    made = sd.vmap(transform(function), in_dims=in_dims, target="cuda").kernels(*args)
+    found = resources(made.each)
+    return {} if found is None else vars(found)
+
+
+def main(task: str, *modes) -> None:
+    warnings.simplefilter("ignore")
+    if task == "run":
+        found = {name: compared(i, name, modes) for i, name in enumerate(PROGRAMS)}
+    else:
+        found = {name: compiled(name) for name in EXAMPLES}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

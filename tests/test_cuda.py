@@ -1,0 +1,71 @@
+"""The CUDA target: on a GPU where there is one, else in Numba's simulator; and kernels compiled to PTX without a GPU."""
+
+import functools
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.programs import PROGRAMS
+
+ROOT = Path(__file__).resolve().parents[1]
+TOOLKIT = Path("/usr/local/cuda")
+
+
+@functools.cache
+def has_gpu() -> bool:
+    code = "from numba import cuda; print(cuda.is_available())"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    return done.stdout.strip() == "True"
+
+
+def environment(simulate: bool) -> dict:
+    env = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONWARNINGS="ignore")
+    env.pop("NUMBA_ENABLE_CUDASIM", None)
+    if simulate:
+        env["NUMBA_ENABLE_CUDASIM"] = "1"
+    if "CUDA_HOME" not in env and TOOLKIT.exists():
+        env["CUDA_HOME"] = str(TOOLKIT)
+    return env
+
+
+@functools.cache
+def corpus(*arguments) -> dict:
+    """Return what the script of the corpus prints, once for each process of the suite."""
+    simulate = arguments[0] == "run" and not has_gpu()
+    done = subprocess.run([sys.executable, "-m", "tests.cuda_corpus", *arguments], capture_output=True, text=True,
+                          env=environment(simulate), cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+# One test for all programs: the processes of the suite share no results.
+def test_each_program_gives_the_numbers_of_the_cpu():
+    found = corpus("run")
+    tolerance = 1e-10 if has_gpu() else 1e-12
+    assert set(found) == set(PROGRAMS)
+    ran = {name: r for name, r in found.items() if "refused" not in r}
+    assert len(ran) > 100
+    assert not {name: r for name, r in ran.items() if not r["launches"]}
+    assert not {name: r for name, r in ran.items()
+                if not r["difference"] <= (1e-4 if r["single"] and has_gpu() else 1e-6 if r["single"] else tolerance)}
+
+
+def nvvm() -> bool:
+    return (TOOLKIT / "nvvm").exists() or "CUDA_HOME" in os.environ or (
+        importlib.util.find_spec("nvidia") is not None
+        and importlib.util.find_spec("nvidia.cuda_nvrtc") is not None)
+
+
+@pytest.mark.skipif(not nvvm(), reason="NVVM is not installed (CUDA toolkit, or the wheels of numba-cuda)")
+def test_kernels_compile_to_ptx_and_spill_nothing():
+    found = corpus("ptx")
+    assert found
+    if shutil.which("ptxas"):
+        assert not {name: r for name, r in found.items() if r["spill_bytes"] or r["registers"] > 128}
+        assert found["oscillator"]["local_bytes"] == 0          # its arrays are registers
