@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Contestant", "Measurement", "Workload", "measure"]
+from bench.memory import peak_bytes
+
+__all__ = ["Contestant", "Measurement", "Workload", "measure", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,14 @@ class Contestant:
     """One way to do the work: `call()` does it once and returns the result.
 
     `is_primal` marks the objective itself, timed beside its derivatives and not
-    compared with them.
+    compared with them.  `rtol` replaces the tolerance of the workload.
     """
 
     name: str
     call: Callable[[], object]
     is_peer: bool = False
     is_primal: bool = False
+    rtol: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,15 @@ class Workload:
     name: str
     make: Callable[[], list[Contestant]]
     rtol: float = 1e-4
-    note: str = ""
 
 
 @dataclass
 class Measurement:
-    """Microseconds per call: median and interquartile range, and the first call in seconds."""
+    """Microseconds per call: median and interquartile range; the first call in seconds; bytes of one call.
+
+    `first` holds what the first call compiles.  `peak` is by how much one more
+    call raises the memory of the process at its highest.
+    """
 
     workload: str
     contestant: str
@@ -59,8 +65,9 @@ class Measurement:
     first: float
     rounds: int
     is_peer: bool
+    is_primal: bool = False
     agrees: bool = True
-    extra: dict = field(default_factory=dict)
+    peak: int = 0
 
 
 def to_numpy(result):
@@ -71,44 +78,51 @@ def to_numpy(result):
 
 def _agree(left, right, rtol) -> bool:
     if isinstance(left, list):
-        return all(_agree(a, b, rtol) for a, b in zip(left, right, strict=True))
+        return len(left) == len(right) and all(_agree(a, b, rtol) for a, b in zip(left, right, strict=True))
     scale = max(float(np.max(np.abs(right), initial=0.0)), 1e-30)
     return left.shape == right.shape and float(np.max(np.abs(left - right), initial=0.0)) <= rtol * scale
 
 
-def _calls_per_round(seconds: float, target: float = 0.02) -> int:
+def _calls_per_round(seconds: float, target: float = 0.01) -> int:
     return max(1, min(100_000, int(target / max(seconds, 1e-8))))
 
 
-def measure(workload: Workload, rounds: int = 15, budget: float = 20.0) -> list[Measurement]:
-    """Time all contestants of a workload in turns; at most about `budget` seconds."""
+def measure(workload: Workload, rounds: int = 15, budget: float = 8.0) -> list[Measurement]:
+    """Time all contestants of a workload in turns; about `budget` seconds, five rounds at least."""
     contestants = workload.make()
     found, results = [], []
     for c in contestants:
-        start = time.perf_counter()
-        result = c.call()
-        took = time.perf_counter() - start
+        took, result = seconds(c.call, 1), c.call()
         results.append(to_numpy(result))
-        found.append(Measurement(workload.name, c.name, 0.0, 0.0, took, 0, c.is_peer))
+        found.append(Measurement(workload.name, c.name, 0.0, 0.0, took, 0, c.is_peer, c.is_primal))
     first = next(r for r, c in zip(results, contestants, strict=True) if not c.is_primal)
     for m, c, result in zip(found, contestants, results, strict=True):
-        m.agrees = c.is_primal or _agree(result, first, workload.rtol)
-    counts = [_calls_per_round(_seconds(c.call, 1)) for c in contestants]
-    times: list[list[float]] = [[] for _ in contestants]
-    began = time.perf_counter()
-    for _ in range(rounds):
-        for i, c in enumerate(contestants):
-            times[i].append(_seconds(c.call, counts[i]))
-        if time.perf_counter() - began > budget and len(times[0]) >= 5:
-            break
-    for m, t in zip(found, times, strict=True):
+        m.agrees = c.is_primal or _agree(result, first, c.rtol or workload.rtol)
+    del result, results, first
+    for m, t in zip(found, _rounds(contestants, rounds, budget), strict=True):
         low, m.median, m.spread = (float(q) * 1e6 for q in np.percentile(t, [25, 50, 75]))
         m.spread -= low
         m.rounds = len(t)
+    for m, c in zip(found, contestants, strict=True):
+        m.peak = peak_bytes(c.call)
     return found
 
 
-def _seconds(call, count: int) -> float:
+def _rounds(contestants, rounds: int, budget: float) -> list[list[float]]:
+    """Return the seconds per call of each contestant in each round."""
+    counts = [_calls_per_round(seconds(c.call, 1)) for c in contestants]
+    times: list[list[float]] = [[] for _ in contestants]
+    began = time.perf_counter()
+    for _ in range(rounds):
+        for mine, c, count in zip(times, contestants, counts, strict=True):
+            mine.append(seconds(c.call, count))
+        if time.perf_counter() - began > budget and len(times[0]) >= 5:
+            break
+    return times
+
+
+def seconds(call, count: int) -> float:
+    """Return the mean time of `count` calls."""
     start = time.perf_counter()
     for _ in range(count):
         call()

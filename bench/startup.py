@@ -16,13 +16,14 @@ from pathlib import Path
 
 __all__ = ["startup"]
 
+ROOT = Path(__file__).resolve().parents[1]
+
 PROGRAM = '''
 import json, math, sys, time
 import numpy as np
 from numba import njit
-sys.path.insert(0, {here!r})
-from startup_function import energy
-x = np.linspace(0.1, 1.0, 8)
+sys.path[:0] = {paths!r}
+{given}
 njit(lambda v: v + 1.0)(1.0)
 began = time.perf_counter()
 {body}
@@ -46,37 +47,42 @@ def energy(x):
     return total
 '''
 
+SMALL = "from startup_function import energy; x = np.linspace(0.1, 1.0, 8)"
+HAND = "import data, hand; args = data.read_hand('hand/test.txt', False)"
 FIRST = "import srcdiff as sd; sd.differentiate(energy).grad(x)"
+JACOBIAN = "import srcdiff as sd; sd.jacobian(hand.simple)(*args)"
 NUMBA = "njit(cache=True)(energy)(x)"
 
 
-def _seconds(body: str, folder: Path, cache: str) -> float:
-    program = PROGRAM.format(here=str(folder), body=body)
-    environment = os.environ | {"SRCDIFF_CACHE_DIR": cache, "OMP_NUM_THREADS": "1",
-                                "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, check=True,
-                          capture_output=True, text=True)
+def _seconds(given: str, body: str, folder: Path, cache: str) -> float:
+    paths = [str(folder), str(ROOT / "bench" / "workloads" / "adbench")]
+    environment = os.environ | {"SRCDIFF_CACHE_DIR": cache, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", PROGRAM.format(paths=paths, given=given, body=body)],
+                          env=environment, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def startup(rounds: int = 5) -> dict[str, float]:
     """Return the medians in seconds: cold, from the disk cache, and a cached njit function."""
-    cold, warm, plain = [], [], []
+    cold, warm, plain, hand = [], [], [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "startup_function.py").write_text(FUNCTION)
         cache = str(folder / "cache")
-        _seconds(FIRST, folder, cache)
-        _seconds(NUMBA, folder, cache)
+        _seconds(SMALL, FIRST, folder, cache)
+        _seconds(SMALL, NUMBA, folder, cache)
         for i in range(rounds):
-            cold.append(_seconds(FIRST, folder, str(folder / f"cold{i}")))
-            warm.append(_seconds(FIRST, folder, cache))
-            plain.append(_seconds(NUMBA, folder, cache))
+            cold.append(_seconds(SMALL, FIRST, folder, str(folder / f"cold{i}")))
+            warm.append(_seconds(SMALL, FIRST, folder, cache))
+            plain.append(_seconds(SMALL, NUMBA, folder, cache))
+            if i < 3:
+                hand.append(_seconds(HAND, JACOBIAN, folder, str(folder / f"hand{i}")))
     return {"first derivative, cold": statistics.median(cold),
             "first derivative, disk cache": statistics.median(warm),
-            "cached njit function": statistics.median(plain)}
+            "cached njit function": statistics.median(plain),
+            "first Jacobian of hand tracking, cold": statistics.median(hand)}
 
 
 if __name__ == "__main__":
     for name, seconds in startup().items():
-        print(f"{name:<32}{seconds:8.3f} s")
+        print(f"{name:<40}{seconds:8.3f} s")

@@ -6,6 +6,8 @@ import ast
 import json
 from pathlib import Path
 
+from bench.chart import KINDS as KINDS_OF_CONTESTANTS
+from bench.chart import best_by_kind
 from srcdiff.frontend.fence import ROWS
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.rules import RULES
@@ -147,15 +149,12 @@ def speed() -> str:
     if not files:
         return "(no results recorded yet)"
     record = json.loads(files[-1].read_text())
-    kinds = ["srcdiff", "by hand", "torch.func", "JAX"]
-    rows = ["| microseconds, one thread | " + " | ".join(kinds) + " |", "|---|" + "---|" * len(kinds)]
     names = list(dict.fromkeys(m["workload"] for m in record["microseconds"]))
+    best = {name: best_by_kind(record["microseconds"], name) for name in names}
+    kinds = [k for k in KINDS_OF_CONTESTANTS if any(k in row for row in best.values())]
+    rows = ["| microseconds, one thread | " + " | ".join(kinds) + " |", "|---|" + "---|" * len(kinds)]
     for name in names:
-        cells = []
-        for kind in kinds:
-            medians = [m["median"] for m in record["microseconds"]
-                       if m["workload"] == name and m["contestant"].startswith(kind)]
-            cells.append(f"{min(medians):.3g}" if medians else "")
+        cells = [f"{best[name][k]:.3g}" if k in best[name] else "" for k in kinds]
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     where = record["machine"]
     rows += ["", f"Medians of one interleaved run on {record['date']}, {where['processor']}, Python {where['python']}, "

@@ -1,14 +1,22 @@
-"""Many small Jacobians, on one core and on all: ``NUMBA_NUM_THREADS=2 OMP_NUM_THREADS=2 python -m bench batches``."""
+"""Many small Jacobians on one core and on all: in a process of its own, as the threads are chosen at its start."""
 
 from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
 import srcdiff as sd
-from bench.measure import Contestant, Workload
+from bench.measure import Contestant, Measurement, Workload, measure
 from bench.workloads.tutorial import batch_jacobian_by_hand, layer, predict
 
-__all__ = ["WORKLOADS"]
+__all__ = ["batches"]
 
 SAMPLES = 100_000
 
@@ -47,4 +55,21 @@ def trajectories(steps):
                 (0, None))
 
 
-WORKLOADS = [layers(4, 4), layers(8, 8), trajectories(20)]
+def batches(rounds: int) -> list[Measurement]:
+    """Return the measurements with one thread for each core."""
+    cores = str(os.cpu_count())
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "batches.json"
+        subprocess.run([sys.executable, "-m", "bench.workloads.batches", str(file), str(rounds)], check=True,
+                       env=os.environ | {"NUMBA_NUM_THREADS": cores, "OMP_NUM_THREADS": cores})
+        return [Measurement(**m) for m in json.loads(file.read_text())]
+
+
+def main(file: str, rounds: str) -> None:
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    found = [m for w in (layers(4, 4), layers(8, 8), trajectories(20)) for m in measure(w, int(rounds))]
+    Path(file).write_text(json.dumps([asdict(m) for m in found]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -7,9 +7,13 @@ from numba import njit
 
 import srcdiff as sd
 from bench.measure import Contestant, Workload
+from bench.peers import has, jax_, of_jax
 from bench.workloads.kernels import KERNELS, Kernel
 
-__all__ = ["WORKLOADS"]
+__all__ = ["WORKLOADS", "ONE_CALL"]
+
+# What a user of JAX writes as one product of matrices or one convolution.
+ONE_CALL = ("symm", "mlp", "conv2d")
 
 
 def copies(args):
@@ -33,6 +37,35 @@ def cotangent(value, rng):
     return rng.normal(size=np.shape(value))[()]
 
 
+def pullback_in_jax(function, args):
+    """Return ``(cotangent, *floating arguments) -> their cotangents``; integers are constants."""
+    places = [i for i, a in enumerate(args) if np.asarray(a).dtype.kind == "f"]
+
+    def of_floats(*given):
+        whole = list(args)
+        for place, value in zip(places, given, strict=True):
+            whole[place] = value
+        return function(*whole)
+
+    def pullback(seed, *given):
+        return jax_().vjp(of_floats, *given)[1](seed)
+
+    return pullback, [args[i] for i in places]
+
+
+def peers(name, args, seed) -> list[Contestant]:
+    if not has("jax"):
+        return []
+    jax_()
+    from bench.workloads import kernels_jax
+    found = []
+    for kind, table in (("vjp", kernels_jax.LOOPS), ("vjp, library", kernels_jax.LIBRARY)):
+        if name in table:
+            pullback, floats = pullback_in_jax(table[name], args)
+            found += of_jax(kind, pullback, seed, *floats)
+    return found
+
+
 def run(kernel: Kernel) -> Workload:
     """Time the kernel on copies of its arguments, as it overwrites them, and its derivative."""
     def make():
@@ -45,7 +78,8 @@ def run(kernel: Kernel) -> Workload:
             return [a for a in pullback(seed) if a is not None]         # integers have none
 
         return [Contestant("srcdiff vjp", adjoints),
-                Contestant("kernel (Numba)", lambda: compiled(*copies(args)), is_primal=True)]
+                Contestant("objective (Numba)", lambda: compiled(*copies(args)), is_primal=True),
+                *peers(kernel.name, args, seed)]
 
     return Workload(kernel.name, make)
 

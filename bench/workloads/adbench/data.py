@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["FOLDER", "expected", "read_ba", "read_gmm", "read_hand", "read_lstm", "some_gmm"]
+__all__ = ["FOLDER", "expected", "read_ba", "read_gmm", "read_hand", "read_lstm", "some_gmm",
+           "some_lstm"]
 
 FOLDER = Path(__file__).parents[2] / "data" / "adbench"
 
@@ -54,6 +55,14 @@ def read_lstm(path: str) -> tuple:
     ends = np.cumsum([0, 2 * int(layers), 3, 2 * int(layers)])
     main, extra, state = (np.array(rows[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True))
     return main, extra, state, np.array(rows[ends[-1]:])
+
+
+def some_lstm(layers: int, count: int, width: int = 14, seed: int = 0) -> tuple:
+    """Return arguments with the distribution of those in the file: numbers in [0, 1], characters as unit vectors."""
+    rng = np.random.default_rng(seed)
+    main, extra, state = (rng.uniform(size=s) for s in (
+        (2 * layers, 4 * width), (3, width), (2 * layers, width)))
+    return main, extra, state, np.eye(width)[rng.integers(0, width, count)]
 
 
 def read_model() -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.peers import jax_
 
-__all__ = ["gmm_objective", "lstm_objective", "reprojection"]
+__all__ = ["gmm_objective", "hand_simple", "lstm_objective", "reprojection"]
 
 
 def gmm_objective(alphas, means, icf, x):
@@ -62,3 +62,41 @@ def lstm_objective(main, extra, start, sequence):
 
     _, terms = jax.lax.scan(step, start, (sequence[:-1], sequence[1:]))
     return -terms.sum() / ((sequence.shape[0] - 1) * b)
+
+
+def euler(x, z, y):
+    jnp = jax_().numpy
+    cx, sx, cy, sy, cz, sz = jnp.cos(x), jnp.sin(x), jnp.cos(y), jnp.sin(y), jnp.cos(z), jnp.sin(z)
+    zero, one = jnp.zeros_like(x), jnp.ones_like(x)
+    rows = [[cy * cz, sx * sy * cz - cx * sz, cx * sy * cz + sx * sz, zero],
+            [cy * sz, sx * sy * sz + cx * cz, cx * sy * sz - sx * cz, zero],
+            [-sy, sx * cy, cx * cy, zero], [zero, zero, zero, one]]
+    return jnp.moveaxis(jnp.array(rows), 2, 0)
+
+
+def rodrigues(r):
+    jnp = jax_().numpy
+    norm = jnp.sqrt(r @ r)
+    x, y, z = r / norm
+    cross = jnp.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    axis = r / norm
+    return jnp.cos(norm) * jnp.eye(3) + jnp.sin(norm) * cross + (1 - jnp.cos(norm)) * jnp.outer(axis, axis)
+
+
+def hand_simple(parents):
+    """Return the errors as a function of all else; the tree of bones is known when it is traced."""
+    def errors(theta, relative, inverse, base, weights, corresponding, measured):
+        jnp = jax_().numpy
+        finger = theta[6:].reshape(5, 4)
+        first, zero = 1 + 4 * np.arange(5), jnp.zeros((22, 3), theta.dtype)
+        angles = (zero.at[first + 1, :2].set(finger[:, :2]).at[first + 2, 0].set(finger[:, 2])
+                  .at[first + 3, 0].set(finger[:, 3]))
+        local = relative @ euler(*angles.T).astype(theta.dtype)
+        absolute = []
+        for i, parent in enumerate(parents):
+            absolute.append(local[i] if parent < 0 else absolute[parent] @ local[i])
+        moved = jnp.einsum("bij,jv->biv", (jnp.stack(absolute) @ inverse)[:, :3], base)
+        posed = rodrigues(theta[:3]).astype(theta.dtype) @ jnp.einsum("bv,biv->iv", weights, moved)
+        vertices = posed + theta[3:6, None]
+        return (measured - vertices[:, corresponding].T).ravel()
+    return errors

@@ -7,7 +7,7 @@ from numba import njit
 
 import srcdiff as sd
 from bench.measure import Contestant, Workload
-from bench.peers import has, jax_, jitted
+from bench.peers import jax_, of_jax
 from bench.workloads.adbench import ba, data, gmm, hand, lstm, peers
 
 __all__ = ["WORKLOADS"]
@@ -16,10 +16,6 @@ __all__ = ["WORKLOADS"]
 def primal(function, args):
     compiled = njit(function)
     return Contestant("objective (Numba)", lambda: compiled(*args), is_primal=True)
-
-
-def of_jax(name, function, *args):
-    return [Contestant(f"JAX {name}", jitted(function, *args), True)] if has("jax") else []
 
 
 def mixture(n, d, k):
@@ -69,37 +65,46 @@ def bundle(path):
             one = jax_().jacrev(peers.reprojection, active)
             return jax_().vmap(one)(cameras[observations[:, 0]], points[observations[:, 1]], weights, features)
 
+        def forward_peer(cameras, points, weights, observations, features):
+            one = jax_().jacfwd(peers.reprojection, active)
+            return jax_().vmap(one)(cameras[observations[:, 0]], points[observations[:, 1]], weights, features)
+
         return [Contestant("srcdiff vmap(jacobian)", lambda: many(*gathered)),
                 Contestant("srcdiff vmap(jacfwd)", lambda: many_forward(*gathered)),
                 Contestant("srcdiff jacobian in a loop", lambda: block(jacobian, *args)),
-                primal(ba.residuals, args), *of_jax("vmap(jacrev)", peer, *args)]
+                primal(ba.residuals, args), *of_jax("vmap(jacrev)", peer, *args),
+                *of_jax("vmap(jacfwd)", forward_peer, *args)]
 
     return Workload(f"BA, {len(weights)} observations", make, rtol=1e-9)
 
 
-def recurrent(path):
-    args = data.read_lstm(path)
+def recurrent(layers, count):
+    args = data.some_lstm(layers, count)
 
     def make():
         gradient = sd.grad(lstm.objective, argnums=(0, 1))
         peer = of_jax("grad", lambda *a: jax_().grad(peers.lstm_objective, (0, 1))(*a), *args)
         return [Contestant("srcdiff grad", lambda: gradient(*args)), primal(lstm.objective, args), *peer]
 
-    return Workload(f"LSTM l = {len(args[0]) // 2}, c = {len(args[3])}", make, rtol=1e-8)
+    return Workload(f"LSTM l = {layers}, c = {count}", make, rtol=1e-8)
 
 
-def tracking():
+def tracking(correspondences):
     args = data.read_hand("hand/test.txt", False)
     rng = np.random.default_rng(0)
-    args = (*args[:-2], rng.integers(0, args[4].shape[1], 100), rng.normal(size=(100, 3)))
+    args = (*args[:-2], rng.integers(0, args[4].shape[1], correspondences),
+            rng.normal(size=(correspondences, 3)))
 
     def make():
         jacobian, forward = sd.jacobian(hand.simple), sd.jacfwd(hand.simple)
+        peer = peers.hand_simple(tuple(args[1].tolist()))
         return [Contestant("srcdiff jacobian", lambda: jacobian(*args)),
-                Contestant("srcdiff jacfwd", lambda: forward(*args)), primal(hand.simple, args)]
+                Contestant("srcdiff jacfwd", lambda: forward(*args)), primal(hand.simple, args),
+                *of_jax("jacfwd", lambda *a: jax_().jacfwd(peer)(*a), args[0], *args[2:])]
 
-    return Workload("hand tracking, 100 correspondences", make, rtol=1e-9)
+    return Workload(f"hand tracking, {correspondences} correspondences", make, rtol=1e-9)
 
 
-WORKLOADS = [*mixture(1000, 10, 25), bundle("ba/ba1_n49_m7776_p31843.txt"),
-             recurrent("lstm/lstm_l2_c1024.txt"), tracking()]
+WORKLOADS = [*mixture(1000, 10, 25), *mixture(1000, 20, 50), *mixture(10_000, 10, 25),
+             bundle("ba/ba1_n49_m7776_p31843.txt"),
+             recurrent(2, 1024), recurrent(4, 4096), tracking(100), tracking(10_000)]
