@@ -14,6 +14,7 @@ import numpy as np
 from srcdiff.builder import Builder
 from srcdiff.errors import Problem, SrcdiffError, UnsupportedError
 from srcdiff.frontend.source import where as place_of
+from srcdiff.frontend.translate.extents import note_extents
 from srcdiff.frontend.translate.kinds import PYTHON, kind_of, marked, result_kind
 from srcdiff.frontend.translate.liveness import assigned_names, liveness_of
 from srcdiff.frontend.translate.values import (
@@ -78,6 +79,8 @@ class Translator:
         What a number is in Python, where its type does not tell (see `kinds`).
     cells
         Arrays without axes, each made once: two of them are two arrays.
+    extents
+        The shapes of the arrays whose extents are known (see `extents`).
     integers
         How integers were computed, for those that may have to be known.
     shared
@@ -110,6 +113,7 @@ class Translator:
         self.nonnegative: set[str] = set()
         self.kinds: dict[str, frozenset] = {}
         self.cells: set[str] = set()
+        self.extents: dict[str, tuple[int, ...]] = {}
         self.integers: dict[str, tuple] = {}
         self.params: list[Param] = []
         self.captures: dict[str, tuple[Atom, Origin]] = {}
@@ -235,6 +239,7 @@ class Translator:
             kinds = ", ".join(str(self.type_of(a)) for a in args)
             raise Refused(f"`{op}` cannot be applied to ({kinds})", why=str(error).splitlines()[0],
                           fix="check the shapes and types of the operands") from error
+        note_extents(self, made, op, args, static)
         return marked(self, made, result_kind(self, args))
 
     def cast(self, atom: Atom, dtype: str) -> Atom:
@@ -267,9 +272,12 @@ class Translator:
             return self.emit("cast", atom, dtype=type_.dtype)
         return atom
 
-    def size(self, array: Var, axis: int) -> Var:
+    def size(self, array: Var, axis: int) -> Atom:
+        """Return the extent of an axis: a constant where it is known."""
         if not 0 <= axis < self.ndim(array):
             raise Refused(f"axis {axis} of a value with {self.ndim(array)} axes", code="SD0230")
+        if array.name in self.extents:
+            return Const(self.extents[array.name][axis])
         var = self.builder.op("size", array, stem="n", axis=axis)
         self.stems[var.name] = ("n", array.name)
         self.nonnegative.add(var.name)

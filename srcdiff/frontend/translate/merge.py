@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass
 
 from srcdiff.frontend.translate import growing
 from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.extents import note_common
 from srcdiff.frontend.translate.kinds import combined, marked
 from srcdiff.frontend.translate.values import (
     UNBOUND,
@@ -226,6 +227,7 @@ class Merger:
                 fill(self.t, name, type_, value, block)
         if isinstance(type_, Array):
             self.made.append((name, tuple(values)))
+            note_common(self.t, name, values)
         return marked(self.t, Var(name), combined(self.t, filter(is_atom, values)))
 
     def note_lost_aliases(self):

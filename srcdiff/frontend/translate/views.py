@@ -10,6 +10,7 @@ and a write reads, changes and writes back the whole view.
 from __future__ import annotations
 
 from srcdiff.frontend.translate.context import Translator, describe, is_full
+from srcdiff.frontend.translate.extents import element_extents, span_extent
 from srcdiff.frontend.translate.values import (
     Grown,
     Known,
@@ -124,6 +125,7 @@ def load_view(t: Translator, view: View) -> Var:
     result = Var(view.base)
     if not all(map(is_full, view.index)):
         result = t.builder.load(view.base, view.index)
+        element_extents(t, view.base, view.index, result)
     order = tuple(a for a in view.axes if a is not None)
     if order != tuple(range(spans)):
         result = t.emit("transpose", result, perm=order)
@@ -218,6 +220,8 @@ def _span_length(t, base, axis, span):
     if span.step is not None or not t.is_nonnegative(start):
         return None
     n = t.size(Var(base), axis)
+    if (known := span_extent(n, span)) is not None:
+        return Const(known)
     stop = span.stop
     if stop is None:
         stop = n
@@ -230,7 +234,8 @@ def _span_length(t, base, axis, span):
     if start != Const(0):
         stop = t.emit("subtract", stop, start)
     length = t.emit("maximum", stop, Const(0)) if isinstance(stop, Var) and stop != n else stop
-    t.nonnegative.add(length.name)
+    if isinstance(length, Var):
+        t.nonnegative.add(length.name)
     return length
 
 
