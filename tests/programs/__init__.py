@@ -59,4 +59,5 @@ from tests.programs import (  # noqa: E402
     loops,  # noqa: F401
     numbers,  # noqa: F401
     scalars,  # noqa: F401
+    shapes_of_numbers,  # noqa: F401
 )

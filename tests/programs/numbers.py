@@ -132,3 +132,9 @@ class Named(Point):
 def objects_with_own_init(a, b):
     ellipsoid, point = Spheroid(a, b), Named(a)
     return ellipsoid.semimajor * ellipsoid.flattening ** 2 * point.x * point.y
+
+
+@program(2.0, compiled=True)
+def flag_is_true(x):
+    flag, other = float(x) > 1.0, np.float64(x) > 1.0          # Python's True, and NumPy's
+    return x ** 2 * (flag is True) + 10.0 * x * (other is True) + 100.0 * x * (flag is not False)

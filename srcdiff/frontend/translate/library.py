@@ -10,7 +10,7 @@ import numpy as np
 
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, none, refuse_given
-from srcdiff.frontend.translate.values import Known, Refused
+from srcdiff.frontend.translate.values import Known, Refused, Tuple
 
 __all__ = ["HANDLERS", "argsort", "sort", "sorted_array"]
 
@@ -107,6 +107,21 @@ def interpolated_each(x, xp, fp, left, right):
     return y
 
 
+def positions_of(mask):
+    """Return the positions of the elements that are not zero."""
+    count = 0
+    for value in mask:
+        if value:
+            count += 1
+    found = np.zeros(count, dtype=np.int64)
+    k = 0
+    for i in range(len(mask)):
+        if mask[i]:
+            found[k] = i
+            k += 1
+    return found
+
+
 def middle_of(x):
     """Return the median: the mean of the two middle elements, or the middle one."""
     n = len(x)
@@ -182,5 +197,15 @@ def median(t, a, axis=NONE):
     return _call(t, middle_of, x)
 
 
+def nonzero(t, a):
+    """Translate `np.nonzero`, and `np.where` with a condition alone."""
+    return Tuple((flatnonzero(t, a),))
+
+
+def flatnonzero(t, a):
+    """Translate `np.flatnonzero` of a vector: positions are integers, and have no derivative."""
+    return _call(t, positions_of, _vector(t, a, "nonzero"))
+
+
 HANDLERS = {np.argsort: argsort, np.sort: sort, np.searchsorted: searchsorted, np.interp: interp,
-            np.median: median}
+            np.median: median, np.nonzero: nonzero, np.flatnonzero: flatnonzero}

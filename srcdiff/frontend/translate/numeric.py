@@ -7,7 +7,7 @@ import operator
 import numpy as np
 
 from srcdiff.frontend.translate.context import Translator
-from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, marked
+from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, kind_of, marked
 from srcdiff.frontend.translate.values import (
     Dict,
     Known,
@@ -19,7 +19,7 @@ from srcdiff.frontend.translate.values import (
     is_atom,
 )
 from srcdiff.frontend.translate.views import as_atom
-from srcdiff.syntax import Array, Const, Scalar
+from srcdiff.syntax import Array, Const, Scalar, Var
 
 __all__ = ["BINARY", "COMPARE", "SHIFT", "arithmetic", "binary", "compare", "elementwise", "truth", "unary"]
 
@@ -223,7 +223,8 @@ def compare(t: Translator, kind: str, a, b):
         if isinstance(v, Poison):
             t.use_poison(v)
     if kind in ("Is", "IsNot"):
-        return Const(_identical(t, a, b) == (kind == "Is"))
+        found = _identical(t, a, b)
+        return found if kind == "Is" else unary(t, "Not", found)
     if kind in ("In", "NotIn"):
         found = _contains(t, b, a)
         return found if kind == "In" else unary(t, "Not", found)
@@ -240,17 +241,39 @@ def compare(t: Translator, kind: str, a, b):
     return t.emit(op, as_atom(t, a), as_atom(t, b))
 
 
-def _identical(t, a, b) -> bool:
+def _identical(t, a, b):
+    """Translate ``a is b``: known, or whether a Python bool that only run time knows is True."""
     if isinstance(a, Known) and isinstance(b, Known):
-        return a.value is b.value
-    if isinstance(a, Const) and isinstance(b, Const):
-        return type(a.value) is bool and a == b
-    if isinstance(a, Known | Const) or isinstance(b, Known | Const):
-        return False
-    if a == b and (isinstance(a, Ref) or is_atom(a) and isinstance(t.type_of(a), Array)):
-        return True
+        return Const(a.value is b.value)
+    if isinstance(a, Known) or isinstance(b, Known):
+        return Const(False)
+    if is_atom(a) and is_atom(b) and t.ndim(a) == t.ndim(b) == 0:
+        return _identical_numbers(t, a, b)
+    if isinstance(a, Const) or isinstance(b, Const):
+        return Const(False)
+    if a == b and (isinstance(a, Ref) or is_atom(a)):
+        return Const(True)
     if is_atom(a) and is_atom(b) and t.root(a) != t.root(b):
-        return False
+        return Const(False)
+    return _unknown_identity()
+
+
+def _identical_numbers(t, a, b):
+    types = t.type_of(a).dtype, t.type_of(b).dtype
+    if types[0] != types[1] or isinstance(a, Const) and isinstance(b, Const) and a != b:
+        return Const(False)
+    if types[0] == "bool" and all(kind_of(t, v) == PYTHON for v in (a, b)):
+        return a if b == Const(True) else t.emit("equal", a, b) if a != b else Const(True)
+    if isinstance(a, Const) and isinstance(a.value, int) and a == b:
+        return Const(True)              # CPython keeps one object for a literal
+    if not (kind_of(t, a) & kind_of(t, b)):
+        return Const(False)
+    if all(isinstance(v, Var) and v.name in t.cells for v in (a, b)):
+        return Const(a == b)
+    return _unknown_identity()
+
+
+def _unknown_identity():
     raise Refused("whether two values are the same object is not known here", fix="compare with ==")
 
 

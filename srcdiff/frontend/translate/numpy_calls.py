@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from srcdiff.frontend.translate.kinds import NUMPY, marked, one_class
+from srcdiff.frontend.translate.kinds import NUMPY, array_without_axes, marked, one_class
+from srcdiff.frontend.translate.library import nonzero
 from srcdiff.frontend.translate.numeric import elementwise
 from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
@@ -92,9 +93,9 @@ __all__ = ["HANDLERS", "METHODS"]
 
 def where(t, condition, x=None, y=None):
     if x is None:
-        raise Refused("np.where with one argument", why="the length of its result depends on the data",
-                      fix="use a boolean mask", code="SD0216")
-    return t.emit("where", array(t, condition), array(t, x), array(t, y))
+        return nonzero(t, condition)
+    made = t.emit("where", array(t, condition), array(t, x), array(t, y))
+    return made if t.ndim(made) else array_without_axes(t, made)
 
 
 def clip(t, a, a_min=NONE, a_max=NONE, out=NONE, *, min=NONE, max=NONE):    # noqa: A002
@@ -204,8 +205,10 @@ def to_list(t, a):
     return t.allocate(t.emit("copy", as_atom(t, a)), list) if not is_atom(a) or t.ndim(a) else a
 
 
-def copyto(t, target, source):
+def copyto(t, target, source, casting=NONE, where=Const(True)):
     from srcdiff.frontend.translate.indexing import store_subscript
+    if where != Const(True):
+        source = t.emit("where", array(t, where), array(t, source), array(t, target))
     store_subscript(t, target, Known(Ellipsis), source)
     return NONE
 

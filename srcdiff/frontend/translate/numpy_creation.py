@@ -18,9 +18,7 @@ from srcdiff.frontend.translate.numpy_arguments import (
     none,
     refuse_given,
 )
-from srcdiff.frontend.translate.numpy_shapes import (
-    derived,
-)
+from srcdiff.frontend.translate.numpy_shapes import derived, with_axes
 from srcdiff.frontend.translate.values import (
     Intrinsic,
     Known,
@@ -82,7 +80,9 @@ ALWAYS = Const(True)
 
 def make_array(t, value, dtype=NONE, *, copy=ALWAYS, order=NONE, ndmin=NONE, subok=NONE):
     """`np.array`: a new array, unless `copy` says otherwise; a number stays a number."""
-    refuse_given(ndmin=ndmin)
+    if not none(ndmin) and t.static_number(ndmin):
+        made = make_array(t, value, dtype, copy=copy)
+        return with_axes(t, as_atom(t, made), int(t.static_number(ndmin)))
     if copy is not ALWAYS and not flag(t, copy):
         return as_array(t, value, dtype)
     name = dtype_of(dtype)

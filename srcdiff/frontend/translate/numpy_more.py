@@ -10,9 +10,9 @@ import numpy as np
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.numeric import arithmetic
-from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, flag, none
+from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, extents_of, flag, none
 from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce
-from srcdiff.frontend.translate.numpy_shapes import derived, diff, flat
+from srcdiff.frontend.translate.numpy_shapes import derived, diff, flat, with_axes
 from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Const
@@ -107,26 +107,38 @@ def meshgrid(t, *vectors, indexing=Known("xy"), sparse=NONE, copy=NONE):    # no
 
 
 def tile(t, a, reps):
-    x, times = array(t, a), as_atom(t, reps)
-    if t.ndim(x) != 1 or t.ndim(times):
-        raise Refused("np.tile of a matrix", fix="use np.broadcast_to and reshape")
-    wide = t.emit("broadcast_to", t.emit("expand_dims", x, axis=0), times, t.size(x, 0))
-    return flat(t, wide)
+    """Repeat an array along each axis; it has as many axes as there are numbers of repetitions, or more."""
+    x, times = array(t, a), list(extents_of(t, reps))
+    rank = max(t.ndim(x), len(times), 1)
+    times = [Const(1)] * (rank - len(times)) + times
+    x = with_axes(t, x, rank)
+    extents = [t.size(x, k) for k in range(rank)]
+    for k in range(rank):
+        x = t.emit("expand_dims", x, axis=2 * k)
+    wide = t.emit("broadcast_to", x, *(n for pair in zip(times, extents, strict=True) for n in pair))
+    return t.emit("reshape", wide, *(arithmetic(t, "Mult", *pair) for pair in zip(times, extents, strict=True)))
 
 
 def repeat(t, a, repeats, axis=NONE):
+    """Repeat each element, or each slice along an axis, one after the other."""
     x, times = array(t, a), as_atom(t, repeats)
-    if t.ndim(times) or t.ndim(x) != 1:
-        raise Refused("np.repeat of a matrix, or with several counts", fix="use an index array")
-    wide = t.emit("broadcast_to", t.emit("expand_dims", x, axis=1), t.size(x, 0), times)
-    return flat(t, wide)
+    if t.ndim(times):
+        raise Refused("np.repeat with several counts", fix="use an index array")
+    if none(axis):
+        x = flat(t, x) if t.ndim(x) != 1 else x
+    k = 0 if none(axis) else axes_of(t, axis, t.ndim(x))[0]
+    extents = [t.size(x, axis) for axis in range(t.ndim(x))]
+    wide = t.emit("broadcast_to", t.emit("expand_dims", x, axis=k + 1), *extents[:k + 1], times, *extents[k + 1:])
+    extents[k] = arithmetic(t, "Mult", extents[k], times)
+    return t.emit("reshape", wide, *extents)
 
 
 def roll(t, a, shift, axis=NONE):
     """Take the elements at ``(position - shift) mod n``."""
     x, by = array(t, a), as_atom(t, shift)
     if none(axis) and t.ndim(x) != 1:
-        raise Refused("np.roll of a matrix without an axis", fix="name the axis")
+        extents = [t.size(x, k) for k in range(t.ndim(x))]
+        return t.emit("reshape", roll(t, flat(t, x), shift), *extents)
     if t.ndim(by):
         raise Refused("np.roll by several shifts", fix="roll along one axis after the other")
     k = 0 if none(axis) else axes_of(t, axis, t.ndim(x))[0]
@@ -245,13 +257,11 @@ def einsum(t: Translator, subscripts, *operands):
     if not isinstance(subscripts, Known) or not isinstance(subscripts.value, str):
         raise Refused("np.einsum without a text of subscripts", fix="write the subscripts as a literal")
     text = subscripts.value.replace(" ", "")
-    inputs, _, output = text.partition("->")
-    terms = inputs.split(",")
-    if "." in text or any(len(set(s)) != len(s) for s in terms) or len(terms) != len(operands):
-        raise Refused(f"np.einsum({text!r}) is not supported", fix="use @, sum and transpose")
-    if "->" not in text:
-        output = "".join(sorted(c for c in set(inputs) - {","} if inputs.count(c) == 1))
     xs = [array(t, v) for v in operands]
+    terms, output = _without_ellipsis(text, [t.ndim(x) for x in xs])
+    inputs = ",".join(terms)
+    if any(len(set(s)) != len(s) or "." in s for s in terms) or len(terms) != len(operands):
+        raise Refused(f"np.einsum({text!r}) is not supported", fix="use @, sum and transpose")
     if (product := _as_matmul(t, terms, output, xs)) is not None:
         return product
     letters = output + "".join(dict.fromkeys(c for c in inputs if c not in output + ","))
@@ -263,6 +273,20 @@ def einsum(t: Translator, subscripts, *operands):
     if summed:
         return reduce(t, "sum", total, summed)
     return derived(t, total, operands[0]) if len(operands) == 1 else total
+
+
+def _without_ellipsis(text, ranks):
+    """Return the terms and the output of a subscripts text, letters in place of ``...``."""
+    inputs, arrow, output = text.partition("->")
+    terms = inputs.split(",")
+    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in text]
+    widths = [rank - len(s) + 3 if "..." in s else 0 for s, rank in zip(terms, ranks, strict=False)]
+    wide = "".join(spare[:max([0, *widths])])
+    if not arrow:
+        single = sorted(c for c in set(inputs) - set(",.") if inputs.count(c) == 1)
+        output = "..." + "".join(single)
+    terms = [s.replace("...", wide[len(wide) - n:]) for s, n in zip(terms, widths, strict=False)]
+    return terms, output.replace("...", wide)
 
 
 def _spread(t, x, term, letters):

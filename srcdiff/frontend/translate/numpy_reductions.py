@@ -18,6 +18,7 @@ from srcdiff.frontend.translate.numpy_arguments import (
 from srcdiff.frontend.translate.numpy_shapes import (
     flat,
     join,
+    moveaxis,
     read_only,
 )
 from srcdiff.frontend.translate.values import (
@@ -236,13 +237,19 @@ def outer(t, a, b):
     return t.emit("multiply", t.emit("expand_dims", x, axis=1), t.emit("expand_dims", y, axis=0))
 
 
-def cross(t, a, b, axis=NONE):
-    """The cross product of 3-vectors, along the last axis."""
+def cross(t, a, b, axisa=Const(-1), axisb=Const(-1), axisc=Const(-1), axis=NONE):
+    """The cross product of 3-vectors."""
+    if not none(axis):
+        axisa = axisb = axisc = axis
+    x, y = (array(t, moveaxis(t, array(t, v), k, Const(-1))) for v, k in ((a, axisa), (b, axisb)))
+    made = _cross(t, x, y)
+    return moveaxis(t, made, Const(-1), axisc)
+
+
+def _cross(t, x, y):
+    """The cross product along the last axis."""
     from srcdiff.frontend.translate.indexing import load
-    x, y = array(t, a), array(t, b)
     rank = max(t.ndim(x), t.ndim(y))
-    if not none(axis) and axes_of(t, axis, rank) != (rank - 1,):
-        raise Refused("np.cross along another axis than the last", fix="move the axis first")
 
     def part(v, k):
         return as_atom(t, load(t, v, Tuple((Known(Ellipsis), Const(k)))))

@@ -33,7 +33,7 @@ from srcdiff.syntax import Const, Var
 __all__ = [
     "_at_least_1d", "append", "atleast", "broadcast_to", "column_stack", "concatenate", "derived",
     "diff", "expand_dims", "flat", "flatten", "flip", "hstack", "join", "moveaxis", "ndim", "ravel",
-    "read_only", "reshape", "shape", "size", "squeeze", "stack", "swapaxes", "transposed", "vstack",
+    "read_only", "reshape", "shape", "size", "squeeze", "stack", "swapaxes", "transposed", "vstack", "with_axes",
 ]
 
 def derived(t, made, source):
@@ -139,13 +139,32 @@ def squeeze(t, a, axis=NONE):
     if not t.ndim(x):
         return x
     if none(axis):
-        raise Refused("squeeze without an axis", why="which axes have extent 1 is known only at run time",
-                      fix="name the axis: squeeze(axis=0)")
+        extents = t.extents.get(x.name)
+        if extents is None:
+            raise Refused("squeeze without an axis", why="which axes have extent 1 is known only at run time",
+                          fix="name the axis: squeeze(axis=0)")
+        ones = tuple(k for k, n in enumerate(extents) if n == 1)
+        if len(ones) == len(extents):
+            return _only_element(t, x)
+        return derived(t, t.emit("squeeze", x, axis=ones), a) if ones else a
     return derived(t, t.emit("squeeze", x, axis=axes_of(t, axis, t.ndim(x))), a)
 
 
+def with_axes(t, x, rank):
+    """Return an array with axes of extent 1 put in front until it has `rank` axes."""
+    if not t.ndim(x):
+        return t.emit("array", x, dtype=t.type_of(x).dtype, shape=(1,) * rank) if rank else x
+    while t.ndim(x) < rank:
+        x = t.emit("expand_dims", x, axis=0)
+    return x
+
+
 def atleast(rank):
-    def handler(t, a):
+    def handler(t, *arrays):
+        made = tuple(one(t, a) for a in arrays)
+        return made[0] if len(made) == 1 else Tuple(made)
+
+    def one(t, a):
         a = array(t, a) if not isinstance(a, View) else a
         ndim = len(a.axes) if isinstance(a, View) else t.ndim(a)
         if ndim >= rank:
