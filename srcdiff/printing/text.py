@@ -9,13 +9,16 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import warnings
 from collections.abc import Mapping
 
 import gast
 
 try:
-    import astor
-    import astor.code_gen
+    with warnings.catch_warnings():     # astor looks up nodes that newer Pythons deprecate
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import astor
+        import astor.code_gen
 except ImportError:                     # a missing printer costs the wrapping only
     astor = None
 
