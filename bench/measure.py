@@ -87,13 +87,16 @@ def _calls_per_round(seconds: float, target: float = 0.01) -> int:
     return max(1, min(100_000, int(target / max(seconds, 1e-8))))
 
 
-def measure(workload: Workload, rounds: int = 15, budget: float = 8.0) -> list[Measurement]:
-    """Time all contestants of a workload in turns; about `budget` seconds, five rounds at least."""
+def measure(workload: Workload, rounds: int = 15, budget: float = 8.0, on_host=to_numpy) -> list[Measurement]:
+    """Time all contestants of a workload in turns; about `budget` seconds, five rounds at least.
+
+    `on_host` turns a result, or the part of it that is compared, into NumPy arrays.
+    """
     contestants = workload.make()
     found, results = [], []
     for c in contestants:
-        took, result = seconds(c.call, 1), c.call()
-        results.append(to_numpy(result))
+        took = seconds(c.call, 1)
+        results.append(on_host(c.call()))
         found.append(Measurement(workload.name, c.name, 0.0, 0.0, took, 0, c.is_peer, c.is_primal))
     first = next(r for r, c in zip(results, contestants, strict=True) if not c.is_primal)
     for m, c, result in zip(found, contestants, results, strict=True):
