@@ -50,14 +50,16 @@ class Builder:
         self.reserved = set(reserved)
         self.where: Where = NOWHERE
         self._blocks: list[list[Stmt]] = [[]]
+        self._counts: dict[str, int] = {}       # per stem: smaller numbers are taken, and stay so
 
     # -- names and types --------------------------------------------------------
 
     def fresh(self, stem: str, type_: Type) -> str:
         """Declare a new variable called `stem`, or `stem_2`, `stem_3`, ... if taken."""
-        name, count = stem, 2
+        name, count = stem, self._counts.get(stem, 2)
         while name in self.types or name in self.reserved:
             name, count = f"{stem}_{count}", count + 1
+        self._counts[stem] = count
         self.types[name] = type_
         return name
 
