@@ -27,7 +27,7 @@ from srcdiff.backend import Compiled, Options, compile_program, compile_source
 from srcdiff.batches import Batch, batch_text, split
 from srcdiff.forward import tangent
 from srcdiff.jacobians import forward_jacobian, reverse_jacobian
-from srcdiff.kernels import Plan, module_text, plan, with_extents
+from srcdiff.kernels import Plan, module_text, plan, with_algebra, with_extents
 from srcdiff.log import stage
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
@@ -200,7 +200,7 @@ def kernels(program: Program, shapes: Shapes) -> Plan:
     """Return the kernels of a loop over samples, for parameters of these extents (None: samples)."""
     program = prepare(_unplaced(program), "cuda")
     with stage("kernels"):
-        return plan(optimize(with_extents(program, dict(shapes))))
+        return plan(optimize(with_extents(with_algebra(program), dict(shapes))))
 
 
 @_remembered

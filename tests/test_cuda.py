@@ -25,7 +25,7 @@ def has_gpu() -> bool:
 
 
 def environment(simulate: bool) -> dict:
-    env = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONWARNINGS="ignore")
+    env = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONWARNINGS="ignore", SRCDIFF_TARGET="python")
     env.pop("NUMBA_ENABLE_CUDASIM", None)
     if simulate:
         env["NUMBA_ENABLE_CUDASIM"] = "1"
@@ -69,3 +69,25 @@ def test_kernels_compile_to_ptx_and_spill_nothing():
     if shutil.which("ptxas"):
         assert not {name: r for name, r in found.items() if r["spill_bytes"] or r["registers"] > 128}
         assert found["oscillator"]["local_bytes"] == 0          # its arrays are registers
+
+
+def test_cases_of_the_batched_path():
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/cuda_cases.py"],
+                          capture_output=True, text=True, env=environment(not has_gpu()), cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert " passed" in done.stdout
+
+
+def test_without_a_gpu_the_error_says_what_to_do():
+    if has_gpu():
+        pytest.skip("there is a GPU")
+    code = ("import numpy as np, srcdiff as sd\n"
+            "try:\n    sd.vmap(sd.grad(lambda x: x * x), target='cuda')(np.ones(2))\n"
+            "except sd.errors.DeviceError as error:\n    print(error)")
+    place = ROOT / "tests" / "__pycache__"
+    place.mkdir(exist_ok=True)
+    script = place / "without_a_gpu.py"
+    script.write_text(code)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment(False),
+                          check=False)
+    assert "[SD0510]" in done.stdout and "NUMBA_ENABLE_CUDASIM=1" in done.stdout

@@ -58,7 +58,7 @@ def _why_not() -> str:
         error = getattr(cuda, "cuda_error", lambda: None)()
     except Exception as failed:
         error = failed
-    return str(error).splitlines()[0] if error and str(error) else "Numba finds no CUDA device"
+    return str(error or "").strip().split("\n")[0] or "Numba finds no CUDA device"
 
 
 def require_device() -> None:
@@ -80,7 +80,12 @@ def is_device_array(value) -> bool:
 def as_device_array(value):
     """Return Numba's array of the same memory."""
     from numba import cuda
-    return value if getattr(type(value), "__cuda_ndarray__", False) else cuda.as_cuda_array(value)
+    if getattr(type(value), "__cuda_ndarray__", False):
+        return value
+    if not simulated():
+        return cuda.as_cuda_array(value)
+    from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
+    return FakeCUDAArray(np.asarray(types.SimpleNamespace(__array_interface__=value.__cuda_array_interface__)))
 
 
 def stand_in(value) -> np.ndarray:
@@ -174,7 +179,8 @@ class Launcher:
             return self._empty(shapes, outs, host)
         with _out_of_memory(shapes, self.plan):
             flat = [self._on_device(v, i, stream) for i, v in enumerate(flat)]
-            results = [self._allocate(i, shape, stream, host) if out is None else out
+            results = [self._allocate(i, shape, stream, host) if out is None else
+                       require_out(out, self.plan.results[i][0], shape)
                        for i, (shape, out) in enumerate(zip(shapes, outs, strict=True))]
             given = self._given(stream)
             numbers = dict(zip(self.plan.size_names, sizes, strict=True))
@@ -331,10 +337,10 @@ class _out_of_memory:
         return False
 
 
-def require_out(out, dtype: str, shape: tuple[int, ...]):
+def require_out(array, dtype: str, shape: tuple[int, ...]):
     """Return a device array given as `out`, if the result fits."""
-    array = as_device_array(out)
     if array.dtype != np.dtype(dtype) or tuple(array.shape) != shape:
         raise ArgumentError(Problem(
-            "SD0308", f"out has dtype {array.dtype} and shape {tuple(array.shape)}, the result {dtype} and {shape}"))
+            "SD0308", f"out has dtype {array.dtype} and shape {tuple(array.shape)}, the result has dtype {dtype} "
+            f"and shape {shape}"))
     return array

@@ -4,8 +4,9 @@
 computes for them; `memory` gives each array a place; `spelling` and `text` print.
 """
 
+from srcdiff.kernels.algebra import with_algebra
 from srcdiff.kernels.plan import Kernel, Plan, plan
 from srcdiff.kernels.shapes import with_extents
 from srcdiff.kernels.text import module_text
 
-__all__ = ["Kernel", "Plan", "module_text", "plan", "with_extents"]
+__all__ = ["Kernel", "Plan", "module_text", "plan", "with_algebra", "with_extents"]

@@ -145,9 +145,10 @@ def _of_numpy(t, target, args, result):
 
 
 def _is_transform(target) -> bool:
-    """Tell whether a function is one of srcdiff's own, like `grad`."""
+    """Tell whether a function is one of srcdiff's own, like `grad`, and not one that is there to be translated."""
     module = getattr(target, "__module__", None) or ""
-    return (module.split(".")[0] == "srcdiff" and not module.startswith(library.__name__)
+    translated = module.startswith(library.__name__) or getattr(target, "__srcdiff_translated__", False)
+    return (module.split(".")[0] == "srcdiff" and not translated
             and isinstance(target, types.FunctionType | type))
 
 

@@ -1,0 +1,255 @@
+"""Batches on the GPU, or in Numba's simulator: arrays in and out, errors, linear algebra.
+
+`tests.test_cuda` runs this file in a process of its own, because the simulator
+is chosen before Numba is imported.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from numba import cuda as numba_cuda
+
+import srcdiff as sd
+from srcdiff.backend import cuda
+from srcdiff.structure import leaves
+
+RNG = np.random.default_rng(0)
+X = RNG.uniform(0.5, 1.5, (5, 3))
+EXACT = dict(rtol=1e-12, atol=1e-12) if cuda.simulated() else dict(rtol=1e-10, atol=1e-10)
+
+
+def wave(x):
+    return np.sum(np.sin(x) ** 2)
+
+
+def product(x):
+    return np.sin(x) * x[0]
+
+
+def element(x, i):
+    return x[i]
+
+
+def at(matrix, vector):
+    return matrix @ vector
+
+
+GRADIENT = sd.vmap(sd.grad(wave), target="cuda")
+EXPECTED = np.sin(2 * X)
+
+
+class Foreign:
+    """An array of another library: nothing but the interface."""
+
+    def __init__(self, array):
+        self.array = array
+
+    @property
+    def __cuda_array_interface__(self):
+        if cuda.simulated():
+            return dict(self.array.__array_interface__, version=3)
+        return self.array.__cuda_array_interface__
+
+
+def test_numpy_in_gives_numpy_out_and_launches_a_kernel():
+    before = cuda.launches()
+    result = GRADIENT(X)
+    assert type(result) is np.ndarray and result.flags.c_contiguous
+    np.testing.assert_allclose(result, EXPECTED, **EXACT)
+    assert cuda.launches() == before + 1
+
+
+def test_device_arrays_in_give_device_arrays_out_with_the_samples_side_by_side():
+    result = GRADIENT(numba_cuda.to_device(X))
+    assert cuda.is_device_array(result)
+    assert result.strides == (8, 40)
+    np.testing.assert_allclose(result.copy_to_host(), EXPECTED, **EXACT)
+
+
+def test_arrays_of_other_libraries():
+    given = X.copy() if cuda.simulated() else numba_cuda.to_device(X)
+    result = GRADIENT(Foreign(given))
+    np.testing.assert_allclose(result.copy_to_host(), EXPECTED, **EXACT)
+
+
+@pytest.mark.parametrize("given", [np.asfortranarray(X), X[:, ::-1], X[::2], X.astype(np.float32)])
+def test_any_layout_and_precision(given):
+    exact = dict(rtol=1e-6) if given.dtype == np.float32 else EXACT
+    result = GRADIENT(given)
+    assert result.dtype == given.dtype
+    np.testing.assert_allclose(result, np.sin(2 * given), **exact)
+
+
+def test_out_on_the_host_and_on_the_device():
+    out = np.empty((5, 3))
+    assert GRADIENT(X, out=out) is out
+    np.testing.assert_allclose(out, EXPECTED, **EXACT)
+    out = numba_cuda.device_array((5, 3))
+    assert GRADIENT(numba_cuda.to_device(X), out=out) is out
+    np.testing.assert_allclose(out.copy_to_host(), EXPECTED, **EXACT)
+
+
+@pytest.mark.parametrize("shape, dtype", [((5, 2), np.float64), ((5, 3), np.float32)])
+def test_an_out_that_does_not_fit_is_refused(shape, dtype):
+    with pytest.raises(sd.SrcdiffError, match="SD0308|SD0310"):
+        GRADIENT(X, out=np.empty(shape, dtype))
+    with pytest.raises(sd.errors.ArgumentError, match="SD0308"):
+        GRADIENT(X, out=numba_cuda.device_array(shape, dtype))
+
+
+def test_streams():
+    stream = numba_cuda.stream()
+    np.testing.assert_allclose(GRADIENT(X, stream=stream), EXPECTED, **EXACT)
+
+
+def test_a_batch_without_samples_launches_nothing():
+    before = cuda.launches()
+    assert GRADIENT(np.empty((0, 3))).shape == (0, 3)
+    assert cuda.launches() == before
+
+
+@pytest.mark.parametrize("given, code", [(X.astype(np.float16), "SD0301"), (X.astype(int), "SD0303")])
+def test_wrong_dtypes_are_refused(given, code):
+    with pytest.raises(sd.errors.ArgumentError, match=code):
+        GRADIENT(given)
+
+
+def test_batches_of_different_lengths_are_refused():
+    with pytest.raises(sd.errors.ShapeError, match="SD0331"):
+        sd.vmap(at, target="cuda")(np.ones((2, 3, 3)), np.ones((3, 3)))
+
+
+def test_shapes_that_do_not_fit():
+    with pytest.raises(sd.errors.ShapeError, match="SD0341"):
+        sd.vmap(at, target="cuda")(np.ones((2, 3, 3)), np.ones((2, 2)))
+
+
+def test_the_first_sample_that_fails_raises_with_its_line():
+    with pytest.raises(sd.errors.IndexOutOfRangeError, match="return x\\[i\\]"):
+        sd.vmap(sd.grad(element), target="cuda")(X, np.array([0, 1, 2, 5, 1]))
+
+
+def test_what_threads_cannot_do_is_refused_with_its_line():
+    def singular(a):
+        return np.sum(np.linalg.svd(a, full_matrices=False)[1])
+
+    with pytest.raises(sd.errors.UnsupportedError, match="svd.* does not run on the GPU") as caught:
+        sd.vmap(sd.grad(singular), target="cuda")(np.ones((2, 3, 3)))
+    assert "np.linalg.svd" in str(caught.value)
+
+
+def test_captured_values_are_read_at_each_call():
+    factor = np.array([1.0, 2.0])
+
+    def scaled(x):
+        return np.sum(factor * x ** 2)
+
+    gradient = sd.vmap(sd.grad(scaled), target="cuda")
+    np.testing.assert_allclose(gradient(np.ones((2, 2))), [[2, 4]] * 2)
+    factor[:] = 3.0
+    np.testing.assert_allclose(gradient(np.ones((2, 2))), [[6, 6]] * 2)
+    factor = np.array([1.0])
+    np.testing.assert_allclose(gradient(np.ones((2, 2))), [[2, 2]] * 2)
+
+
+def pulled(x, weights):
+    _, pullback = sd.vjp(product, x)
+    return pullback(weights)[0]
+
+
+F = sd.differentiate(wave)
+
+
+@pytest.mark.parametrize("function, arguments", [
+    (F, (X,)), (F.grad, (X,)), (F.value_and_grad, (X,)), (F.jacobian, (X,)), (F.hessian, (X,)), (F.hvp, (X, X)),
+    (F.jvp, ((X,), (X,))), (sd.value_and_jacobian(product), (X,)), (pulled, (X, X)),
+    (sd.vmap(sd.grad(wave)), (X[:, None, :],)), (sd.jacfwd(product, chunk_size=2), (X,)),
+], ids=str)
+def test_every_derivative_of_a_batch(function, arguments):
+    expected, got = sd.vmap(function)(*arguments), sd.vmap(function, target="cuda")(*arguments)
+    for a, b in zip(leaves(got), leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, **EXACT)
+
+
+def test_axes_of_samples_anywhere():
+    jacobian = sd.jacobian(product)
+    np.testing.assert_allclose(sd.vmap(jacobian, in_dims=1, out_dims=-1, target="cuda")(X.T),
+                               sd.vmap(jacobian, in_dims=1, out_dims=-1)(X.T), **EXACT)
+
+
+def test_a_decorated_function_runs_its_batches_there():
+    f = sd.differentiate(lambda x: math.exp(x) * x, target="cuda")
+    before = cuda.launches()
+    np.testing.assert_allclose(sd.vmap(f.grad)(X[:, 0]), np.exp(X[:, 0]) * (1 + X[:, 0]), **EXACT)
+    assert cuda.launches() > before
+
+
+def test_a_workspace_that_is_too_small_is_doubled():
+    def grown(x, n):
+        y = np.zeros(n)
+        for i in range(n):
+            y[i] = x[0] * i + (y[i - 1] if i else 0.0)
+        return np.sum(y * y)
+
+    gradient = sd.vmap(sd.grad(grown), in_dims=(0, None), target="cuda")
+    before = cuda.launches()
+    np.testing.assert_allclose(gradient(X, 200), sd.vmap(sd.grad(grown), in_dims=(0, None))(X, 200), **EXACT)
+    first = cuda.launches()
+    assert first > before + 1
+    gradient(X, 200)
+    assert cuda.launches() == first + 1             # the room is remembered
+
+
+def test_a_batch_that_does_not_fit_is_cut_in_two(monkeypatch):
+    run = cuda.Launcher.__call__
+
+    def small_device(self, flat, outs, stream=0, host=True):
+        if flat[0].shape[0] > 2:
+            raise cuda.Overfull("no memory")
+        return run(self, flat, outs, stream, host)
+
+    monkeypatch.setattr(cuda.Launcher, "__call__", small_device)
+    np.testing.assert_allclose(GRADIENT(X), EXPECTED, **EXACT)
+    with pytest.raises(sd.errors.DeviceError, match="SD0511"):
+        GRADIENT(numba_cuda.to_device(X))
+
+
+A = RNG.normal(size=(3, 4, 4))
+B = RNG.normal(size=(3, 4))
+
+
+def cholesky(a, b):
+    return np.linalg.cholesky(a @ a.T + np.eye(4)) @ b
+
+
+def qr(a, b):
+    q, r = np.linalg.qr(a)
+    return q @ b + r @ b
+
+
+def exponential(a, b):
+    w, v = np.linalg.eigh(a + a.T)
+    return (v * np.exp(w / 4)) @ v.T @ b
+
+
+@pytest.mark.parametrize("function", [
+    np.linalg.solve, lambda a, b: np.linalg.solve(a, np.outer(b, b + 1)).sum(axis=0), lambda a, b: np.linalg.inv(a) @ b,
+    lambda a, b: np.linalg.det(a) * b, lambda a, b: np.linalg.slogdet(a)[1] * b, cholesky, qr,
+    lambda a, b: np.linalg.eigvalsh(a + a.T) * b, exponential,
+])
+def test_linear_algebra(function):
+    def f(a, b):
+        return function(a, b)
+
+    derivative = sd.jacrev(f, argnums=(0, 1))
+    for got, expected in zip(sd.vmap(derivative, target="cuda")(A, B), sd.vmap(derivative)(A, B), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-11)
+
+
+def test_the_source_is_a_module_that_runs():
+    scope = {}
+    exec(GRADIENT.source(X), scope)
+    result = numba_cuda.device_array((5, 3))
+    scope["wave_grad_vmap_kernel"][1, 5](5, numba_cuda.to_device(X), result)
+    np.testing.assert_allclose(result.copy_to_host(), EXPECTED, **EXACT)
