@@ -57,9 +57,26 @@ class Primitive:
     like: Callable | None = None
 
     @property
+    def on_complex(self) -> bool:
+        """Tell whether its value, its rule and its compiled form are those of complex numbers too."""
+        return self.name in COMPLEX
+
+    @property
     def opaque(self) -> bool:
         """Tell whether it runs code of the user's, which may fail, or take long."""
         return self.like is not None
+
+
+# The operations that are proved right for complex operands, as the tests of the rules sample them;
+# every other one is refused for these.  `arccosh` is not among them: its slope has other branch cuts.
+COMPLEX = frozenset("""
+    negative positive exp exp2 expm1 log log2 log10 log1p sqrt square reciprocal sin cos tan sinh cosh tanh
+    arcsin arccos arctan arcsinh arctanh add subtract multiply divide quotient power equal not_equal where
+    isnan isinf isfinite cast weaken copy stop_gradient real imag conjugate complex
+    sum prod matmul solve inv det
+    transpose reshape expand_dims squeeze broadcast_to sum_to concatenate cumsum take tape_grow
+    zeros empty full eye array size
+""".split())
 
 
 class Table(dict):
@@ -151,6 +168,9 @@ def _polygamma(n, x):
 
 
 _elementwise("polygamma", _polygamma, scipy.special.polygamma)
+_elementwise("real", lambda x: +np.real(x))
+_elementwise("imag", lambda x: +np.imag(x))
+_elementwise("conjugate", np.conjugate)
 _elementwise("isnan", np.isnan, math.isnan)
 _elementwise("isinf", np.isinf, math.isinf)
 _elementwise("isfinite", np.isfinite, math.isfinite)
@@ -203,6 +223,16 @@ _elementwise("fmax", np.fmax)
 _elementwise("fmin", np.fmin)
 _elementwise("arctan2", np.arctan2, math.atan2)
 _elementwise("hypot", np.hypot, math.hypot)
+
+
+def _complex(x, y):
+    """Return x + iy, also where a part is infinite or nan."""
+    made = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.complex128)
+    made.real, made.imag = x, y
+    return made[()]
+
+
+_elementwise("complex", _complex)
 _elementwise("copysign", np.copysign, math.copysign)
 _elementwise("logaddexp", np.logaddexp)
 _elementwise("less", np.less, operator.lt)

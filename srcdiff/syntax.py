@@ -57,9 +57,8 @@ from srcdiff.errors import NOWHERE, Where
 __all__ = [
     "Array", "Assign", "Atom", "Const", "Doc", "For", "If", "Load", "Param", "Program",
     "Raise", "Scalar", "Span", "Stmt", "Store", "Type", "Var", "While",
-    "atoms_of", "blocks_of", "const_type", "defined", "index_atoms", "is_float", "map_atoms",
-    "map_index",
-    "rename", "walk", "with_blocks",
+    "atoms_of", "blocks_of", "const_type", "defined", "index_atoms", "is_complex", "is_float", "map_atoms",
+    "map_index", "rename", "walk", "with_blocks",
 ]
 
 
@@ -95,6 +94,10 @@ Type = Scalar | Array
 def is_float(type_: Type) -> bool:
     """Tell whether values of `type_` can carry a derivative."""
     return type_.dtype in ("float32", "float64", "complex64", "complex128")
+
+
+def is_complex(type_: Type) -> bool:
+    return type_.dtype in ("complex64", "complex128")
 
 
 # -- atoms and indices --------------------------------------------------------

@@ -37,6 +37,13 @@ def newton_root(a):
     return root
 
 
+def power_at(signal, frequency):
+    z = 0j
+    for i in range(len(signal)):
+        z += signal[i] * np.exp(-1j * frequency * i)
+    return abs(z) ** 2
+
+
 def huber(residuals, delta):
     total = 0.0
     for i in range(len(residuals)):
@@ -163,6 +170,8 @@ CASES: dict[str, Case] = {
         sd.value_and_grad(recurrence, argnums=(0, 1)), (X, 0.7), lambda: (
             recurrence(X, 0.7), jacobian(at(recurrence, 0.7), X), jacobian(lambda a: recurrence(X, a), 0.7))),
     "newton_root_grad": Case(sd.grad(newton_root), (2.0,), lambda: jacobian(newton_root, 2.0)),
+    "power_at_grad": Case(sd.grad(power_at, argnums=(0, 1)), (X, 0.3), lambda: (
+        jacobian(at(power_at, 0.3), X), jacobian(lambda w: power_at(X, w), 0.3))),
     "huber_grad": Case(sd.grad(huber), (X, 0.7), lambda: jacobian(at(huber, 0.7), X, 1e-4)),
     "predict_jacrev": Case(sd.jacrev(predict, argnums=2), (W, B, INPUT), lambda: jacobian(of_input, INPUT)),
     "predict_jacfwd": Case(sd.jacfwd(predict, argnums=2), (W, B, INPUT), lambda: jacobian(of_input, INPUT)),

@@ -40,7 +40,7 @@ def differences(function, values, direction, step=1e-3, levels=6):
         h = step / 2**level
         ahead = flat(function(*_moved(values, direction, h)))
         behind = flat(function(*_moved(values, direction, -h)))
-        rows.append([(np.asarray(a, float) - np.asarray(b, float)) / (2 * h)
+        rows.append([(_number(a) - _number(b)) / (2 * h)
                      for a, b in zip(ahead, behind, strict=True)])
     return tuple(_extrapolate([row[i] for row in rows]) for i in range(len(rows[0])))
 
@@ -62,9 +62,14 @@ def _extrapolate(column):
 
 
 def inner(left, right) -> float:
-    """Return the sum of products over all entries that both sides have."""
-    return float(sum(np.sum(np.asarray(a, float) * np.asarray(b, float))
+    """Return the sum of products over all entries that both sides have; its real part."""
+    return float(sum(np.sum(_number(a) * _number(b)).real
                      for a, b in zip(left, right, strict=True) if a is not None and b is not None))
+
+
+def _number(value):
+    array = np.asarray(value)
+    return array if array.dtype.kind == "c" else array.astype(float)
 
 
 def assert_close(got, expected, rtol=1e-7, atol=1e-9, context=""):

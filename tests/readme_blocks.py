@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.chart import KINDS as KINDS_OF_CONTESTANTS
 from bench.chart import best_by_kind
 from srcdiff.frontend.fence import ROWS
-from srcdiff.primitives import PRIMITIVES
+from srcdiff.primitives import COMPLEX, PRIMITIVES
 from srcdiff.rules import RULES
 
 __all__ = ["BLOCKS", "ROOT", "rendered"]
@@ -67,17 +67,20 @@ KINDS = {
 
 def understood() -> dict[str, list[str]]:
     """Return the functions and methods that the front end takes, by where they come from."""
+    import cmath
     import math
 
     import numpy as np
+    import scipy.special
 
-    from srcdiff.frontend.translate import builtin_calls, numpy_calls, numpy_more
-    handlers = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **builtin_calls.HANDLERS}
-    functions = [*handlers, *(c for p in PRIMITIVES.values() for c in p.callables)]
-    found = {"in terms of these: `np.`": np, "`np.linalg.`": np.linalg, "`math.`": math}
+    from srcdiff.frontend.translate import calls, complex_numbers, numpy_calls
+    functions = [*calls.HANDLERS, *(c for p in PRIMITIVES.values() for c in p.callables)]
+    found = {"in terms of these: `np.`": np, "`np.linalg.`": np.linalg, "`math.`": math, "`cmath.`": cmath,
+             "`scipy.special.`": scipy.special}
     rows = {title: sorted({f.__name__ for f in functions if vars(module).get(getattr(f, "__name__", "")) is f})
             for title, module in found.items()}
-    rows["methods of arrays"] = sorted(n for n in numpy_calls.METHODS if not n.startswith("_"))
+    methods = {**numpy_calls.METHODS, **complex_numbers.METHODS}
+    rows["methods of arrays"] = sorted(n for n in methods if not n.startswith("_"))
     return rows
 
 
@@ -91,6 +94,8 @@ def supported() -> str:
         rows.append(f"| {title} | {', '.join(f'`{n}`' for n in names)} |")
     zero = [f"`{n}`" for n, p in PRIMITIVES.items() if p.kind == "elementwise" and RULES[n].zero]
     rows.append(f"| derivative zero, declared | {', '.join(zero)} |")
+    between = [f"`{n}`" for n in PRIMITIVES if n in COMPLEX and n in RULES and not RULES[n].zero]
+    rows.append(f"| on complex numbers inside real functions | `abs`, `angle`, {', '.join(between)} |")
     return "\n".join(["Everything that NumPy, `math` and Python offer in terms of these operations, on numbers and on arrays of any "
                       "dimension, layout and of dtype float32 or float64:", "", *rows])
 

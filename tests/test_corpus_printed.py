@@ -36,7 +36,7 @@ def both(program, *args):
 def _as_declared(type_, value):
     """Give a seed the kind of number that its parameter declares."""
     if isinstance(type_, Scalar):
-        kinds = {"float64": float, "int64": int, "bool": bool}
+        kinds = {"float64": float, "int64": int, "bool": bool, "complex128": complex}
         return kinds[type_.dtype](value) if type_.weak else np.dtype(type_.dtype).type(value)
     return np.asarray(value, type_.dtype)
 

@@ -17,7 +17,8 @@ from tests.programs import PROGRAMS
 from tests.random_ir import random_arguments, random_program
 
 RNG = np.random.default_rng(7)
-KEPT = {"empty", "zeros", "size", "matmul", "reshape", "tape_grow", "copy", "transpose"}
+KEPT = {"empty", "zeros", "size", "matmul", "reshape", "tape_grow", "copy", "transpose",
+        "solve", "inv", "det"}
 
 
 def a(*shape, dtype="float64"):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from srcdiff.api.special import Special, output_leaves, refuse, require_floats
 from srcdiff.structure import leaves, map_tree
-from srcdiff.syntax import Static, is_float
+from srcdiff.syntax import Static, is_complex, is_float
 
 __all__ = [
     "Argnums", "at_least_two", "chosen", "differentiated", "float_leaves", "moved", "names_of", "pair",
@@ -66,7 +66,9 @@ def moved(tree, place: dict):
 
 
 def float_leaves(primal: Special, tree) -> list[int]:
-    return [p for p in leaves(tree) if not isinstance(p, Static) and is_float(primal.type(p))]
+    """Return the positions that can be differentiated: the real floating-point ones."""
+    types = {p: primal.type(p) for p in leaves(tree) if not isinstance(p, Static)}
+    return [p for p in leaves(tree) if p in types and is_float(types[p]) and not is_complex(types[p])]
 
 
 def pair(args, first: str, second: str):

@@ -258,7 +258,7 @@ def _is_number(value) -> bool:
 
 
 def _is_float(value) -> bool:
-    return _is_number(value) and np.asarray(value).dtype.kind in "fc"
+    return _is_number(value) and np.asarray(value).dtype.kind == "f"
 
 
 def _wide(x):

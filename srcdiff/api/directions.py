@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from srcdiff.api.arguments import names_of
 from srcdiff.api.lazy import lazy
-from srcdiff.api.special import Special, refuse
+from srcdiff.api.special import Special, refuse, require_real
 from srcdiff.errors import ShapeError
 from srcdiff.structure import children, is_leaf, map_tree
-from srcdiff.syntax import Array, Param, Program, Static, Type, Var, is_float
+from srcdiff.syntax import Array, Param, Program, Static, Type, Var, is_complex, is_float
 
 __all__ = ["cotangents", "fill", "tangent_leaves", "with_directions"]
 
@@ -102,7 +102,7 @@ def tangent_leaves(primal: Special, base, trees, given):
         found += direction_leaves(primal, tree, spec, "tangent", base.argument_name(i))
     for position, type_ in found:
         own, name = primal.type(position), primal.name(position)
-        if not is_float(own):
+        if not is_float(own) or is_complex(own):
             refuse(f"argument '{name}' has dtype {own.dtype} and no tangent",
                    fix="give None as its tangent", code="SD0303")
         check_direction(own, type_, "tangent", name)
@@ -111,6 +111,7 @@ def tangent_leaves(primal: Special, base, trees, given):
 
 def cotangents(primal: Special, outputs, given, active, base):
     """Return the adjoint program, the names of all cotangents, and of those that are read."""
+    require_real(primal.program, outputs, base.__name__)
     found = direction_leaves(primal, outputs, given, "cotangent", f"the output of {base.__name__}")
     read = []
     for position, type_ in found:

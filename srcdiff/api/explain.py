@@ -19,7 +19,7 @@ from srcdiff.api.special import Special, output_leaves
 from srcdiff.errors import Where
 from srcdiff.reverse.report import Kept, report
 from srcdiff.structure import flat_values, leaves
-from srcdiff.syntax import Assign, Const, For, If, Load, Raise, Static, Store, Var, While, is_float, walk
+from srcdiff.syntax import Assign, Const, For, If, Load, Raise, Static, Store, Var, While, is_complex, is_float, walk
 
 __all__ = ["Explanation", "Line", "Value", "explain"]
 
@@ -130,7 +130,8 @@ def _active(function, special: Special, argnums):
     else:
         wanted = argnums if isinstance(argnums, tuple) else (argnums,)
         trees = [chosen(*special.inputs, function, which) for which in wanted]
-    trees = [(name, [p for p in leaves(tree) if not isinstance(p, Static) and is_float(special.type(p))])
+    trees = [(name, [p for p in leaves(tree) if not isinstance(p, Static) and is_float(special.type(p))
+                     and not is_complex(special.type(p))])
              for name, tree in trees]
     return (tuple(name for name, positions in trees if positions),
             tuple(dict.fromkeys(special.name(p) for _, positions in trees for p in positions)))

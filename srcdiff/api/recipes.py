@@ -25,7 +25,7 @@ from srcdiff.api.arguments import (
 )
 from srcdiff.api.directions import cotangents, fill, tangent_leaves, with_directions
 from srcdiff.api.lazy import lazy
-from srcdiff.api.special import Special, output_leaves, refuse, split_aux
+from srcdiff.api.special import Special, output_leaves, refuse, require_real, split_aux
 from srcdiff.errors import NotScalarError
 from srcdiff.structure import is_leaf, map_tree
 from srcdiff.syntax import Array, Const, Program, Static
@@ -132,6 +132,7 @@ class Jacobian(Recipe):
         primal = specialised(base, args, keywords, self.argnums)
         arguments, active = differentiated(primal, base, self.argnums)
         tree, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
+        require_real(primal.program, tree, base.__name__)
         outputs = tuple(dict.fromkeys(output_leaves(tree)))
         names = names_of(primal, active)
         program = compiler.jacobian(primal.bare, names, outputs, self.mode, self.chunk_size)
@@ -182,6 +183,7 @@ class Pushforward(Recipe):
         primal = base.specialise(primals, keywords)
         active, types = tangent_leaves(primal, base, primal.inputs[0], given)
         outputs, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
+        require_real(primal.program, outputs, base.__name__)
         program = compiler.pushforward(primal.bare, names_of(primal, active))
         program, dots = with_directions(program, len(primal.program.params), types)
         n = len(primal.program.results)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from srcdiff.api.lazy import lazy
 from srcdiff.errors import ArgumentError, Problem, SrcdiffError
 from srcdiff.structure import is_leaf, leaves, map_tree, numbered, result_tree
-from srcdiff.syntax import Program, Static, Type, is_float
+from srcdiff.syntax import Program, Static, Type, is_complex, is_float
 
-__all__ = ["Special", "output_leaves", "refuse", "require_floats", "special", "split_aux"]
+__all__ = ["Special", "output_leaves", "refuse", "require_floats", "require_real", "special", "split_aux"]
 
 arrange, keep = lazy("srcdiff.assemble", "arrange"), lazy("srcdiff.assemble", "keep")
 
@@ -116,7 +116,7 @@ def require_floats(name: str, tree) -> None:
     Raises
     ------
     ArgumentError
-        The argument, or a part of it, is an integer, a bool or no number.
+        The argument, or a part of it, is an integer, a bool, complex or no number.
     """
     found = list(leaves(tree))
     numeric = [leaf for leaf in found if not isinstance(leaf, Static)]
@@ -125,6 +125,10 @@ def require_floats(name: str, tree) -> None:
         refuse(f"argument '{name}' cannot be differentiated: it is {value}, not a number or an array",
                fix="choose another argument with argnums or argnames", code="SD0302")
     for type_ in numeric:
+        if is_complex(type_):
+            refuse(f"argument '{name}' cannot be differentiated: it is complex",
+                   why="derivatives are those of real functions of real numbers; complex numbers may lie between",
+                   fix="pass the real and the imaginary part as two arguments", code="SD0303")
         if not is_float(type_):
             kind = "array" if type_.ndim else "number"
             refuse(f"argument '{name}' cannot be differentiated: it is an {kind} of dtype {type_.dtype}"
@@ -137,6 +141,22 @@ def require_floats(name: str, tree) -> None:
 def output_leaves(tree) -> list[int]:
     """Return the positions of the results that a tree holds."""
     return [leaf for leaf in leaves(tree) if not isinstance(leaf, Static)]
+
+
+def require_real(program: Program, tree, name: str) -> None:
+    """Refuse to differentiate complex results.
+
+    Raises
+    ------
+    ArgumentError
+        A result in `tree` is complex.
+    """
+    for position in output_leaves(tree):
+        type_ = program.type_of(program.results[position])
+        if is_complex(type_):
+            refuse(f"the result of {name} is complex and cannot be differentiated",
+                   why="derivatives are those of real functions of real numbers; complex numbers may lie between",
+                   fix="return the real and the imaginary part: z.real, z.imag", code="SD0321")
 
 
 def split_aux(tree, has_aux: bool, name: str):

@@ -223,6 +223,11 @@ def _typed(value, type_: Scalar):
     return value if type_.weak else np.dtype(type_.dtype).type(value)
 
 
+def _on_the_real_line(op: str, value: complex) -> float | None:
+    """Return the real number that a conversion to complex took: a constant that is complex is left for run time."""
+    return value.real if op in ("copy", "cast", "weaken") and str(value.imag) == "0.0" else None
+
+
 def fold(op: str, operands, static, type_: Scalar) -> Const | None:
     """Return what a variable of `type_` holds after ``op(*operands)``; None if run time has to tell."""
     if PRIMITIVES[op].opaque or op != "copy" and any(type(x) is not bool and isinstance(x, int | np.integer) and abs(x) >= LARGE
@@ -234,7 +239,9 @@ def fold(op: str, operands, static, type_: Scalar) -> Const | None:
             value = np.dtype(type_.dtype).type(value).item()
     except Exception:                   # it raises or warns: so it shall, at run time
         return None
-    if isinstance(value, float) and not math.isfinite(value) or isinstance(value, complex):
+    if isinstance(value, complex):
+        value = _on_the_real_line(op, value)
+    if value is None or isinstance(value, float) and not math.isfinite(value):
         return None
     if op in ("copy", "cast") and value != operands[0]:
         return None                     # a float32 has another value than the number it was written as

@@ -47,7 +47,7 @@ from srcdiff.optimize.constants import may_replace
 from srcdiff.optimize.walking import Forward
 from srcdiff.optimize.zeros import is_zero, zero_variables
 from srcdiff.primitives import PRIMITIVES, infer
-from srcdiff.syntax import Array, Assign, Atom, Const, Program, Store, Var, is_float
+from srcdiff.syntax import Array, Assign, Atom, Const, Program, Store, Var, is_complex, is_float
 
 __all__ = ["simplify"]
 
@@ -72,7 +72,7 @@ class _Simplify(Forward):
             return () if stmt.accumulate and self.zero(stmt.value) else stmt
         if isinstance(stmt, Assign):
             rule = RULES.get(stmt.op)
-            stmt = (rule and rule(self, stmt)) or _unbroadcast(self, stmt)
+            stmt = (rule and rule(self, stmt)) or _unbroadcast(self, _unembed(self, stmt))
             operands = tuple(self.stamped(a) for a in stmt.args)
             self.assigned(stmt)
             self.made[stmt.target] = self.stamps[stmt.target], stmt, operands
@@ -162,6 +162,18 @@ def _unbroadcast(self, stmt):
         shapes = [self.shapes.broadcast_all([self.shapes.of(a) for a in operands]) for operands in (stmt.args, args)]
         if self.equal(*shapes) and may_replace(stmt.op, *types, stmt.static):
             stmt = replace(stmt, args=args)
+    return stmt
+
+
+def _unembed(self, stmt):
+    """Operate on a real number instead of on the complex one that it was converted to."""
+    if stmt.op not in ("add", "subtract", "multiply", "divide") or not is_complex(self.types[stmt.target]):
+        return stmt
+    for position, atom in enumerate(stmt.args):
+        made = self.definition(atom, "cast")
+        if made and not is_complex(self.type_of(made.args[0])):
+            args = (*stmt.args[:position], made.args[0], *stmt.args[position + 1:])
+            stmt = self.instead(stmt, stmt.op, *args) or stmt
     return stmt
 
 

@@ -9,11 +9,12 @@ Where a spelling exists that Numba accepts, it is the one used.
 from __future__ import annotations
 
 import functools
+import math
 
 import gast
 
 from srcdiff.primitives import PRIMITIVES
-from srcdiff.syntax import Array, Scalar, Type
+from srcdiff.syntax import Array, Scalar, Type, is_complex
 
 __all__ = ["INFIX", "constant", "expression", "spell"]
 
@@ -41,6 +42,7 @@ SCALAR = {
     "absolute": "abs(a)", "copy": "a", "stop_gradient": "a", "where": "b if a else c",
     "logical_and": "bool(a) and bool(b)", "logical_or": "bool(a) or bool(b)", "logical_not": "not a",
     "logical_xor": "bool(a) != bool(b)", "reciprocal": "1.0 / a",
+    "real": "a.real", "imag": "a.imag", "complex": "complex(a, b)",
 }
 BOOL = {"logical_and": "a and b", "logical_or": "a or b", "logical_xor": "a != b", "absolute": "a",
         "add": "a or b", "multiply": "a and b", "maximum": "a or b", "minimum": "a and b"}
@@ -49,6 +51,7 @@ INTEGER = {"maximum": "max(a, b)", "minimum": "min(a, b)", "fmax": "max(a, b)", 
 
 ARRAY = {
     "absolute": "np.abs(a)", "copy": "a", "stop_gradient": "a",
+    "real": "a.real.copy()", "imag": "a.imag.copy()", "complex": "a + 1j * b",
     **{name: f"np.linalg.{name}(a)" for name in ("inv", "det", "cholesky", "eigvalsh")},
     "solve": "np.linalg.solve(a, b)", "det_sign": "np.linalg.slogdet(a)[0]",
     "logabsdet": "np.linalg.slogdet(a)[1]", "eigenvectors": "np.linalg.eigh(a)[1]",
@@ -97,8 +100,10 @@ class _Fill(gast.NodeTransformer):
 def constant(value: bool | int | float | complex) -> gast.expr:
     """Return the tree of a number; negative ones as a minus sign and a number."""
     if isinstance(value, complex):
-        if value.real == 0 and str(value.real) == "0.0":
+        if str(value.real) == "0.0" and math.isfinite(value.imag) and str(value.imag)[0] != "-":
             return gast.Constant(value, None)
+        if str(value.real) == "-0.0" and math.isfinite(value.imag) and str(value.imag)[0] == "-":
+            return gast.UnaryOp(gast.USub(), gast.Constant(-value, None))
         return expression("complex(a, b)", a=constant(value.real), b=constant(value.imag))
     if isinstance(value, bool):
         return gast.Constant(value, None)
@@ -226,6 +231,14 @@ def _power(types, result, operands, static):
             # Python's ** leaves the reals for a negative base.
             return expression("math.pow(a, b)", a=a, b=b)
     return expression("a ** b", a=a, b=b)
+
+
+def _divide(types, result, operands, static):
+    """Divide complex scalars as NumPy does; the operator of compiled code raises for a divisor of 0."""
+    a, b = operands
+    plain = isinstance(b, gast.Constant) and b.value != 0
+    plain = plain or isinstance(result, Array) or not is_complex(result)
+    return expression("a / b" if plain else "np.divide(a, b)", a=a, b=b)
 
 
 def _cast(types, result, operands, static):
@@ -367,7 +380,7 @@ def _seed(types, result, operands, static):
 
 
 _SPECIAL = {
-    "power": _power, "tape_grow": _tape_grow, "cast": _cast, "weaken": _weaken, "transpose": _transpose, "reshape": _reshape,
+    "power": _power, "divide": _divide, "tape_grow": _tape_grow, "cast": _cast, "weaken": _weaken, "transpose": _transpose, "reshape": _reshape,
     "broadcast_to": _broadcast_to, "concatenate": _concatenate, "sum_to": _sum_to, "full": _full,
     "eye": _eye, "arange": _arange, "array": _array, "size": _size, "trips": _trips, "seed": _seed,
     **{name: _reduction(name) for name in (

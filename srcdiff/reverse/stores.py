@@ -12,6 +12,7 @@ from dataclasses import replace
 from srcdiff.builder import Builder
 from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.reverse.nodes import Node
+from srcdiff.rules.emission import settle
 from srcdiff.syntax import Array, Assign, Const, Program, Span, Store, Var, blocks_of, with_blocks
 
 __all__ = ["apart", "reverse_store"]
@@ -80,9 +81,7 @@ def _hand_over(sweep, stmt: Store, bar: str, index, value) -> None:
     if isinstance(sweep.builder.types[region.name], Array):
         extents = sweep.builder.extents(sweep.bar[value.name])
         region = sweep.builder.op("sum_to", region, *extents)
-    if sweep.builder.types[region.name].dtype != sweep.builder.types[value.name].dtype:
-        region = sweep.builder.op("cast", region, dtype=sweep.builder.types[value.name].dtype)
-    sweep.accumulate(value.name, region)
+    sweep.accumulate(value.name, settle(sweep.builder, region, sweep.builder.types[sweep.bar[value.name]]))
 
 
 def _last_wins(sweep, stmt: Store, bar: str, index, fancy) -> None:

@@ -107,7 +107,7 @@ def _power(stmt):
         return _POWER
     if exponent.value == 0:
         return Zero()
-    return _ROOT if 0 < exponent.value < 1 else _POWER
+    return _ROOT if not isinstance(exponent.value, complex) and 0 < exponent.value < 1 else _POWER
 
 
 choice("power", _power, on=(pos, real))

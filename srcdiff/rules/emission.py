@@ -15,7 +15,7 @@ import numpy as np
 from srcdiff.builder import Builder
 from srcdiff.primitives import PRIMITIVES, infer
 from srcdiff.rules.expression import Answer, Apply, Number, Operand, differentials
-from srcdiff.syntax import Array, Assign, Atom, Const, Type, Var
+from srcdiff.syntax import Array, Assign, Atom, Const, Type, Var, is_complex
 
 __all__ = ["EMIT_FORM", "Emission", "settle"]
 
@@ -175,8 +175,13 @@ def _stem(name: str, args: tuple[Atom, ...]) -> str:
 
 
 def settle(builder: Builder, atom: Atom, type_: Type) -> Atom:
-    """Give `atom` the dtype (and weakness) of `type_`; its rank must fit already."""
+    """Give `atom` the dtype (and weakness) of `type_`; its rank must fit already.
+
+    What a complex cotangent gives a real operand is its real part (`srcdiff.rules.complex_plane`).
+    """
     found = builder.type_of(atom)
+    if is_complex(found) and not is_complex(type_):
+        return settle(builder, builder.op("real", atom), type_)
     if found == type_ or isinstance(atom, Const) and not isinstance(type_, Array):
         return atom
     if found.dtype != type_.dtype or not getattr(type_, "weak", False):

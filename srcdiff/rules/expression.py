@@ -54,7 +54,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Number:
-    value: bool | int | float
+    value: bool | int | float | complex
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ LINEAR_IN = JOINTLY | {
     "transpose": (0,), "reshape": (0,), "broadcast_to": (0,), "sum_to": (0,), "expand_dims": (0,),
     "squeeze": (0,), "cumsum": (0,), "take": (0,), "tape_grow": (0,), "cast": (0,), "weaken": (0,),
     "copy": (0,), "positive": (0,), "solve": (1,), "swap": (0,), "mirrored": (0,), "lower": (0,),
-    "folded": (0,), "mixed": (0,), "beyond": (0,), "column_dots": (1,),
+    "real": (0,), "imag": (0,), "conjugate": (0,), "folded": (0,), "mixed": (0,), "beyond": (0,), "column_dots": (1,),
 }
 
 # What acts on each element by itself; and what can be transposed only where its
@@ -202,7 +202,7 @@ class _Reader:
 
     def node(self, tree: ast.expr) -> Node:
         match tree:
-            case ast.Constant(value=bool() | int() | float() as value):
+            case ast.Constant(value=bool() | int() | float() | complex() as value):
                 return Number(value)
             case ast.Name(id=name) if name in self.leaves:
                 return self.leaves[name]

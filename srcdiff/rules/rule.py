@@ -31,7 +31,7 @@ from srcdiff.rules.expression import (
     reads,
 )
 from srcdiff.rules.transposes import TRANSPOSES
-from srcdiff.syntax import Array, Assign, Atom, Const, Var
+from srcdiff.syntax import Array, Assign, Atom, Const, Var, is_complex
 
 __all__ = ["Choice", "Moves", "Row", "Rule", "Zero", "answer_extents", "as_operand"]
 
@@ -86,7 +86,7 @@ class Row(Rule):
     samples: tuple[Callable, ...] = ()
 
     def tangent(self, builder, stmt, tangents):
-        _real(builder, stmt)
+        _permitted(builder, stmt)
         emission = Emission(builder, stmt, lambda i: _extents_of(builder, stmt.args[i]), self.defaults)
         for i, tangent in tangents.items():
             emission.shaped_like(tangent, i)
@@ -96,7 +96,7 @@ class Row(Rule):
         return _as_answer(emission, result)
 
     def adjoint(self, builder, stmt, g, wanted, extents):
-        _real(builder, stmt)
+        _permitted(builder, stmt)
         emission = Emission(builder, stmt, extents, self.defaults)
         terms: dict[int, list[Atom]] = {i: [] for i in sorted(wanted)}
         pull_back(emission, self.node(stmt), g, terms)
@@ -193,12 +193,13 @@ def shape_of(node) -> int:
 
 # -- shapes and dtypes of what a rule returns -------------------------------------------
 
-def _real(builder: Builder, stmt: Assign) -> None:
-    atoms = [builder.types[stmt.target], *map(builder.type_of, stmt.args)]
-    if any(type_.dtype.startswith("complex") for type_ in atoms):
+def _permitted(builder: Builder, stmt: Assign) -> None:
+    """Refuse an operation on complex numbers that is not proved right for them."""
+    types = [builder.types[stmt.target], *map(builder.type_of, stmt.args)]
+    if any(map(is_complex, types)) and not PRIMITIVES[stmt.op].on_complex:
         raise UnsupportedError(Problem(
             "SD0232", f"no derivative of {stmt.op} is known for complex numbers", stmt.where,
-            "the rules are those of real functions", "separate real and imaginary parts"))
+            "its rule is that of a real function", "separate real and imaginary parts"))
 
 
 def _extents_of(builder: Builder, atom: Atom) -> tuple[Atom, ...]:

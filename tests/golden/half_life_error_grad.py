@@ -13,7 +13,7 @@ __all__ = ["half_life_error_grad"]
 
 @njit(error_model="numpy", fastmath={"contract"})
 def half_life_error_grad(rate, times, data):
-    """Gradient of half_life_error (golden_functions.py:65) with respect to rate.
+    """Gradient of half_life_error (golden_functions.py:72) with respect to rate.
 
     d half_life_error / d rate
 
@@ -28,22 +28,22 @@ def half_life_error_grad(rate, times, data):
     float
         gradient with respect to rate
     """
-    # line 67: for t, d in zip(times, data, strict=True):
+    # line 74: for t, d in zip(times, data, strict=True):
     k = min(times.shape[0], data.shape[0])
-    # line 62, in decay: return math.exp(-rate * t)
+    # line 69, in decay: return math.exp(-rate * t)
     t_2 = -rate
     exp_tape = np.empty(k)
-    # line 67: for t, d in zip(times, data, strict=True):
+    # line 74: for t, d in zip(times, data, strict=True):
     for i in range(k):
         t = times[i]
-        # line 62, in decay: return math.exp(-rate * t)
+        # line 69, in decay: return math.exp(-rate * t)
         exp_tape[i] = math.exp(t_2 * t)
     t_bar = 0.0
-    # line 67: for t, d in zip(times, data, strict=True):
+    # line 74: for t, d in zip(times, data, strict=True):
     for i in range(k - 1, -1, -1):
-        # line 68: total += (decay(t, rate) - d) ** 2
+        # line 75: total += (decay(t, rate) - d) ** 2
         exp = exp_tape[i]
-        # line 62, in decay: return math.exp(-rate * t)
+        # line 69, in decay: return math.exp(-rate * t)
         t_2 = float(times[i] * (2 * exp * (exp - data[i])))
         t_bar += t_2
     return -t_bar

@@ -11,7 +11,7 @@ __all__ = ["heat_jvp"]
 
 @njit(error_model="numpy", fastmath={"contract"})
 def heat_jvp(u, steps, k, u_dot):
-    """Value and directional derivative of heat (golden_functions.py:72).
+    """Value and directional derivative of heat (golden_functions.py:79).
 
     J tangents, where J is the Jacobian of heat
 
@@ -35,23 +35,23 @@ def heat_jvp(u, steps, k, u_dot):
         raise ValueError("[SD0310] the tangent of u does not have its shape")
     u_2 = np.empty(n_u)
     u_dot_2 = np.empty(n_u)
-    # line 73: for _ in range(steps):
+    # line 80: for _ in range(steps):
     for j in range(n_u):
         u_2[j] = u[j]
         u_dot_2[j] = u_dot[j]
-    # line 75: for i in range(1, u.shape[0] - 1):
+    # line 82: for i in range(1, u.shape[0] - 1):
     n_u_prev = n_u - 1
     new = np.empty(n_u)
     new_dot = np.empty(n_u)
-    # line 73: for _ in range(steps):
+    # line 80: for _ in range(steps):
     for _ in range(steps):
-        # line 74: new = u.copy()
+        # line 81: new = u.copy()
         for j in range(n_u):
             new[j] = u_2[j]
             new_dot[j] = u_dot_2[j]
-        # line 75: for i in range(1, u.shape[0] - 1):
+        # line 82: for i in range(1, u.shape[0] - 1):
         for i in range(1, n_u_prev):
-            # line 76: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+            # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
             u_i = u_2[i]
             u_dot_i = u_dot_2[i]
             i_prev = i - 1
@@ -59,7 +59,7 @@ def heat_jvp(u, steps, k, u_dot):
             t_dot = k * (u_dot_2[i_prev] - 2.0 * u_dot_i + u_dot_2[i_next])
             new[i] = u_i + k * (u_2[i_prev] - 2.0 * u_i + u_2[i_next])
             new_dot[i] = u_dot_i + t_dot
-        # line 73: for _ in range(steps):
+        # line 80: for _ in range(steps):
         for j in range(n_u):
             u_2[j] = new[j]
             u_dot_2[j] = new_dot[j]

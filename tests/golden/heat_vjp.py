@@ -11,7 +11,7 @@ __all__ = ["heat_vjp"]
 
 @njit(error_model="numpy", fastmath={"contract"})
 def heat_vjp(y_bar, u, steps, k):
-    """Pullback of heat (golden_functions.py:72).
+    """Pullback of heat (golden_functions.py:79).
 
     J^T cotangent, where J is the Jacobian of heat
 
@@ -30,27 +30,27 @@ def heat_vjp(y_bar, u, steps, k):
     """
     n_u = u.shape[0]
     u_2 = np.empty(n_u)
-    # line 73: for _ in range(steps):
+    # line 80: for _ in range(steps):
     for j in range(n_u):
         u_2[j] = u[j]
-    # line 75: for i in range(1, u.shape[0] - 1):
+    # line 82: for i in range(1, u.shape[0] - 1):
     n_u_prev = n_u - 1
     t_tape = np.empty((max(steps, 0), len(range(1, n_u_prev))))
     new = np.empty(n_u)
-    # line 73: for _ in range(steps):
+    # line 80: for _ in range(steps):
     for trip in range(steps):
-        # line 74: new = u.copy()
+        # line 81: new = u.copy()
         for j in range(n_u):
             new[j] = u_2[j]
-        # line 75: for i in range(1, u.shape[0] - 1):
+        # line 82: for i in range(1, u.shape[0] - 1):
         for i in range(1, n_u_prev):
-            # line 76: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+            # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
             u_i = u_2[i]
             i_prev = i - 1
             t = u_2[i_prev] - 2.0 * u_i + u_2[i + 1]
             t_tape[trip, i_prev] = t
             new[i] = u_i + k * t
-        # line 73: for _ in range(steps):
+        # line 80: for _ in range(steps):
         u_old = u_2
         u_2 = new
         new = u_old
@@ -62,17 +62,17 @@ def heat_vjp(y_bar, u, steps, k):
         u_bar_2[j] = y_bar[j]
     u_bar = np.zeros(n_u_2)
     k_bar = 0.0
-    # line 75: for i in range(1, u.shape[0] - 1):
+    # line 82: for i in range(1, u.shape[0] - 1):
     last = n_u_prev - 1
     new_bar = np.empty(n_u_2)
-    # line 73: for _ in range(steps):
+    # line 80: for _ in range(steps):
     for trip in range(steps - 1, -1, -1):
         for j in range(n_u_2):
             new_bar[j] = u_bar[j] + u_bar_2[j]
         u_bar_2 = np.zeros(n_u_2)
-        # line 75: for i in range(1, u.shape[0] - 1):
+        # line 82: for i in range(1, u.shape[0] - 1):
         for i in range(last, 0, -1):
-            # line 76: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+            # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
             i_prev = i - 1
             new_bar_i = new_bar[i]
             new_bar[i] = 0.0
@@ -82,12 +82,12 @@ def heat_vjp(y_bar, u, steps, k):
             u_bar_2[i_prev] += t
             u_bar_2[i] += new_bar_i - 2.0 * t
         u_bar_3 = np.empty(n_u_2)
-        # line 74: new = u.copy()
+        # line 81: new = u.copy()
         for j in range(n_u_2):
             u_bar_3[j] = u_bar_2[j] + new_bar[j]
         u_bar_2 = u_bar_3
     u_bar_3 = np.empty(n_u_2)
-    # line 73: for _ in range(steps):
+    # line 80: for _ in range(steps):
     for j in range(n_u_2):
         u_bar_3[j] = u_bar[j] + u_bar_2[j]
     u_bar = u_bar_3

@@ -11,7 +11,7 @@ __all__ = ["huber_grad"]
 
 @njit(error_model="numpy", fastmath={"contract"})
 def huber_grad(residuals, delta):
-    """Gradient of huber (golden_functions.py:40) with respect to residuals.
+    """Gradient of huber (golden_functions.py:47) with respect to residuals.
 
     d huber / d residuals[i]
 
@@ -27,18 +27,18 @@ def huber_grad(residuals, delta):
     """
     n_residuals = residuals.shape[0]
     residuals_bar = np.zeros(n_residuals)
-    # line 42: for i in range(len(residuals)):
+    # line 49: for i in range(len(residuals)):
     for i in range(n_residuals - 1, -1, -1):
-        # line 43: size = abs(residuals[i])
+        # line 50: size = abs(residuals[i])
         residuals_i = residuals[i]
         size = abs(residuals_i)
-        # line 44: if size <= delta:
+        # line 51: if size <= delta:
         if size <= delta:
-            # line 45: total += 0.5 * size * size
+            # line 52: total += 0.5 * size * size
             size_bar = 1.0 * size
         else:
-            # line 47: total += delta * (size - 0.5 * delta)
+            # line 54: total += delta * (size - 0.5 * delta)
             size_bar = delta
-        # line 43: size = abs(residuals[i])
+        # line 50: size = abs(residuals[i])
         residuals_bar[i] += np.sign(residuals_i) * size_bar
     return residuals_bar

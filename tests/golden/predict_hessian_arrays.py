@@ -4,7 +4,7 @@ __all__ = ["predict_hessian"]
 
 
 def predict_hessian(weight, bias, x):
-    """Hessian of predict (golden_functions.py:51) with respect to x.
+    """Hessian of predict (golden_functions.py:58) with respect to x.
 
     d^2 predict[i] / d x[j] d x[k]
 
@@ -19,7 +19,7 @@ def predict_hessian(weight, bias, x):
     hessian : float64 array [:, :, :]
         shape predict.shape + x.shape + x.shape
     """
-    # line 52: return np.tanh(x @ weight + bias)
+    # line 59: return np.tanh(x @ weight + bias)
     t = weight.T
     tanh = np.tanh(x @ weight + bias)
     t_2 = np.expand_dims(tanh, 1) * (np.expand_dims(1 - tanh * tanh, 1) * t)

@@ -13,7 +13,7 @@ __all__ = ["predict_jacfwd"]
 
 @njit(error_model="numpy", fastmath={"contract"})
 def predict_jacfwd(weight, bias, x):
-    """Jacobian of predict (golden_functions.py:51) with respect to x.
+    """Jacobian of predict (golden_functions.py:58) with respect to x.
 
     d predict[i] / d x[j]
 
@@ -30,7 +30,7 @@ def predict_jacfwd(weight, bias, x):
     """
     n_x = x.shape[0]
     n_weight_1 = weight.shape[1]
-    # line 52: return np.tanh(x @ weight + bias)
+    # line 59: return np.tanh(x @ weight + bias)
     if n_x != weight.shape[0]:
         raise ValueError("[SD0341] the inner extents of a matrix product differ")
     t = np.zeros(n_weight_1)

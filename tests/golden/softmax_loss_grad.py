@@ -13,7 +13,7 @@ __all__ = ["softmax_loss_grad"]
 
 @njit(error_model="numpy", fastmath={"contract"})
 def softmax_loss_grad(logits, labels):
-    """Gradient of softmax_loss (golden_functions.py:55) with respect to logits.
+    """Gradient of softmax_loss (golden_functions.py:62) with respect to logits.
 
     d softmax_loss / d logits[i]
 
@@ -28,7 +28,7 @@ def softmax_loss_grad(logits, labels):
         gradient with respect to logits, shaped like it
     """
     n_logits = logits.shape[0]
-    # line 56: shifted = logits - np.max(logits)
+    # line 63: shifted = logits - np.max(logits)
     if n_logits == 0:
         raise ValueError("zero-size array to reduction operation maximum which has no identity")
     largest = -np.inf
@@ -36,34 +36,34 @@ def softmax_loss_grad(logits, labels):
         largest = np.maximum(largest, logits[i])
     exp = np.empty(n_logits)
     for i in range(n_logits):
-        # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+        # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
         exp[i] = math.exp(logits[i] - largest)
     total = 0.0
-    # line 58: return np.sum(labels * (log_normalizer - shifted))
+    # line 65: return np.sum(labels * (log_normalizer - shifted))
     if n_logits != labels.shape[0]:
         raise ValueError(
             "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
     t = np.empty(n_logits)
     total_2 = 0.0
-    # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+    # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     for i in range(n_logits):
         total += exp[i]
-        # line 58: return np.sum(labels * (log_normalizer - shifted))
+        # line 65: return np.sum(labels * (log_normalizer - shifted))
         t_2 = labels[i]
         t[i] = t_2
         total_2 += t_2
-    # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+    # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     t_2 = total_2 / total
     shifted_bar = np.empty(n_logits)
-    # line 56: shifted = logits - np.max(logits)
+    # line 63: shifted = logits - np.max(logits)
     total_3 = 0.0
     t_3 = np.empty(n_logits, dtype=np.bool_)
     count = np.int64(0)
-    # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+    # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     for i in range(n_logits):
         shifted_bar_i = exp[i] * t_2 - t[i]
         shifted_bar[i] = shifted_bar_i
-        # line 56: shifted = logits - np.max(logits)
+        # line 63: shifted = logits - np.max(logits)
         total_3 -= shifted_bar_i
         test_i = logits[i] == largest
         t_3[i] = test_i

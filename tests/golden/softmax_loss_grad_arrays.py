@@ -16,7 +16,7 @@ def sum_to(x, shape):
 
 
 def softmax_loss_grad(logits, labels):
-    """Gradient of softmax_loss (golden_functions.py:55) with respect to logits.
+    """Gradient of softmax_loss (golden_functions.py:62) with respect to logits.
 
     d softmax_loss / d logits[i]
 
@@ -30,19 +30,19 @@ def softmax_loss_grad(logits, labels):
     logits_bar : float64 array [:]
         gradient with respect to logits, shaped like it
     """
-    # line 56: shifted = logits - np.max(logits)
+    # line 63: shifted = logits - np.max(logits)
     t = np.max(logits)
     shifted = logits - t
-    # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+    # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     exp_shifted = np.exp(shifted)
     total = np.sum(exp_shifted)
     log_normalizer = math.log(total)
-    # line 58: return np.sum(labels * (log_normalizer - shifted))
+    # line 65: return np.sum(labels * (log_normalizer - shifted))
     t_2 = labels * (log_normalizer - shifted)
     t_3 = sum_to(labels * np.full(t_2.shape[0], 1.0), (logits.shape[0],))
-    # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+    # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     shifted_bar = exp_shifted * (np.sum(t_3) / total) - t_3
-    # line 56: shifted = logits - np.max(logits)
+    # line 63: shifted = logits - np.max(logits)
     test = logits == t
     t_4 = np.where(test, np.sum(-shifted_bar) / np.sum(test), 0.0)
     logits_bar = shifted_bar + t_4

@@ -11,7 +11,7 @@ __all__ = ["softmax_loss_grad"]
 
 @njit(error_model="numpy", fastmath={"contract"})
 def softmax_loss_grad(logits, labels):
-    """Gradient of softmax_loss (golden_functions.py:55) with respect to logits.
+    """Gradient of softmax_loss (golden_functions.py:62) with respect to logits.
 
     d softmax_loss / d logits[i]
 
@@ -26,7 +26,7 @@ def softmax_loss_grad(logits, labels):
         gradient with respect to logits, shaped like it
     """
     n_logits = logits.shape[0]
-    # line 56: shifted = logits - np.max(logits)
+    # line 63: shifted = logits - np.max(logits)
     if n_logits == 0:
         raise ValueError("zero-size array to reduction operation maximum which has no identity")
     largest = np.float32(-np.inf)
@@ -34,35 +34,35 @@ def softmax_loss_grad(logits, labels):
         largest = np.maximum(largest, logits[i])
     exp = np.empty(n_logits, dtype=np.float32)
     for i in range(n_logits):
-        # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+        # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
         exp[i] = np.exp(logits[i] - largest)
     total = np.float64(0)
-    # line 58: return np.sum(labels * (log_normalizer - shifted))
+    # line 65: return np.sum(labels * (log_normalizer - shifted))
     if n_logits != labels.shape[0]:
         raise ValueError(
             "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
     t_bar = np.float32(1.0)
     t = np.empty(n_logits, dtype=np.float32)
     total_2 = np.float64(0)
-    # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+    # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     for i in range(n_logits):
         total += exp[i]
-        # line 58: return np.sum(labels * (log_normalizer - shifted))
+        # line 65: return np.sum(labels * (log_normalizer - shifted))
         t_2 = labels[i] * t_bar
         t[i] = t_2
         total_2 += t_2
-    # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+    # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     t_2 = np.float32(total_2) / np.float32(total)
     shifted_bar = np.empty(n_logits, dtype=np.float32)
-    # line 56: shifted = logits - np.max(logits)
+    # line 63: shifted = logits - np.max(logits)
     total_3 = np.float64(0)
     t_3 = np.empty(n_logits, dtype=np.bool_)
     count = np.int64(0)
-    # line 57: log_normalizer = np.log(np.sum(np.exp(shifted)))
+    # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     for i in range(n_logits):
         shifted_bar_i = exp[i] * t_2 - t[i]
         shifted_bar[i] = shifted_bar_i
-        # line 56: shifted = logits - np.max(logits)
+        # line 63: shifted = logits - np.max(logits)
         total_3 -= shifted_bar_i
         test_i = logits[i] == largest
         t_3[i] = test_i

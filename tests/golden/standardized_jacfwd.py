@@ -21,7 +21,7 @@ def quotient(a, b):
 
 @njit(error_model="numpy", fastmath={"contract"})
 def standardized_jacfwd(x):
-    """Jacobian of standardized (golden_functions.py:81) with respect to x.
+    """Jacobian of standardized (golden_functions.py:88) with respect to x.
 
     d standardized[i] / d x[j]
 
@@ -36,7 +36,7 @@ def standardized_jacfwd(x):
     """
     n_x = x.shape[0]
     x_dot = np.zeros((n_x, n_x))
-    # line 82: centered = x - np.mean(x)
+    # line 89: centered = x - np.mean(x)
     total = 0.0
     t_dot = np.empty(n_x)
     for i in range(n_x):
@@ -52,7 +52,7 @@ def standardized_jacfwd(x):
             centered_dot[i, j] = x_dot[i, j] - t_dot[j]
     t_2 = np.empty(n_x)
     t_3 = np.empty(n_x)
-    # line 83: return centered / np.sqrt(np.mean(centered ** 2))
+    # line 90: return centered / np.sqrt(np.mean(centered ** 2))
     for i in range(n_x):
         centered_i = centered[i]
         t_2[i] = centered_i ** 2

@@ -52,6 +52,7 @@ def program(*args, smooth=True, compiled=False, tags=()):
 from tests.programs import (  # noqa: E402
     arrays,  # noqa: F401
     branches,  # noqa: F401
+    complex_numbers,  # noqa: F401
     everyday,  # noqa: F401
     found,  # noqa: F401
     gauntlet,  # noqa: F401

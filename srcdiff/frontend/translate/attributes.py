@@ -85,13 +85,14 @@ def _array(t, value, name):
         return count(t, value)
     if name == "T":
         return transpose(t, value, tuple(reversed(range(ndim))))
-    if name == "real" and not dtype.startswith("complex"):
-        return value
+    if name in ("real", "imag"):
+        from srcdiff.frontend.translate import complex_numbers
+        return complex_numbers.attribute[name](t, value)
     if name == "flags" and _is_made_here(t, value):
         return Known(types.SimpleNamespace(writeable=True))
-    if name in ("imag", "real", "flat", "base", "data", "strides", "flags"):
+    if name in ("flat", "base", "data", "strides", "flags"):
         raise Refused(f"the attribute `{name}` of an array is not supported",
-                      fix="use real arrays and ordinary indexing")
+                      fix="use ordinary indexing")
     return Method(value, name)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from srcdiff import custom
 from srcdiff.frontend.translate import (
     builtin_calls,
+    complex_numbers,
     indexing,
     inline,
     library,
@@ -42,12 +43,12 @@ from srcdiff.frontend.translate.views import as_atom
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Const, Var
 
-__all__ = ["call", "call_node"]
+__all__ = ["HANDLERS", "call", "call_node"]
 
 _ELEMENTWISE = {f: p.name for p in PRIMITIVES.values() if p.kind == "elementwise" for f in p.callables}
 _OTHER = {f: p for p in PRIMITIVES.values() if p.kind != "elementwise" for f in p.callables}
-_HANDLERS = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **library.HANDLERS,
-             **builtin_calls.HANDLERS}
+HANDLERS = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **library.HANDLERS, **builtin_calls.HANDLERS,
+            **complex_numbers.HANDLERS}
 
 
 def call_node(t: Translator, node):
@@ -94,8 +95,10 @@ def _known(t, function, args, keywords, node):
     target = function.value
     if (own := custom.name_of(target)) is not None:
         return _own(t, own, target, args, keywords)
-    handler = _find(_HANDLERS, target)
+    handler = _find(HANDLERS, target)
     if handler is not None:
+        if (getattr(target, "__module__", None) or "numpy").startswith("numpy"):
+            complex_numbers.require_taken(t, target.__name__, (*args, *keywords.values()))
         return _of_numpy(t, target, args, bound_call(handler, t, args, keywords, function))
     op = _find(_ELEMENTWISE, target)
     if op is not None:

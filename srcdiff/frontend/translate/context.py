@@ -32,8 +32,8 @@ from srcdiff.frontend.translate.values import (
     View,
 )
 from srcdiff.places import follow
-from srcdiff.primitives import type_of_value
-from srcdiff.syntax import ALL, Array, Atom, Const, Param, Scalar, Span, Var
+from srcdiff.primitives import PRIMITIVES, type_of_value
+from srcdiff.syntax import ALL, Array, Atom, Const, Param, Scalar, Span, Var, is_complex
 
 __all__ = ["Frame", "Translator"]
 
@@ -232,6 +232,10 @@ class Translator:
 
     def emit(self, op: str, *args: Atom, **static) -> Var:
         """Append an operation; what NumPy says against its operands becomes a problem."""
+        if any(is_complex(self.type_of(a)) for a in args):
+            if op == "absolute":
+                return self.emit("hypot", self.emit("real", *args), self.emit("imag", *args))
+            args = self.complex_operands(op, args, static)
         try:
             with np.errstate(all="ignore"):
                 made = self.builder.op(op, *args, **static)
@@ -241,6 +245,20 @@ class Translator:
                           fix="check the shapes and types of the operands") from error
         note_extents(self, made, op, args, static)
         return marked(self, made, result_kind(self, args))
+
+    def complex_operands(self, op: str, args, static) -> tuple[Atom, ...]:
+        """Return the operands as `op` needs them, some of which are complex; refuse what is not proved right.
+
+        A real base has no logarithm where it is negative, its complex equal has
+        one; compiled matrix products take operands of one dtype.
+        """
+        require_complex(op, static)
+        if op == "power":
+            return (self.cast(args[0], "complex128") if is_complex(self.type_of(args[1])) else args[0], args[1])
+        if op in ("matmul", "solve"):
+            dtype = np.result_type(*(np.dtype(self.type_of(a).dtype) for a in args)).name
+            return tuple(self.cast(a, dtype) for a in args)
+        return args
 
     def cast(self, atom: Atom, dtype: str) -> Atom:
         """Return `atom` as this dtype; a Python number that fits is converted here."""
@@ -262,7 +280,7 @@ class Translator:
             return atom
         if type_.weak or not self.narrow:
             return marked(self, self.emit("copy", atom), PYTHON)
-        wide = {"f": "float64", "i": "int64", "u": "int64", "b": "bool"}[np.dtype(type_.dtype).kind]
+        wide = {"f": "float64", "i": "int64", "u": "int64", "b": "bool", "c": "complex128"}[np.dtype(type_.dtype).kind]
         return self.emit("weaken", self.cast(atom, wide))
 
     def strong(self, atom: Atom) -> Atom:
@@ -413,6 +431,16 @@ class Translator:
     def full_view(self, name: str) -> View:
         ndim = self.builder.types[name].ndim
         return View(name, (ALL,) * ndim, tuple(range(ndim)))
+
+
+def require_complex(op: str, static) -> None:
+    """Refuse an operation that complex numbers do not have, or not with a meaning that is proved."""
+    if op == "cast" and not static["dtype"].startswith("complex"):
+        raise Refused(f"a complex number is converted to {static['dtype']}", code="SD0245",
+                      why="that drops its imaginary part", fix="take the part that is meant: z.real")
+    if not PRIMITIVES[op].on_complex:
+        raise Refused(f"`{op}` of complex numbers is not supported", code="SD0245",
+                      fix="write it with real and imaginary parts: z.real, z.imag")
 
 
 def _plain(value) -> bool:

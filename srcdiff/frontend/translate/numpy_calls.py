@@ -120,13 +120,6 @@ def round_(t, a, decimals=Const(0), out=NONE):
     return t.emit("divide", t.emit("rint", t.emit("multiply", x, scale)), scale)
 
 
-def real(t, a):
-    x = as_atom(t, a)
-    if t.type_of(x).dtype.startswith("complex"):
-        raise Refused("complex numbers are not supported", fix="use real and imaginary parts")
-    return a
-
-
 def isclose(t, a, b, rtol=Const(1e-05), atol=Const(1e-08)):
     x, y = array(t, a), array(t, b)
     gap = t.emit("absolute", t.emit("subtract", x, y))
@@ -275,11 +268,12 @@ HANDLERS = {
     np.full_like: full_like, np.array: make_array, np.asarray: as_array, np.asanyarray: as_array,
     np.asarray_chkfinite: as_array, np.ascontiguousarray: contiguous, np.asfortranarray: contiguous,
     np.copy: copy, np.eye: eye, np.identity: identity, np.arange: arange, np.linspace: linspace,
-    np.where: where, np.clip: clip, np.round: round_, np.around: round_, np.real: real,
+    np.where: where, np.clip: clip, np.round: round_, np.around: round_,
     np.isclose: isclose, np.allclose: allclose, np.isscalar: is_scalar, np.take: take, np.sinc: sinc,
     np.result_type: result_type, np.copyto: copyto, np.fill_diagonal: fill_diagonal,
     np.add.at: add_at, np.subtract.at: subtract_at,
     np.float64: scalar_type("float64"), np.float32: scalar_type("float32"),
+    np.complex128: scalar_type("complex128"), np.complex64: scalar_type("complex64"),
     np.int64: scalar_type("int64"), np.int32: scalar_type("int32"), np.bool_: scalar_type("bool"),
 }
 
@@ -291,5 +285,4 @@ METHODS = {
     "flatten": flatten, "transpose": transposed, "swapaxes": swapaxes, "squeeze": squeeze, "copy": copy,
     "astype": astype, "clip": clip, "round": round_, "fill": fill, "item": item, "tolist": to_list,
     "take": take, "__len__": lambda t, a: t.size(as_atom(t, a), 0),
-    "conjugate": real, "conj": real,
 }

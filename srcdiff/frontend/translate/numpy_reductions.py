@@ -27,7 +27,7 @@ from srcdiff.frontend.translate.values import (
     Tuple,
 )
 from srcdiff.frontend.translate.views import as_atom, store
-from srcdiff.syntax import Const
+from srcdiff.syntax import Const, is_complex, is_float
 
 __all__ = [
     "_diagonal_index", "arg_extreme", "average", "cross", "cumsum", "diag", "diagonal", "dot",
@@ -64,7 +64,7 @@ def mean(t, a, axis=NONE, dtype=NONE, out=NONE, keepdims=NONE):
     refuse_given(out=out)
     x = array(t, a)
     if not t.ndim(x):
-        return t.cast(x, "float64") if t.type_of(x).dtype[0] != "f" else x
+        return x if is_float(t.type_of(x)) else t.cast(x, "float64")
     if not none(dtype):
         x = t.cast(x, dtype_of(dtype))
     axes = axes_of(t, axis, t.ndim(x))
@@ -128,13 +128,19 @@ def norm(t, x, ord=NONE, axis=NONE, keepdims=NONE):     # noqa: A002
     axes = axes_of(t, axis, t.ndim(x))
     keep = flag(t, keepdims)
     if order in (None, "fro") or order == 2 and len(axes) == 1:
-        return t.emit("sqrt", reduce(t, "sum", t.emit("square", t.cast(x, "float64")
-                      if t.type_of(x).dtype[0] != "f" else x), axes, keep))
+        return t.emit("sqrt", reduce(t, "sum", _squares(t, x), axes, keep))
     if len(axes) == 1 and order == 1:
         return reduce(t, "sum", t.emit("absolute", x), axes, keep)
     if len(axes) == 1 and order in (np.inf, -np.inf):
         return reduce(t, "max" if order > 0 else "min", t.emit("absolute", x), axes, keep)
     raise Refused(f"np.linalg.norm of order {order!r}", fix="use the default, 1 or np.inf")
+
+
+def _squares(t, x):
+    """Return the square of the modulus of each element."""
+    if is_complex(t.type_of(x)):
+        return t.emit("add", *(t.emit("square", t.emit(part, x)) for part in ("real", "imag")))
+    return t.emit("square", x if is_float(t.type_of(x)) else t.cast(x, "float64"))
 
 
 def trace(t, a, offset=Const(0)):
@@ -220,6 +226,8 @@ def matmul(t, a, b):
 
 def vdot(t, a, b):
     x, y = array(t, a), array(t, b)
+    if is_complex(t.type_of(x)):
+        x = t.emit("conjugate", x)
     return inner_1d(t, flat(t, x) if t.ndim(x) > 1 else x, flat(t, y) if t.ndim(y) > 1 else y)
 
 

@@ -23,7 +23,7 @@ from srcdiff.frontend.translate.values import (
     View,
     is_atom,
 )
-from srcdiff.syntax import Const, Scalar, Span, Var
+from srcdiff.syntax import Const, Scalar, Span, Var, is_complex
 
 __all__ = ["array_of", "as_atom", "as_view", "axis_size", "compose", "load_view", "shape_of", "store_view"]
 
@@ -158,6 +158,10 @@ def store_view(t: Translator, view: View, value, accumulate: bool = False) -> No
 def store(t: Translator, base: str, index, value, accumulate: bool = False) -> None:
     """Append a store; no earlier load of the array may be used after it."""
     check_storable(t, base)
+    if is_complex(t.type_of(value)) and not is_complex(t.builder.types[base]):
+        raise Refused(f"a complex number is stored in `{t.stems.get(base, base)}`, an array of "
+                      f"{t.builder.types[base].dtype}", why="NumPy raises or drops the imaginary part",
+                      fix="make the array complex: np.zeros(n, dtype=complex)", code="SD0245")
     t.versions[base] = t.versions.get(base, 0) + 1
     t.builder.store(base, index, value, accumulate)
     if any(p.name == base for p in t.params) and base not in t.written:
