@@ -19,7 +19,21 @@ from srcdiff.api.special import Special, output_leaves
 from srcdiff.errors import Where
 from srcdiff.reverse.report import Kept, report
 from srcdiff.structure import flat_values, leaves
-from srcdiff.syntax import Assign, Const, For, If, Load, Raise, Static, Store, Var, While, is_complex, is_float, walk
+from srcdiff.syntax import (
+    Assign,
+    Const,
+    For,
+    If,
+    Load,
+    Raise,
+    Static,
+    Store,
+    Var,
+    While,
+    is_complex,
+    is_float,
+    walk,
+)
 
 __all__ = ["Explanation", "Line", "Value", "explain"]
 
