@@ -226,13 +226,15 @@ _elementwise("hypot", np.hypot, math.hypot)
 
 
 def _complex(x, y):
-    """Return x + iy, also where a part is infinite or nan."""
-    made = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.complex128)
+    """Return x + iy, also where a part is infinite or nan; a Python number for numbers, as `complex` does."""
+    if not np.ndim(x) and not np.ndim(y):
+        return complex(x, y)
+    made = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), np.result_type(x, y, np.complex64))
     made.real, made.imag = x, y
-    return made[()]
+    return made
 
 
-_elementwise("complex", _complex)
+_define("complex", "elementwise", _complex)
 _elementwise("copysign", np.copysign, math.copysign)
 _elementwise("logaddexp", np.logaddexp)
 _elementwise("less", np.less, operator.lt)
