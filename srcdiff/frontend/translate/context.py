@@ -17,6 +17,7 @@ from srcdiff.frontend.source import where as place_of
 from srcdiff.frontend.translate.extents import note_extents
 from srcdiff.frontend.translate.kinds import PYTHON, kind_of, marked, result_kind
 from srcdiff.frontend.translate.liveness import assigned_names, liveness_of
+from srcdiff.frontend.translate.subclasses import as_base
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Dict,
@@ -323,10 +324,15 @@ class Translator:
             self.assume(origin, value)
             return Const(bool(value))
         if isinstance(value, int | float | complex | np.number):
+            plain = as_base(value, stem)
+            if plain is not value:      # an enumeration, a unit: known, and compared at each call
+                self.assume(origin, value)
+                return Const(plain)
             if origin is not None:
                 return self.capture(value, origin, stem)
             return Const(value.item() if isinstance(value, np.generic) else value)
         if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+            value = as_base(value, stem)
             return self.capture(value, origin or Origin(f"array:{id(value)}", lambda: value), stem)
         if isinstance(value, tuple | list) and not isinstance(value, np.ndarray):
             return self.lift_sequence(value, origin, stem)
