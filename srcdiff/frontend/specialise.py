@@ -8,13 +8,24 @@ from dataclasses import dataclass, field, replace
 
 import gast
 
-from srcdiff.errors import Problem, SrcdiffError, UnsupportedError, Where
+from srcdiff.errors import NOWHERE, NoSourceError, Problem, SrcdiffError, UnsupportedError, Where
 from srcdiff.frontend.source import unwrap
 from srcdiff.frontend.translate import calls
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.inline import frame_of
 from srcdiff.frontend.translate.tidy import tidy
-from srcdiff.frontend.translate.values import Dict, Known, Origin, Poison, Ref, Refused, Tuple, View, is_atom
+from srcdiff.frontend.translate.values import (
+    Dict,
+    Known,
+    Origin,
+    Poison,
+    Ref,
+    Refused,
+    RunTimeText,
+    Tuple,
+    View,
+    is_atom,
+)
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.places import of_function
 from srcdiff.printing import reserved
@@ -156,7 +167,7 @@ def _translated(t: Translator, function, values, named):
         with t.guard(None, lambda: None):
             target = Known(function, Origin("function", of_function(function)))
             result = calls.call(t, target, values, named)
-            result = _flattened(t, result)
+            result = _returned(t, function, result)
     except RecursionError:
         raise UnsupportedError(_too_deep(function)) from None
     if t.problems:
@@ -166,10 +177,28 @@ def _translated(t: Translator, function, values, named):
     return result
 
 
+def _returned(t: Translator, function, result):
+    """Return the flat results; what is wrong with them is shown at the first line of the function."""
+    with t.builder.at(_place_of(function)):
+        try:
+            return _flattened(t, result)
+        except Refused as refused:
+            t.report(refused)
+            return Poison()
+
+
+def _place_of(function) -> Where:
+    """Return the first line of a function, where it has one."""
+    try:
+        code = unwrap(function).__code__
+    except NoSourceError:
+        return NOWHERE
+    return Where(code.co_filename, code.co_firstlineno, function=code.co_name)
+
+
 def _too_deep(function) -> Problem:
-    code = unwrap(function).__code__
-    return Problem("SD0271", f"`{code.co_name}`, or what it calls, is nested too deeply",
-                   Where(code.co_filename, code.co_firstlineno, function=code.co_name),
+    place = _place_of(function)
+    return Problem("SD0271", f"`{place.function}`, or what it calls, is nested too deeply", place,
                    why="a very long sum, or hundreds of early returns in a row, exhaust Python's stack",
                    fix="split the expression or the function, or raise sys.setrecursionlimit")
 
@@ -219,6 +248,8 @@ def _tree(t, value, atoms):
         parts = [_tree(t, v, atoms) for v in value.items]
         return value.cls(*parts) if value.cls is not None else tuple(parts)
     if isinstance(value, Known):
+        if isinstance(value.value, RunTimeText):
+            raise Refused("the function returns a text with run-time parts", fix="return the numbers")
         if value.value is None or isinstance(value.value, str | bool | int | float | bytes):
             return Static(value.value)
         raise Refused(f"the function returns {describe(value)}", fix="return numbers and arrays")

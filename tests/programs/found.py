@@ -74,3 +74,13 @@ def added_at_repeated_indices(x, index):
     np.add.at(m[1:], ([0, 0, 1], 1), y[:3])
     np.fill_diagonal(m[1:, 1:], x[0])
     return y, m
+
+
+@program(np.outer(X, Y))
+def lengths_of_parts_in_sums(a):
+    r = a[-2:]
+    s = sum(r[q, 0] * 2.0 for q in range(len(r)))
+    t = sum(v * len(r) for v in r[:, 1] if v > -9.0)
+    for _ in range(2):
+        s += sum(r[q, -1] for q in range(len(r)))
+    return s, t, [v * s for v in r[-2:, 2]][1]

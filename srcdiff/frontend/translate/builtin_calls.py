@@ -18,10 +18,12 @@ from srcdiff.frontend.translate.numeric import (
     BINARY,
     COMPARE,
     SHIFT,
+    _evaluate,
     arithmetic,
     binary,
     compare,
     logical,
+    truth,
     truth_atom,
     unary,
 )
@@ -36,16 +38,19 @@ from srcdiff.frontend.translate.values import (
     Known,
     Mapped,
     Method,
+    Once,
     Partial,
     Product,
     Range,
     Ref,
     Refused,
+    RunTimeText,
     Slice,
     Tuple,
     View,
     Zipped,
     is_atom,
+    is_iterator,
 )
 from srcdiff.frontend.translate.views import array_of, as_atom
 from srcdiff.syntax import Const, Scalar
@@ -68,9 +73,14 @@ def _only_element(t, atom):
                   fix="index it: x[0]", code="SD0242")
 
 
+def plain_text(text: str) -> str:
+    """Return a text that is known; refuse one with run-time parts."""
+    return text if not isinstance(text, RunTimeText) else text.ask()
+
+
 def float_(t, value=Const(0.0)):
     if isinstance(value, Known) and isinstance(value.value, str):
-        return Const(float(value.value))
+        return Const(_evaluate(float, plain_text(value.value)))
     atom = scalar(t, value)
     if isinstance(atom, Const):
         return Const(float(atom.value))
@@ -79,7 +89,7 @@ def float_(t, value=Const(0.0)):
 
 def int_(t, value=Const(0)):
     if isinstance(value, Known) and isinstance(value.value, str):
-        return Const(int(value.value))
+        return Const(_evaluate(int, plain_text(value.value)))
     atom = scalar(t, value)
     if isinstance(atom, Const):
         return Const(int(atom.value))
@@ -228,7 +238,9 @@ def prod(t, value, start=Const(1)):
 
 
 def _array_in(t, value):
-    """Return the array behind a list that is kept as one."""
+    """Return the array behind a list that is kept as one, or that an iterator goes through."""
+    if isinstance(value, Once):
+        value = value.iterable
     if isinstance(value, Ref) and not isinstance(t.contents(value), Tuple | Dict):
         return as_atom(t, t.contents(value))
     return value
@@ -273,12 +285,27 @@ def enumerate_(t, value, start=Const(0)):
     return Enumerate(value, start)
 
 
-def zip_(t, *values, strict=None):
+def zip_(t, *values, strict=Const(False)):
+    if truth(t, strict) is not False:
+        _equally_long(t, [length(t, v) for v in values])
     return Zipped(values)
 
 
+def _equally_long(t, lengths):
+    """Raise, now or at run time, where the arguments of a strict `zip` are not equally long."""
+    for position, n in enumerate(lengths[1:], 2):
+        if n == lengths[0]:
+            continue
+        message = f"zip() argument {position} is of another length than argument 1"
+        if isinstance(n, Const) and isinstance(lengths[0], Const):
+            raise Refused(message, python=ValueError)
+        with t.builder.nested() as body:
+            t.builder.fail("ValueError", message)
+        t.builder.branch(t.emit("not_equal", n, lengths[0]), body)
+
+
 def reversed_handler(t, value):
-    return reversed_(t, value)
+    return Once(reversed_(t, value))
 
 
 def map_(t, function, *values):
@@ -369,7 +396,9 @@ def callable_(t, value):
 
 
 def str_(t, value=Known("")):       # noqa: B008
-    return Known(str(value.value) if isinstance(value, Known | Const) else "<value>")
+    if not isinstance(value, Known | Const):
+        return Known(RunTimeText("<value>"))
+    return value if isinstance(value.value, RunTimeText) else Known(str(value.value))
 
 
 def id_(t, value):
@@ -393,10 +422,10 @@ def ndindex(t, *shape):
 
 
 def iter_(t, value):
-    """Return the iterable itself; what cannot be iterated raises in Python too."""
+    """Return an iterator; what cannot be iterated raises in Python too."""
     if is_atom(value) and not t.ndim(value):
         raise Refused("a number cannot be iterated", fix="pass an array", python=TypeError)
-    return value
+    return value if is_iterator(value) else Once(value)
 
 
 def sorted_(t, value, *, key=None, reverse=Const(False)):

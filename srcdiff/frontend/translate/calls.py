@@ -37,6 +37,7 @@ from srcdiff.frontend.translate.values import (
     Partial,
     Poison,
     Refused,
+    RunTimeText,
     Tuple,
 )
 from srcdiff.frontend.translate.views import as_atom
@@ -128,7 +129,7 @@ def _known(t, function, args, keywords, node):
     if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())) and _harmless(target):
         return _now(t, target, args, keywords)
     if isinstance(getattr(target, "__self__", None), str):
-        return Known(f"<{target.__name__}>")        # a message with run-time parts
+        return Known(RunTimeText(f"<{target.__name__}>"))
     name = getattr(target, "__name__", type(target).__name__)
     module = getattr(target, "__module__", "") or ""
     shown = text_of(node.func) if node is not None else name
@@ -290,8 +291,13 @@ def _harmless(target) -> bool:
 
 def _now(t, target, args, keywords):
     """Evaluate a call whose arguments are all known."""
+    texts = [v for v in (getattr(target, "__self__", None), *(a.value for a in args)) if isinstance(v, RunTimeText)]
     try:
         found = target(*(a.value for a in args), **{k: v.value for k, v in keywords.items()})
+    except Refused:
+        raise
     except Exception as error:
         raise Refused(f"this raises {type(error).__name__}: {error}", python=type(error)) from error
+    if texts:
+        return Known(RunTimeText(found)) if isinstance(found, str) else texts[0].ask()
     return t.lift(found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gast
 
 from srcdiff.frontend.translate import inline
-from srcdiff.frontend.translate.context import Frame, Translator
+from srcdiff.frontend.translate.context import Attempt, Frame, Translator
 from srcdiff.frontend.translate.expressions import distinct, evaluate
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import length, static_items
@@ -83,11 +83,11 @@ def unrolled(t: Translator, node, frame):
                 return False
         return True
 
-    emitted = len(t.builder.block)
+    attempt = Attempt.of(t)
     try:
         if generate(0):
             return tuple(made)
-        del t.builder.block[emitted:]
+        attempt.undo(t)
         return None
     finally:
         t.frame = outer
@@ -200,14 +200,13 @@ def appended(t: Translator, node):
 
 def _known_elements(t, node) -> bool:
     """Tell whether the items of a comprehension are plain numbers."""
-    emitted, problems, state = len(t.builder.block), len(t.problems), dict(t.state)
+    attempt = Attempt.of(t)
     try:
         return isinstance(_sample(t, node, evaluate(t, node.generators[0].iter)), Scalar)
     except Refused:
         return False
     finally:
-        t.state = state
-        del t.builder.block[emitted:], t.problems[problems:]
+        attempt.undo(t)
 
 
 def _sample(t, node, items):

@@ -36,7 +36,7 @@ from srcdiff.places import follow
 from srcdiff.primitives import PRIMITIVES, type_of_value
 from srcdiff.syntax import ALL, Array, Atom, Const, Param, Scalar, Span, Var, is_complex
 
-__all__ = ["Frame", "Translator"]
+__all__ = ["Attempt", "Frame", "Translator"]
 
 _DICT_AT_MOST = 1000
 _WIDE = {"float64", "int64", "bool", "complex128"}
@@ -449,6 +449,30 @@ def require_complex(op: str, static) -> None:
                       fix="write it with real and imaginary parts: z.real, z.imag")
 
 
+@dataclass
+class Attempt:
+    """What must be put back to try another translation of the same statement."""
+
+    state: dict
+    problems: int
+    emitted: int
+    shared: dict
+    twins: dict
+    kept: int = 1
+
+    @staticmethod
+    def of(t):
+        return Attempt(dict(t.state), len(t.problems), len(t.builder.block), dict(t.shared),
+                       {name: dict(others) for name, others in t.twins.items()})
+
+    def undo(self, t):
+        t.state = self.state
+        del t.problems[self.problems:]
+        del t.builder.block[self.emitted:]
+        t.shared, t.twins = self.shared, self.twins
+        t.loaded.clear()                # what was loaded there is gone
+
+
 def _plain(value) -> bool:
     """Tell whether a sequence holds only numbers, strings, None and such sequences."""
     if isinstance(value, tuple | list):
@@ -470,7 +494,7 @@ def describe(value) -> str:
         return f"`{getattr(value.value, '__name__', type(value.value).__name__)}`"
     names = {"Tuple": "a tuple", "Ref": "a list", "Range": "a range", "Closure": "a function",
              "Method": "a method", "Generator": "a generator", "Unbound": "a name without a value",
-             "Slice": "a slice", "Dict": "a dict", "Grown": "a list"}
+             "Slice": "a slice", "Once": "an iterator", "Dict": "a dict", "Grown": "a list"}
     return names.get(type(value).__name__, f"a {type(value).__name__.lower()}")
 
 

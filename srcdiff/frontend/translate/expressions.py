@@ -10,7 +10,7 @@ from srcdiff.frontend.translate import indexing
 from srcdiff.frontend.translate.attributes import attribute
 from srcdiff.frontend.translate.context import Translator, text_of
 from srcdiff.frontend.translate.merge import either
-from srcdiff.frontend.translate.numeric import binary, compare, logical, truth, unary
+from srcdiff.frontend.translate.numeric import _evaluate, binary, compare, logical, truth, unary
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Closure,
@@ -21,10 +21,12 @@ from srcdiff.frontend.translate.values import (
     Origin,
     Poison,
     Refused,
+    RunTimeText,
     Slice,
     Tuple,
     Unbound,
     is_atom,
+    is_iterator,
 )
 from srcdiff.frontend.translate.views import checked
 from srcdiff.places import of_global
@@ -53,7 +55,20 @@ def name(t: Translator, node):
     value = lookup(t, node.id, getattr(node, "assured", False))
     if isinstance(value, Poison):
         t.use_poison(value)
+    if is_iterator(value):
+        _use_up(t, node.id)
     return value
+
+
+def _use_up(t, identifier):
+    """Let nobody read an iterator again: what is left of it only run time knows."""
+    frame = t.frame
+    while identifier not in frame.locals and frame.parent is not None:
+        frame = frame.parent
+    if identifier in frame.locals:
+        t.state[frame.key, identifier] = Poison(Refused(
+            f"the iterator `{identifier}` is used a second time", why="the first use may have gone through its items",
+            fix=f"make it a list first: `{identifier} = list(...)`", code="SD0238"))
 
 
 def lookup(t: Translator, identifier: str, assured: bool = False):
@@ -149,13 +164,18 @@ def slice_(t, node):
 
 def text(t, node):
     """An f-string: known where its parts are."""
-    parts = [evaluate(t, v) for v in node.values]
-    return Known("".join(str(p.value) if isinstance(p, Known | Const) else "..." for p in parts))
+    parts = [evaluate(t, v).value for v in node.values]
+    whole = "".join(map(str, parts))
+    return Known(RunTimeText(whole) if any(isinstance(p, RunTimeText) for p in parts) else whole)
 
 
 def formatted(t, node):
     value = evaluate(t, node.value)
-    return Known(str(value.value) if isinstance(value, Known | Const) else f"<{text_of(node.value)}>")
+    if not isinstance(value, Known | Const) or isinstance(value.value, RunTimeText):
+        return Known(RunTimeText(f"<{text_of(node.value)}>"))
+    specification = "" if node.format_spec is None else evaluate(t, node.format_spec).value
+    shown = {114: repr, 115: str, 97: ascii}.get(node.conversion, lambda v: v)(value.value)
+    return Known(_evaluate(format, shown, specification))
 
 
 # -- operators ----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcdiff.frontend.translate.context import Translator, describe
-from srcdiff.frontend.translate.values import Enumerate, Grown, Ref, Refused, Tuple, View, is_atom
+from srcdiff.frontend.translate.values import Enumerate, Grown, Once, Ref, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import as_atom, common_dtype
 from srcdiff.primitives import unify
 from srcdiff.syntax import ALL, Array, Const, Scalar, Span, Var
@@ -215,7 +215,7 @@ def counts(t: Translator, value) -> list:
         contents = t.contents(value)
         return [contents.count] if isinstance(contents, Grown) else []
     inner = (getattr(value, "iterables", None) or
-             ((value.iterable,) if isinstance(value, Enumerate) else ()))
+             ((value.iterable,) if isinstance(value, Enumerate | Once) else ()))
     return [n for v in inner for n in counts(t, v)]
 
 

@@ -13,6 +13,7 @@ from srcdiff.frontend.translate.values import (
     Grown,
     Known,
     Mapped,
+    Once,
     Poison,
     Product,
     Range,
@@ -36,6 +37,8 @@ def static_items(t: Translator, value):
     """
     if isinstance(value, Poison):
         t.use_poison(value)
+    if isinstance(value, Once):
+        value = value.iterable
     if isinstance(value, Ref):
         value = t.contents(value)
     if isinstance(value, Tuple):
@@ -104,6 +107,8 @@ def length(t: Translator, value):
     """Return the number of items as an atom."""
     if isinstance(value, Poison):
         t.use_poison(value)
+    if isinstance(value, Once):
+        value = value.iterable
     if isinstance(value, Ref):
         value = t.contents(value)
     if isinstance(value, Grown):
@@ -157,6 +162,8 @@ def item_at(t: Translator, value, position):
     """Return the item at a position that is not negative."""
     from srcdiff.frontend.translate import growing, indexing
     from srcdiff.frontend.translate.numeric import arithmetic
+    if isinstance(value, Once):
+        return item_at(t, value.iterable, position)
     if isinstance(value, Enumerate):
         return Tuple((arithmetic(t, "Add", position, as_atom(t, value.start))
                       if value.start != Const(0) else position, item_at(t, value.iterable, position)))
@@ -213,6 +220,8 @@ def reversed_(t: Translator, value):
 
 def as_range(t: Translator, value) -> Range | None:
     """Return the range that a `for` loop counts through, None where items are looked up."""
+    if isinstance(value, Once):
+        value = value.iterable
     if isinstance(value, Known) and isinstance(value.value, range):
         r = value.value
         return Range(Const(r.start), Const(r.stop), Const(r.step))

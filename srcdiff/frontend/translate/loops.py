@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import gast
 
 from srcdiff.frontend.translate import growing
-from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.context import Attempt, Translator, describe
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import as_range, item_at, length, static_items, trips
 from srcdiff.frontend.translate.kinds import combined, marked
@@ -28,6 +28,7 @@ from srcdiff.frontend.translate.values import (
     Grown,
     Mapped,
     MaybeUnbound,
+    Once,
     Poison,
     Product,
     Range,
@@ -113,7 +114,7 @@ def holding(t: Translator, iterable):
 
 
 def _arrays(value):
-    if isinstance(value, Enumerate):
+    if isinstance(value, Enumerate | Once):
         yield from _arrays(value.iterable)
     elif isinstance(value, Zipped | Mapped | Product):
         for item in value.iterables:
@@ -123,30 +124,6 @@ def _arrays(value):
             yield from _arrays(item)
     elif isinstance(value, Var | View):
         yield value
-
-
-@dataclass
-class Attempt:
-    """What must be put back to try another translation of the same statement."""
-
-    state: dict
-    problems: int
-    emitted: int
-    shared: dict
-    twins: dict
-    kept: int = 1
-
-    @staticmethod
-    def of(t):
-        return Attempt(dict(t.state), len(t.problems), len(t.builder.block), dict(t.shared),
-                       {name: dict(others) for name, others in t.twins.items()})
-
-    def undo(self, t):
-        t.state = self.state
-        del t.problems[self.problems:]
-        del t.builder.block[self.emitted:]
-        t.shared, t.twins = self.shared, self.twins
-        t.loaded.clear()                # what was loaded there is gone
 
 
 def _integer(t, value):

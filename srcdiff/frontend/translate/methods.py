@@ -15,6 +15,7 @@ from srcdiff.frontend.translate.values import (
     Method,
     Ref,
     Refused,
+    RunTimeText,
     Tuple,
     View,
     is_atom,
@@ -60,7 +61,7 @@ def _of_object(t, owner, name, args, keywords):
         if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())):
             return calls._now(t, found, args, keywords)
         if isinstance(owner.value, str):
-            return Known(f"<{name}>")       # a message with run-time parts
+            return Known(RunTimeText(f"<{name}>"))
     return calls.call(t, Known(found, origin and origin.attribute(name)), args, keywords)
 
 

@@ -14,6 +14,7 @@ from srcdiff.frontend.translate.values import (
     Poison,
     Ref,
     Refused,
+    RunTimeText,
     Tuple,
     View,
     is_atom,
@@ -55,6 +56,8 @@ def binary(t: Translator, kind: str, a, b):
     if sequence is not None:
         return sequence
     if _static(a) and _static(b) and (isinstance(a, Known) or isinstance(b, Known)):
+        if any(isinstance(v.value, RunTimeText) for v in (a, b)):
+            return Known(RunTimeText("<text>"))
         return t.lift(_evaluate(BINARY[kind][1], _python(a), _python(b)))
     return arithmetic(t, kind, as_atom(t, a), as_atom(t, b))
 
@@ -144,6 +147,8 @@ def _python(value):
 def _evaluate(function, *operands):
     try:
         return function(*operands)
+    except Refused:
+        raise
     except Exception as error:
         raise Refused(f"this raises {type(error).__name__}: {error}", python=type(error)) from error
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import gast
 
-from srcdiff.frontend.translate.context import Translator
+from srcdiff.frontend.translate.context import Attempt, Translator
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.merge import join
 from srcdiff.frontend.translate.values import Known, Refused, Tuple
@@ -121,9 +121,9 @@ def try_(t: Translator, node):
     from srcdiff.frontend.translate.statements import block, poison_targets
     outer, t.trying = t.trying, None
     try:
-        problems, state, emitted = len(t.problems), dict(t.state), len(t.builder.block)
+        problems, attempt = len(t.problems), Attempt.of(t)
         block(t, node.body)
-        left = t.builder.block[emitted:]
+        left = t.builder.block[attempt.emitted:]
         if len(t.problems) == problems and t.state is not None and not _caught(t, node, left):
             block(t, [*node.orelse, *node.finalbody])
             return
@@ -134,8 +134,7 @@ def try_(t: Translator, node):
         if len(t.problems) > problems and handler is None:
             poison_targets(t, node)
             return
-        del t.problems[problems:], t.builder.block[emitted:]
-        t.state = state
+        attempt.undo(t)
         if handler is not None:
             _handle(t, node, raised)
         else:

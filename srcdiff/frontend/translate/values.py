@@ -22,8 +22,8 @@ from srcdiff.syntax import Const, Item, Var
 
 __all__ = [
     "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "Mapped", "MaybeUnbound",
-    "Method", "Origin", "Partial", "Poison", "PoisonUsed", "Range", "Record", "Ref", "Refused",
-    "Slice", "Tuple", "UNBOUND", "View", "Zipped", "same",
+    "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Range", "Record", "Ref", "Refused",
+    "RunTimeText", "Slice", "Tuple", "UNBOUND", "View", "Zipped", "same",
 ]
 
 
@@ -68,6 +68,19 @@ class Known:
 
     value: object
     origin: Origin | None = None
+
+
+class RunTimeText(str):
+    """A text with run-time parts: good for a message, and for nothing that depends on what it says."""
+
+    __slots__ = ()
+
+    def ask(self, *_):
+        raise Refused("what a text says depends on run-time numbers", why=f"it is {str(self)!r} here",
+                      fix="compute with the numbers, not with their text", code="SD0243")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = ask
+    __len__ = __getitem__ = __contains__ = __iter__ = ask
 
 
 @dataclass(frozen=True)
@@ -165,6 +178,13 @@ class Product:
 
 
 @dataclass(frozen=True)
+class Once:
+    """An iterator made of an iterable, as `iter` and `reversed` give it: what goes through it uses it up."""
+
+    iterable: object
+
+
+@dataclass(frozen=True)
 class Mapped:
     function: object
     iterables: tuple
@@ -245,6 +265,8 @@ def same(a, b) -> bool:
         x, y = a.value, b.value
         if x is y:
             return True
+        if isinstance(x, RunTimeText) or isinstance(y, RunTimeText):
+            return False
         plain = (str, bytes, int, float, complex, np.dtype, type(None))
         return type(x) is type(y) and isinstance(x, plain) and x == y
     if isinstance(a, Tuple) and isinstance(b, Tuple):
@@ -258,6 +280,11 @@ def same(a, b) -> bool:
     if isinstance(a, Closure) and isinstance(b, Closure):
         return a.node is b.node and a.frame is b.frame
     return type(a) is type(b) and a == b
+
+
+def is_iterator(value) -> bool:
+    """Tell whether going through a value uses it up."""
+    return isinstance(value, Enumerate | Zipped | Product | Once | Mapped | Generator)
 
 
 def is_atom(value) -> bool:
