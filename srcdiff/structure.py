@@ -20,7 +20,7 @@ from srcdiff.errors import ArgumentError, Problem
 from srcdiff.syntax import Array, Program, Scalar, Static, Type
 
 __all__ = [
-    "abstract", "array_of_list", "children", "expressions", "fields_of",
+    "ListArray", "abstract", "array_of_list", "children", "expressions", "fields_of", "in_programs",
     "flat_values", "is_leaf", "key_of", "leaves", "map_tree", "numbered",
     "pack", "pack_plain", "ready", "rebuild", "result_tree", "same_structure",
 ]
@@ -115,6 +115,16 @@ def result_tree(program: Program):
 
 # -- abstract values ----------------------------------------------------------------
 
+@dataclasses.dataclass(frozen=True)
+class ListArray(Array):
+    """The spec of a list of numbers: an array for programs, a list where the user's function reads it."""
+
+
+def in_programs(spec: Type) -> Type:
+    """Return the type that a value of this spec has in a program."""
+    return Array(spec.dtype, spec.ndim) if isinstance(spec, ListArray) else spec
+
+
 @functools.cache
 def fields_of(cls: type) -> type:
     """Return the NamedTuple class that stands for a dataclass inside programs."""
@@ -163,7 +173,7 @@ def abstract(value, name: str = "argument"):
     if kind in NUMBERS:
         return Scalar(value.dtype.name)
     if kind is list and (array := array_of_list(value)) is not None:
-        return Array(array.dtype.name, array.ndim)
+        return ListArray(array.dtype.name, array.ndim)
     if isinstance(value, np.generic):
         _refuse(f"argument '{name}' is a {kind.__name__} number, for which no code is generated",
                 "convert it to float64 or float32")

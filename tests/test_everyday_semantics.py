@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+import srcdiff as sd
 from srcdiff.errors import UnsupportedError
 from tests.test_translate import translated, value_of
 from tests.test_translate_more import agree
@@ -183,6 +184,172 @@ def number_of_a_text(x):
 @refused("SD0210", "", X)
 def text_returned(x):
     return x[0], f"the value is {x[1]}"
+
+
+# -- lists ---------------------------------------------------------------------------------
+
+
+@right(X)
+def slices_of_known_lists_are_assigned(x):
+    a = [x[0], x[1], x[2], x[3]]
+    b = a
+    a[1:3] = [x[4]]
+    c = [x[0], x[1]]
+    c[1:1] = (x[4], x[3])
+    d = [x[0], x[1], x[2], x[3]]
+    d[::2] = [x[4], x[4] * 2]
+    e = [x[0], x[1]]
+    e[:1] += [x[2]]
+    return b, c, d, e, len(b) * x[0]
+
+
+@right(X)
+def lists_change_in_place(x):
+    a = [x[0], x[1]]
+    b = a
+    a *= 2
+    b[3] = 5.0
+    rows = [[x[0]], [x[1]]]
+    first = rows[0]
+    rows[0] += [x[2]]
+    first[1] *= 3
+    return sum(a), len(b) * x[0], rows[0], len(first)
+
+
+@right(X)
+def parts_of_lists_are_new_lists(x):
+    a = [0.0] * len(x)
+    for i in range(len(x)):
+        a[i] = x[i] * i
+    b, c, d = a[1:3], a[:], a + [1.0]
+    b[0], c[0], d[0] = 50.0, 7.0, 9.0
+    a[0:2] = [x[0], x[1]]
+    return sum(a), sum(b), sum(c), sum(d), len(d)
+
+
+@right(X)
+def rows_of_tables(x):
+    table = [[0.0] * 3 for _ in range(2)]
+    for i in range(2):
+        for j in range(3):
+            table[i][j] = x[i + j]
+    joined, part = table[0] + table[1], table[0][1:]
+    part[0] = 100.0
+    table[1][0:2] = [x[0], x[1]]
+    s = 0.0
+    for row in table:
+        s += sum(row) * row[0] + max(row)
+    return len(joined) * joined[4], table[0][1] * part[0], s
+
+
+@right(X)
+def dynamic_programming(x):
+    table = [[0.0] * 4 for _ in range(4)]
+    for i in range(1, 4):
+        for j in range(1, 4):
+            table[i][j] = max(table[i - 1][j], table[i][j - 1]) + x[i] * x[j]
+    return table[3][3], sum(table[-1])
+
+
+@right(X)
+def lists_are_compared(x):
+    pair = (x[0], x[1])
+    return ([x[0]] == [x[0], 1.0]) * x[0], (pair == [x[0], x[1]]) * x[1], (pair != (x[0], x[1])) * x[2], (pair == pair) * x[3]
+
+
+@refused("SD0215", "l == l[:]", X)
+def lists_compared_at_run_time(x):
+    l = list(x)             # noqa: E741
+    return (l == l[:]) * x[0]
+
+
+@refused("SD0215", "[x[0]] == x[0]", X)
+def list_compared_with_a_number(x):
+    return ([x[0]] == x[0]) * x[1]
+
+
+@refused("SD0215", "row += [1.0]", np.outer(X, X))
+def row_that_grows(a):
+    rows = a.tolist()
+    row = rows[0]
+    row += [1.0]
+    return len(rows[0]) * rows[0][0]
+
+
+@refused("SD0220", "part[0][0] = 100.0", X)
+def item_of_a_part_of_a_list(x):
+    rows = [v * x for v in x if v > 0]
+    part = rows[1:]
+    part[0][0] = 100.0
+    return rows[1][0]
+
+
+def changed_length(x):
+    items = list(x)
+    items[0:2] = [x[0]]
+    return sum(items)
+
+
+def test_a_list_kept_as_an_array_does_not_change_its_length():
+    with pytest.raises(ValueError, match="changes the length of a list"):
+        value_of(translated(changed_length, X), X)
+
+
+def joined(l):              # noqa: E741
+    return sum(l + [1.0, 2.0]) * len(l + l) + sum(l[1:] + l[:1])
+
+
+def part_changed(l):        # noqa: E741
+    part, whole = l[1:], list(l)
+    part[0], whole[0] = 9.0 * l[0], 3.0
+    return sum(l) * sum(part) + sum(whole)
+
+
+def is_a_list(l):           # noqa: E741
+    return l[0] if isinstance(l, list) and l else l[1]
+
+
+def made_an_array(l):       # noqa: E741
+    a = np.asarray(l)
+    return (a * a + 2.0 * a).sum() + np.dot(l, l) + max(l)
+
+
+def written(l):             # noqa: E741
+    l[0] = l[1] * 3
+    l[-1] += 1.0
+    l.append(l[0])
+    return l[0] * l[2] * l[-1]
+
+
+def table(l):               # noqa: E741
+    l[0][1] = l[1][0] * 5
+    row = l[1]
+    row[0] = 7.0 * l[0][0]
+    return l[0][1] * l[1][0] + row[1] + len(l[0] + row) + sum(v * v for r in l for v in r)
+
+
+@pytest.mark.parametrize(("function", "l"), [
+    *((f, [0.5, 1.5, 2.5]) for f in (joined, part_changed, is_a_list, made_an_array, written)), (table, [[1.0, 2.0], [3.0, 4.0]])])
+def test_a_list_argument_is_a_list(function, l):    # noqa: E741
+    f = sd.differentiate(target="python")(function)
+    before = copy.deepcopy(l)
+    out, gradient = f.value_and_grad(l)
+    assert l == before and out == pytest.approx(function(copy.deepcopy(l)), rel=1e-13)
+    slopes = [(function(moved(before, k, h)) - function(moved(before, k, -h))) / (2 * h)
+              for h in (1e-6,) for k in range(np.size(before))]
+    np.testing.assert_allclose(np.ravel(gradient), slopes, rtol=1e-7)
+
+
+def moved(values, k, h):
+    array = np.array(values)
+    array.flat[k] += h
+    return array.tolist()
+
+
+@pytest.mark.parametrize("function", [lambda x: sum(x * 2), lambda x: (x == [0.5, 1.5]) * x[0]])
+def test_what_a_list_argument_cannot_do_is_refused(function):
+    with pytest.raises(UnsupportedError, match="SD0215"):
+        sd.differentiate(target="python")(function).grad([0.5, 1.5])
 
 
 # -- both ----------------------------------------------------------------------------------

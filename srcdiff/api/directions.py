@@ -8,7 +8,7 @@ from srcdiff.api.arguments import names_of
 from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special, refuse, require_real
 from srcdiff.errors import ShapeError
-from srcdiff.structure import children, is_leaf, map_tree
+from srcdiff.structure import children, in_programs, is_leaf, map_tree
 from srcdiff.syntax import Array, Param, Program, Static, Type, Var, is_complex, is_float
 
 __all__ = ["cotangents", "fill", "tangent_leaves", "with_directions"]
@@ -67,6 +67,7 @@ def accepting(program: Program, given: dict[str, Type]) -> tuple[Program, dict[s
 
     Returns the program and the new name of each parameter.
     """
+    given = {name: in_programs(type_) for name, type_ in given.items()}
     builder, names = Builder(program.types), {}
     for name, type_ in given.items():
         own, names[name] = program.types[name], name

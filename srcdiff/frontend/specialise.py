@@ -29,6 +29,7 @@ from srcdiff.frontend.translate.values import (
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.places import of_function
 from srcdiff.printing import reserved
+from srcdiff.structure import ListArray, in_programs
 from srcdiff.syntax import Array, Assign, Param, Program, Scalar, Static, Var, atoms_of, rename, walk
 
 __all__ = ["Specialisation", "specialise", "specs_of"]
@@ -132,10 +133,15 @@ def _parameter_names(function, count: int) -> list[str]:
 def _parameter(t: Translator, stem: str, spec):
     """Return the abstract value of a parameter, and its tree of flat positions."""
     if isinstance(spec, Scalar | Array):
-        name = t.builder.fresh(stem, spec)
+        is_list = isinstance(spec, ListArray)
+        type_ = in_programs(spec)
+        name = t.builder.fresh(stem, type_)
         t.narrow |= spec.dtype not in _WIDE
-        t.params.append(Param(name, spec))
-        return Var(name), len(t.params) - 1
+        t.params.append(Param(name, type_))
+        value = t.allocate(Var(name), list) if is_list else Var(name)
+        if is_list and spec.ndim > 1:
+            t.nested.add(value.key)
+        return value, len(t.params) - 1
     if isinstance(spec, Static):
         return t.lift(spec.value), spec
     if isinstance(spec, dict):
@@ -323,7 +329,8 @@ def specs_of(t: Translator, value):
             return {k: specs_of(t, v) for k, v in contents.items}
         if isinstance(contents, Tuple):
             return [specs_of(t, v) for v in contents.items]
-        value = contents
+        type_ = t.type_of(as_atom(t, contents))
+        return ListArray(type_.dtype, type_.ndim)
     if isinstance(value, Tuple):
         parts = [specs_of(t, v) for v in value.items]
         return value.cls(*parts) if value.cls is not None else tuple(parts)

@@ -66,7 +66,9 @@ def _contributions(sweep, node: Node) -> dict[int, Atom]:
 
     def extents(position: int) -> tuple[Atom, ...]:
         if position in wanted:
-            return sweep.builder.extents(sweep.bar[stmt.args[position].name])
+            name = stmt.args[position].name
+            noted = sweep.needs.previous_extents.get(id(node)) if name == stmt.target else None
+            return tuple(map(sweep.value, noted)) if noted else sweep.builder.extents(sweep.bar[name])
         return tuple(map(sweep.value, sweep.needs.operand_extents[id(node), position]))
 
     found = rule.adjoint(sweep.builder, seen, Var(sweep.bar[stmt.target]), wanted, extents)

@@ -28,19 +28,21 @@ def half_life_error_grad(rate, times, data):
     float
         gradient with respect to rate
     """
+    n_data = data.shape[0]
     # line 74: for t, d in zip(times, data, strict=True):
-    k = min(times.shape[0], data.shape[0])
+    if n_data != times.shape[0]:
+        raise ValueError("zip() argument 2 is of another length than argument 1")
     # line 69, in decay: return math.exp(-rate * t)
     t_2 = -rate
-    exp_tape = np.empty(k)
+    exp_tape = np.empty(n_data)
     # line 74: for t, d in zip(times, data, strict=True):
-    for i in range(k):
+    for i in range(n_data):
         t = times[i]
         # line 69, in decay: return math.exp(-rate * t)
         exp_tape[i] = math.exp(t_2 * t)
     t_bar = 0.0
     # line 74: for t, d in zip(times, data, strict=True):
-    for i in range(k - 1, -1, -1):
+    for i in range(n_data - 1, -1, -1):
         # line 75: total += (decay(t, rate) - d) ** 2
         exp = exp_tape[i]
         # line 69, in decay: return math.exp(-rate * t)

@@ -84,3 +84,14 @@ def lengths_of_parts_in_sums(a):
     for _ in range(2):
         s += sum(r[q, -1] for q in range(len(r)))
     return s, t, [v * s for v in r[-2:, 2]][1]
+
+
+@program(X)
+def list_that_is_written_and_grows(x):
+    items = list(x)
+    items[-1] += 1.0
+    items.append(items[0] * 2.0)
+    for v in x:
+        if v > 0.5:
+            items.append(v * items[0])
+    return items[0] * items[2] * items[-1], np.array(items)

@@ -13,6 +13,7 @@ from srcdiff.frontend.translate.values import (
     Closure,
     Dict,
     Known,
+    ListView,
     Method,
     Poison,
     Ref,
@@ -134,7 +135,7 @@ def class_of(t: Translator, value):
     if isinstance(value, Known):
         return type(value.value)
     if isinstance(value, View):
-        return np.ndarray
+        return list if isinstance(value, ListView) else np.ndarray
     return types.FunctionType if isinstance(value, Closure) else type(value)
 
 

@@ -286,9 +286,10 @@ def enumerate_(t, value, start=Const(0)):
 
 
 def zip_(t, *values, strict=Const(False)):
-    if truth(t, strict) is not False:
+    checked = truth(t, strict) is not False
+    if checked:
         _equally_long(t, [length(t, v) for v in values])
-    return Zipped(values)
+    return Zipped(values, checked)
 
 
 def _equally_long(t, lengths):

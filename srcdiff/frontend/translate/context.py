@@ -95,6 +95,8 @@ class Translator:
         Reshaped arrays (values here, views in NumPy) and the array they show.
     read_only
         Those of them that NumPy does not let anyone write.
+    nested
+        Lists of lists that are kept as arrays: their rows are lists.
     frozen
         Lists that stand in two places by value, and why; changing one is refused.
     """
@@ -111,6 +113,7 @@ class Translator:
         self.derived: dict[str, str] = {}
         self.read_only: set[str] = set()
         self.frozen: dict[int, str] = {}
+        self.nested: set[int] = set()
         self.nonnegative: set[str] = set()
         self.kinds: dict[str, frozenset] = {}
         self.cells: set[str] = set()

@@ -9,6 +9,7 @@ from srcdiff.frontend.translate.values import (
     Dict,
     Grown,
     Known,
+    ListView,
     Poison,
     Range,
     Ref,
@@ -39,7 +40,9 @@ def load(t: Translator, base, index):
     if objects.is_object(base):
         return objects.call_method(t, base, "__getitem__", (index,), {})
     if isinstance(base, Ref):
-        return _load_container(t, t.contents(base), index, base.kind)
+        return _load_ref(t, base, index)
+    if isinstance(base, ListView) and isinstance(index, Slice):
+        return _new_list(t, _load_array(t, base, index), base, False)
     if isinstance(base, Tuple | Dict):
         return _load_container(t, base, index, tuple)
     if isinstance(base, Range):
@@ -49,6 +52,28 @@ def load(t: Translator, base, index):
     if isinstance(base, View) or is_atom(base):
         return _load_array(t, base, index)
     raise Refused(f"{describe(base)} cannot be indexed")
+
+
+def _load_ref(t, base, index):
+    contents = t.contents(base)
+    made = _load_container(t, contents, index, base.kind)
+    if isinstance(contents, Tuple | Dict | Grown):
+        return made
+    nested = base.key in t.nested
+    if isinstance(index, Slice):
+        return _new_list(t, made, contents, nested)
+    return ListView(made.base, made.index, made.axes) if nested and isinstance(made, View) else made
+
+
+def _new_list(t, part, source, nested):
+    """Return a list with the items of a part of a list; rows stay the same objects."""
+    items = t.emit("copy", as_atom(t, part))
+    if t.ndim(items) > 1:
+        t.derived[items.name] = t.root(source)
+    made = t.allocate(items, list)
+    if nested:
+        t.nested.add(made.key)
+    return made
 
 
 def _load_container(t, contents, index, kind):
@@ -71,7 +96,9 @@ def _load_container(t, contents, index, kind):
         made = as_atom(t, contents)
         if t.ndim(made) > 1:            # its rows are copies: they must not be written
             t.shared[made.name] = "a row of a list of lists"
-        return _load_array(t, made, index)
+        row = _load_array(t, made, index)
+        lists = isinstance(row, View) and all(isinstance(v, Ref) for v in contents.items)
+        return ListView(row.base, row.index, row.axes) if lists else row
     try:
         return contents.items[int(position)]
     except IndexError:
@@ -85,7 +112,10 @@ def _load_grown(t, contents, index):
     if whole is None:
         raise Refused("a slice of a list of tuples whose length only run time knows",
                       fix="use one list for each of their items", code="SD0215")
-    return t.allocate(t.emit("copy", as_atom(t, _load_array(t, whole, index))), list)
+    items = t.emit("copy", as_atom(t, _load_array(t, whole, index)))
+    if t.ndim(items) > 1:
+        t.shared[items.name] = growing.HELD
+    return t.allocate(items, list)
 
 
 def key_of(t, index):
@@ -234,6 +264,7 @@ def prepare_rows(t: Translator, base, index, value) -> None:
             raise Refused("a row of a list of lists has two names, and is written by a run-time index",
                           fix="use an array", code="SD0220")
     t.state["heap", base.key] = _list_as_array(t, contents, value)
+    t.nested.add(base.key)
 
 
 # -- stores -----------------------------------------------------------------------------
@@ -256,6 +287,9 @@ def store_subscript(t: Translator, base, index, value, accumulate: bool = False)
             t.state["heap", base.key] = Dict(tuple(items.items()))
             return
         t.check_changeable(base)
+        if isinstance(index, Slice):
+            _store_slice(t, base, index, value)
+            return
         if isinstance(contents, Grown):
             if accumulate:
                 from srcdiff.frontend.translate.numeric import binary
@@ -272,9 +306,48 @@ def store_subscript(t: Translator, base, index, value, accumulate: bool = False)
             # A run-time position: from here on the list is kept as an array.
             contents = t.state["heap", base.key] = _list_as_array(t, contents, value)
         base = contents
+    if isinstance(base, ListView) and isinstance(index, Slice):
+        _store_as_long(t, base, index, value)
+        return
     if isinstance(base, Tuple | Known) or not (isinstance(base, View) or is_atom(base)):
         raise Refused(f"{describe(base)} cannot be assigned to by index")
     _store_array(t, base, index, value, accumulate)
+
+
+def _store_slice(t, base, index, value):
+    """Translate ``items[start:stop:step] = value`` for a list, which may change its length."""
+    from srcdiff.frontend.translate.iteration import static_items
+    contents, given = t.contents(base), static_items(t, value)
+    bounds = [None if b is None else t.static_number(b) for b in (index.start, index.stop, index.step)]
+    known = all(b is None or n is not None
+                for b, n in zip((index.start, index.stop, index.step), bounds, strict=True))
+    if isinstance(contents, Tuple) and given is not None and known:
+        items = list(contents.items)
+        try:
+            items[slice(*bounds)] = given
+        except ValueError as error:
+            raise Refused(str(error), python=ValueError) from error
+        t.state["heap", base.key] = Tuple(tuple(items))
+        return
+    if isinstance(contents, Grown):
+        raise Refused("a slice of a list whose length only run time knows is assigned",
+                      fix="assign item by item, or use an array", code="SD0215")
+    if isinstance(contents, Tuple):
+        contents = t.state["heap", base.key] = _list_as_array(t, contents, value)
+    _store_as_long(t, contents, index, value)
+
+
+def _store_as_long(t, base, index, value):
+    """Store into a slice of a list that is kept as an array; raise where the list would change its length."""
+    value = as_atom(t, value)
+    if not t.ndim(value):
+        raise Refused("a number is assigned to a slice of a list", fix="assign a list", python=TypeError)
+    part = as_atom(t, _load_array(t, base, index))
+    other = t.emit("not_equal", t.size(part, 0), t.size(value, 0))
+    with t.builder.nested() as body:
+        t.builder.fail("ValueError", "this slice assignment changes the length of a list")
+    t.builder.branch(other, body)
+    _store_array(t, base, index, value, False)
 
 
 def _list_as_array(t, contents, value):

@@ -121,6 +121,8 @@ def length(t: Translator, value):
         return trips(t, value)
     if isinstance(value, Enumerate):
         return length(t, value.iterable)
+    if isinstance(value, Zipped) and value.strict and value.iterables:
+        return length(t, value.iterables[0])
     if isinstance(value, Zipped | Mapped):
         return _shortest(t, [length(t, v) for v in value.iterables])
     if isinstance(value, Product):

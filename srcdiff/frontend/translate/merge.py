@@ -118,6 +118,8 @@ class Merger:
             if isinstance(contents, Poison):
                 return contents
             made = self.t.allocate(contents, values[0].kind)
+            if any(v.key in self.t.nested for v in values):
+                self.t.nested.add(made.key)
             if why := next((self.t.frozen[v.key] for v in values if v.key in self.t.frozen), None):
                 self.t.frozen[made.key] = why
             return made

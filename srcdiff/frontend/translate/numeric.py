@@ -11,6 +11,7 @@ from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, kind_of, marked
 from srcdiff.frontend.translate.values import (
     Dict,
     Known,
+    ListView,
     Poison,
     Ref,
     Refused,
@@ -98,13 +99,19 @@ def _sequence(t, kind, a, b):
 
 def _unknown_length(t, value) -> bool:
     """Tell whether a value is a list whose length only run time knows."""
-    return (isinstance(value, Ref) and value.kind is list
-            and not isinstance(t.contents(value), Tuple))
+    return isinstance(value, ListView) or (isinstance(value, Ref) and value.kind is list
+                                           and not isinstance(t.contents(value), Tuple))
+
+
+def _is_sequence(value) -> bool:
+    """Tell whether a value is a list or a tuple in Python."""
+    return isinstance(value, ListView | Tuple) or isinstance(value, Ref) and value.kind is list
 
 
 def _joined(t, kind, a, b):
     """Translate ``a + b`` of lists of which one has a length that only run time knows."""
     from srcdiff.frontend.translate.methods import copy_of, extend
+    a, b = (t.allocate(t.emit("copy", as_atom(t, v)), list) if isinstance(v, ListView) else v for v in (a, b))
     if not (isinstance(a, Ref) and isinstance(b, Ref) and a.kind is b.kind is list):
         array = b if _unknown_length(t, a) else a
         if isinstance(array, View) or is_atom(array) and t.ndim(array):
@@ -240,10 +247,28 @@ def compare(t: Translator, kind: str, a, b):
         known = a if isinstance(a, Known) else b
         if known.value is None or isinstance(known.value, str | type | np.dtype):
             return Const(kind == "NotEq")
-    a_items, b_items = _items(t, a), _items(t, b)
-    if a_items is not None and b_items is not None:
-        return _compare_sequences(t, kind, a_items, b_items)
+    if _is_sequence(a) or _is_sequence(b):
+        found = _sequences_compared(t, kind, a, b)
+        if found is not None:
+            return found
     return t.emit(op, as_atom(t, a), as_atom(t, b))
+
+
+def _sequences_compared(t, kind, a, b):
+    """Compare lists and tuples as Python does; None where NumPy takes one as an array."""
+    if _is_sequence(a) and _is_sequence(b):
+        if isinstance(a, Tuple) != isinstance(b, Tuple) and kind in ("Eq", "NotEq"):
+            return Const(kind == "NotEq")           # a list and a tuple
+        a_items, b_items = _items(t, a), _items(t, b)
+        if a_items is None or b_items is None:
+            raise Refused("lists whose length only run time knows are compared",
+                          fix="make them arrays, and use np.array_equal or .all()", code="SD0215")
+        return _compare_sequences(t, kind, a_items, b_items)
+    other = as_atom(t, b if _is_sequence(a) else a)
+    if not t.ndim(other):
+        raise Refused("a list or a tuple is compared with a number", why="a Python number is not equal to it, "
+                      "a NumPy number is compared with each item", fix="compare an item", code="SD0215")
+    return None
 
 
 def _identical(t, a, b):
@@ -339,6 +364,9 @@ def truth(t: Translator, value):
         return bool(value.items)
     if not (is_atom(value) or isinstance(value, View)):
         return True
+    if isinstance(value, ListView):
+        from srcdiff.frontend.translate.iteration import length
+        return t.emit("greater", length(t, value), Const(0))
     atom = as_atom(t, value)
     type_ = t.type_of(atom)
     if isinstance(type_, Array):

@@ -195,7 +195,12 @@ def item(t, a, *index):
 
 
 def to_list(t, a):
-    return t.allocate(t.emit("copy", as_atom(t, a)), list) if not is_atom(a) or t.ndim(a) else a
+    if is_atom(a) and not t.ndim(a):
+        return a
+    made = t.allocate(t.emit("copy", as_atom(t, a)), list)
+    if t.ndim(t.contents(made)) > 1:
+        t.nested.add(made.key)
+    return made
 
 
 def copyto(t, target, source, casting=NONE, where=Const(True)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gast
 
 from srcdiff.frontend.fence import reason
@@ -20,9 +22,11 @@ from srcdiff.frontend.translate.trying import try_
 from srcdiff.frontend.translate.values import (
     Closure,
     Known,
+    ListView,
     Poison,
     Ref,
     Refused,
+    Slice,
     Tuple,
     View,
     is_atom,
@@ -111,7 +115,7 @@ def named(t, value, name):
     if isinstance(value, Var):
         t.name(value, name)
     elif isinstance(value, View) and not value.hint:
-        value = View(value.base, value.index, value.axes, name)
+        value = replace(value, hint=name)
     return value
 
 
@@ -164,14 +168,13 @@ def _augmented_name(t, node, kind):
     if isinstance(old, Poison):
         t.use_poison(old)
     value = evaluate(t, node.value)
+    if _list_in_place(t, old, kind, value):
+        return
     in_place = isinstance(old, View) or is_atom(old) and isinstance(t.type_of(old), Array)
     if in_place:
         if t.constant_depth:
             value = constant(t, value)
         _in_place(t, as_view(t, old), kind, value)
-        return
-    if isinstance(old, Ref) and kind == "Add":
-        extend(t, old, value)
         return
     made = binary(t, kind, old, value)
     if is_atom(old) and is_atom(made) and not t.ndim(made) and kind_of(t, old) & ARRAY:
@@ -179,6 +182,24 @@ def _augmented_name(t, node, kind):
         set_cell(t, old, constant(t, made) if t.constant_depth else made)
         return
     t.bind(name, named(t, constant(t, made) if t.constant_depth else made, name))
+
+
+def _list_in_place(t, old, kind, value) -> bool:
+    """Translate ``items += more`` and ``items *= n`` of a list: all its names see it.  False for other values."""
+    if isinstance(old, ListView) and kind in ("Add", "Mult"):
+        raise Refused("a row of a list of lists changes its length", why="the rows are kept in one array",
+                      fix="make the rows one after the other", code="SD0215")
+    if not (isinstance(old, Ref) and old.kind is list):
+        return False
+    if kind == "Add":
+        extend(t, old, value)
+        return True
+    made = binary(t, kind, old, value) if kind == "Mult" else None
+    if not isinstance(made, Ref):
+        return False
+    t.check_changeable(old)
+    t.state["heap", old.key] = t.contents(made)
+    return True
 
 
 def _in_place(t, view, kind, value):
@@ -206,6 +227,8 @@ def _augmented_attribute(t, node, kind):
     owner = evaluate(t, node.target.value)
     old = attribute(t, owner, node.target.attr)
     value = evaluate(t, node.value)
+    if _list_in_place(t, old, kind, value):
+        return
     if isinstance(old, View) or is_atom(old) and isinstance(t.type_of(old), Array):
         _in_place(t, as_view(t, old), kind, value)
         return
@@ -238,6 +261,8 @@ def _augmented_subscript(t, node, kind):
         return
     old = indexing.load(t, base, index)
     value = evaluate(t, node.value)
+    if not isinstance(index, Slice) and _list_in_place(t, old, kind, value):
+        return
     if isinstance(old, View) and old.base not in t.derived:
         _in_place(t, old, kind, value)
         return
@@ -249,6 +274,8 @@ def _augmented_subscript(t, node, kind):
 
 def _accumulates(t, base, index, kind) -> bool:
     """Tell whether ``base[index] <op>= v`` is an accumulating store: basic index, float array, + or -."""
+    if isinstance(base, Ref | ListView) and isinstance(index, Slice):
+        return False                        # a part of a list is a new list
     if isinstance(base, Ref):
         base = t.contents(base)
     if not (isinstance(base, View) or isinstance(base, Var)) or kind not in ("Add", "Sub"):

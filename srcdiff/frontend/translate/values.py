@@ -21,7 +21,7 @@ from srcdiff.places import follow
 from srcdiff.syntax import Const, Item, Var
 
 __all__ = [
-    "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "Mapped", "MaybeUnbound",
+    "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "ListView", "Mapped", "MaybeUnbound",
     "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Range", "Record", "Ref", "Refused",
     "RunTimeText", "Slice", "Tuple", "UNBOUND", "View", "Zipped", "same",
 ]
@@ -98,6 +98,11 @@ class View:
 
 
 @dataclass(frozen=True)
+class ListView(View):
+    """A row of a list of lists that is kept as an array: a list in Python, and a view here."""
+
+
+@dataclass(frozen=True)
 class Tuple:
     """A tuple, or the contents of a list; `cls` is the NamedTuple class, if any."""
 
@@ -167,7 +172,10 @@ class Enumerate:
 
 @dataclass(frozen=True)
 class Zipped:
+    """What `zip` gives; `strict` where the iterables are known, or checked, to be equally long."""
+
     iterables: tuple
+    strict: bool = False
 
 
 @dataclass(frozen=True)
