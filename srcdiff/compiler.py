@@ -64,9 +64,9 @@ def optimised(program: Program) -> Program:
 
 
 @_derivative
-def gradient(program: Program, active: tuple[str, ...], output: int) -> Program:
+def gradient(program: Program, active: tuple[str, ...], output: int, memory: int | None = None) -> Program:
     """Append the adjoint of each active parameter, for the scalar result `output`."""
-    return adjoint(program, active, outputs=(output,), seed="one")
+    return adjoint(program, active, outputs=(output,), seed="one", memory=memory)
 
 
 @_derivative
@@ -78,9 +78,9 @@ def pushforward(program: Program, active: tuple[str, ...]) -> Program:
 
 
 @_derivative
-def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]) -> Program:
+def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...], memory: int | None = None) -> Program:
     """Append the adjoint of each active parameter; the cotangents are further parameters."""
-    along = adjoint(program, active, outputs=outputs)
+    along = adjoint(program, active, outputs=outputs, memory=memory)
     bars = [p.name for p in along.params[len(program.params):]]
     models = [program.results[position] for position in outputs]
     return require_shape_of_results(along, list(zip(bars, models, strict=True)))
@@ -88,17 +88,18 @@ def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]
 
 @_derivative
 def jacobian(program: Program, active: tuple[str, ...], outputs: tuple[int, ...],
-             mode: str, chunk: int | None = None) -> Program:
+             mode: str, chunk: int | None = None, memory: int | None = None) -> Program:
     """Append the Jacobian of each output with respect to each active parameter."""
-    make = forward_jacobian if mode == "forward" else reverse_jacobian
-    return make(program, active, outputs, chunk)
+    if mode == "forward":
+        return forward_jacobian(program, active, outputs, chunk)
+    return reverse_jacobian(program, active, outputs, chunk, memory)
 
 
 @_remembered
-def gradient_along(program: Program, active: tuple[str, ...], output: int) -> Program:
+def gradient_along(program: Program, active: tuple[str, ...], output: int, memory: int | None = None) -> Program:
     """Append the derivative of the gradient along a direction: one Hessian-vector product."""
     n, k = len(program.results), len(active)
-    grads = keep(gradient(program, active, output), range(n + k))
+    grads = keep(gradient(program, active, output, memory), range(n + k))
     return keep(pushforward(grads, active), [*range(n), *range(n + k + n, n + k + n + k)])
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "CompileError",
     "DeviceError",
     "IndexOutOfRangeError",
+    "MemoryBudgetError",
     "NoSourceError",
     "NotScalarError",
     "Problem",
@@ -142,6 +143,12 @@ class IndexOutOfRangeError(SrcdiffError, IndexError):
     """An index of the user's function is past the end of its axis."""
 
     code = "SD0343"
+
+
+class MemoryBudgetError(SrcdiffError, MemoryError):
+    """A loop needs more memory than `memory=` allows, however many iterations are run again."""
+
+    code = "SD0344"
 
 
 class NotScalarError(SrcdiffError, TypeError):

@@ -36,9 +36,9 @@ def forward_jacobian(program: Program, active: tuple[str, ...], outputs: tuple[i
 
 
 def reverse_jacobian(program: Program, active: tuple[str, ...], outputs: tuple[int, ...],
-                     chunk: int | None = None) -> Program:
+                     chunk: int | None = None, memory: int | None = None) -> Program:
     """Return the program with the Jacobians of `outputs` appended, computed by rows."""
-    parts = [_rows(program, active, position, chunk) for position in outputs]
+    parts = [_rows(program, active, position, chunk, memory) for position in outputs]
     return join(parts, len(program.results))
 
 
@@ -58,7 +58,7 @@ def _columns(program, name, outputs, chunk) -> Program:
     return _shaped(program, _chunked(program, columns, shapes, seed, Var(name), chunk, -1), shapes)
 
 
-def _rows(program, active, position, chunk) -> Program:
+def _rows(program, active, position, chunk, memory) -> Program:
     result = program.results[position]
     type_ = program.type_of(result)
     shapes = [_Shape(Var(name), result, Var(name)) for name in active]
@@ -66,11 +66,11 @@ def _rows(program, active, position, chunk) -> Program:
         zeros = (Const(0.0),) * len(active)
         return _shaped(program, replace(program, results=program.results + zeros), shapes)
     if not isinstance(type_, Array):
-        return adjoint(program, active, outputs=(position,), seed="one")
+        return adjoint(program, active, outputs=(position,), seed="one", memory=memory)
     if chunk is None:
-        along = adjoint(program, active, outputs=(position,), seed="identity")
+        along = adjoint(program, active, outputs=(position,), seed="identity", memory=memory)
         return _shaped(program, vectorize(along, frozenset(), axis=0), shapes)
-    along = adjoint(program, active, outputs=(position,))
+    along = adjoint(program, active, outputs=(position,), memory=memory)
     seed = along.params[-1].name
     rows = vectorize(along, frozenset({seed}), axis=0)
     return _shaped(program, _chunked(program, rows, shapes, seed, result, chunk, 0), shapes)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.special
 
+from srcdiff.schedule import next_checkpoint, segment_length
 from srcdiff.syntax import Array, Scalar, Type
 
 __all__ = ["MISFIT_OF_PRODUCT", "PRIMITIVES", "Primitive", "Table", "infer", "type_of_value", "unify"]
@@ -361,6 +362,9 @@ _define("seed", "creation", _seed)
 _define("size", "extent", lambda x, *, axis: x.shape[axis])
 # The number of iterations of range(start, stop, step).
 _define("trips", "extent", lambda start, stop, step: len(range(start, stop, step)))
+# Where checkpoints are taken within a memory budget.
+_define("segment_length", "extent", segment_length)
+_define("next_checkpoint", "extent", next_checkpoint)
 
 
 # -- types ----------------------------------------------------------------------------
@@ -401,6 +405,8 @@ def infer(op: str, operands: tuple[Type, ...], static: tuple[tuple[str, object],
     dummies = [_dummy(type_) for type_ in operands]
     if op == "take":                    # 1 is no position on an axis of extent 1
         dummies[1] = dummies[1] * 0
+    if op == "segment_length":          # it fails where the memory is too small
+        dummies[3] = 1000
     with np.errstate(all="ignore"):
         value = (PRIMITIVES[op].like or PRIMITIVES[op].evaluate)(*dummies, **static_)
     return type_of_value(value)

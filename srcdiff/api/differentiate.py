@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import warnings
 import weakref
 from dataclasses import replace
@@ -18,7 +19,7 @@ from srcdiff.errors import ArgumentError, IndexOutOfRangeError, NoSourceError, P
 from srcdiff.log import stage
 from srcdiff.syntax import Raise, Scalar, Span, Store, walk
 
-__all__ = ["Primal", "as_function", "differentiate"]
+__all__ = ["Primal", "as_function", "differentiate", "within"]
 
 frontend = lazy("srcdiff.frontend")
 bounds = lazy("srcdiff.optimize.bounds", "bounds")
@@ -189,9 +190,36 @@ def known_target(target: str) -> str:
     return target
 
 
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30,
+         "TIB": 2**40}
+
+
+def bytes_of(memory: int | str | None) -> int | None:
+    """Return a memory budget in bytes.
+
+    >>> bytes_of("64MB"), bytes_of("1.5 GiB"), bytes_of(1000)
+    (64000000, 1610612736, 1000)
+    """
+    if memory is None or type(memory) is int and memory > 0:
+        return memory
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([a-zA-Z]*)\s*", memory) if isinstance(memory, str) else None
+    if found is None or found[2].upper() not in UNITS or float(found[1]) == 0:
+        raise ArgumentError(Problem("SD0315", f"memory={memory!r} is no memory budget",
+                                    fix='give a number of bytes, or a text like "64MB" or "1.5GiB"'))
+    return int(float(found[1]) * UNITS[found[2].upper()])
+
+
+def within(function, memory: int | str | None) -> Function:
+    """Return the object for a callable, with a memory budget if one is given."""
+    function = as_function(function)
+    if memory is None:
+        return function
+    return function.with_options(replace(function.options, memory=bytes_of(memory)))
+
+
 def differentiate(function=None, *, target: str | None = None, parallel: bool = False,
                   fastmath: bool | set | None = None, cache: bool = True, boundscheck: bool = False,
-                  vector_math: bool = True):
+                  vector_math: bool = True, memory: int | str | None = None):
     """Make a function differentiable: ``@differentiate`` or ``@differentiate(parallel=True)``.
 
     The decorated function does what it did, compiled, and has its derivatives
@@ -206,6 +234,9 @@ def differentiate(function=None, *, target: str | None = None, parallel: bool = 
         The `vmap` of the function and of its derivatives runs large batches on all cores.
     fastmath, cache, boundscheck, vector_math
         How Numba compiles; see `srcdiff.backend.Options`.
+    memory
+        A budget, in bytes or as "64MB", for what reverse mode keeps of loops: they
+        take checkpoints, and parts of them run again in the reverse sweep.
 
     Examples
     --------
@@ -217,7 +248,7 @@ def differentiate(function=None, *, target: str | None = None, parallel: bool = 
     6.0
     """
     given = {"target": target, "parallel": parallel, "cache": cache, "boundscheck": boundscheck,
-             "vector_math": vector_math}
+             "vector_math": vector_math, "memory": bytes_of(memory)}
     if isinstance(function, Function) and target is None:
         given["target"] = function.options.target
     given["target"] = given["target"] or default_options().target

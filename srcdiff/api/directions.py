@@ -120,7 +120,7 @@ def cotangents(primal: Special, outputs, given, active, base):
         if is_float(own):
             check_direction(own, type_, "cotangent", f"the output of {base.__name__}")
             read.append((position, type_))
-    program = compiler.pullback(primal.bare, names_of(primal, active), tuple(p for p, _ in read))
+    program = compiler.pullback(primal.bare, names_of(primal, active), tuple(p for p, _ in read), base.options.memory)
     program, bars = with_directions(program, len(primal.program.params), [t for _, t in read])
     linear, names, rest = frozenset(bars), [], iter(bars)
     for position, type_ in found:

@@ -23,6 +23,7 @@ from srcdiff.errors import (
     NOWHERE,
     ArgumentError,
     IndexOutOfRangeError,
+    MemoryBudgetError,
     NotScalarError,
     Problem,
     ShapeError,
@@ -208,9 +209,11 @@ class Dispatch:
             with self._lock:
                 self._table.pop(self._key(args, keywords), None)
             return self._first(args, keywords)(*args, **keywords)
-        if isinstance(error, ValueError | IndexError) and (found := CODED.match(str(error))):
+        if isinstance(error, ValueError | IndexError) and (found := CODED.match(str((*error.args, "")[0]))):
             if found[1] == STRETCH:
                 return self._stretched(args, keywords)(*args, **keywords)
+            if found[1] == MemoryBudgetError.code:
+                raise over_budget(found[2], *error.args[1:], self.options.memory) from None
             kind = KINDS.get(found[1], ShapeError)
             raise kind(Problem(found[1], found[2], self._place(str(error)))) from None
         if is_compile_error(error):
@@ -230,6 +233,14 @@ class Dispatch:
             run = self._found(given, given_keywords, True) or self._make(given, given_keywords, stretch=True)
             self._table[self._key(args, keywords)] = run
             return run
+
+
+def over_budget(what: str, allowed: int, needed: int, memory: int | None) -> MemoryBudgetError:
+    """Return the error for a loop that was allowed fewer bytes than it needs."""
+    fix = f"give memory={memory + needed - allowed} or more" if memory else "leave memory out"
+    return MemoryBudgetError(Problem(
+        MemoryBudgetError.code, what, why=f"a loop has {allowed} bytes for its state and its tape, and needs {needed}",
+        fix=fix))
 
 
 def _without_out(keywords: dict) -> dict:

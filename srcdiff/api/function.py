@@ -100,10 +100,10 @@ class Operators:
         """Return the function that gives ``(f, f', ..., f^(order))`` of a scalar function."""
         return self.derive(Derivatives(order))
 
-    def vjp(self, *primals, has_aux: bool = False):
-        """Return ``(out, pullback)`` at `primals`."""
+    def vjp(self, *primals, **keywords):
+        """Return ``(out, pullback)`` at `primals`; the keywords are those of `srcdiff.vjp`."""
         from srcdiff.api.linear import vjp
-        return vjp(self, *primals, has_aux=has_aux)
+        return vjp(self, *primals, **keywords)
 
     def check(self, *args, **keywords):
         """Compare forward with reverse mode, and both with differences; raise `CheckError`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from srcdiff.api.differentiate import as_function
+from srcdiff.api.differentiate import as_function, within
 from srcdiff.api.function import Function
 from srcdiff.api.recipes import Pullback, Pushforward, Recipe
 from srcdiff.api.special import Special, output_leaves, refuse, split_aux
@@ -128,12 +128,13 @@ def like_lists(primals, results):
     return rebuild(results, list(map(like_lists, children(primals), children(results))))
 
 
-def vjp(f, *primals, has_aux: bool = False):
+def vjp(f, *primals, has_aux: bool = False, memory: int | str | None = None):
     """Evaluate `f` and return its pullback: ``(out, pullback)``.
 
     ``pullback(w)`` is the tuple of J_i^T w, one entry for each primal, None for
     one that is not floating-point.  With `has_aux`, `f` returns ``(out, aux)``
-    and the result is ``(out, pullback, aux)``.
+    and the result is ``(out, pullback, aux)``.  `memory` is a budget for what is
+    kept of loops; see `differentiate`.
 
     Examples
     --------
@@ -143,7 +144,7 @@ def vjp(f, *primals, has_aux: bool = False):
     >>> pullback(np.array([1.0, 2.0]))
     (array([1., 2.]),)
     """
-    function = as_function(f)
+    function = within(f, memory)
     out = function.derive(Value(has_aux))(*primals)
     pullback = Bound(function.derive(Pullback(has_aux)), primals, spread=False)
     return (out[0], pullback, out[1]) if has_aux else (out, pullback)

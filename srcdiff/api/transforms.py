@@ -6,7 +6,7 @@ returns a function that has `.source` and can be transformed again.
 
 from __future__ import annotations
 
-from srcdiff.api.differentiate import as_function
+from srcdiff.api.differentiate import as_function, within
 from srcdiff.api.function import Function
 from srcdiff.api.recipes import Gradient, Jacobian, Product, Pushforward
 from srcdiff.api.special import refuse
@@ -32,7 +32,7 @@ def selected(argnums, argnames):
     return chosen
 
 
-def grad(f, argnums=0, *, has_aux: bool = False, argnames=None) -> Function:
+def grad(f, argnums=0, *, has_aux: bool = False, argnames=None, memory: int | str | None = None) -> Function:
     """Return the gradient of a function whose value is one real number.
 
     Parameters
@@ -43,6 +43,8 @@ def grad(f, argnums=0, *, has_aux: bool = False, argnames=None) -> Function:
         `f` returns ``(value, aux)``; the result is ``(gradient, aux)``.
     argnames
         The same by name.
+    memory
+        A budget, in bytes or as "64MB", for what is kept of loops; see `differentiate`.
 
     Raises
     ------
@@ -56,27 +58,30 @@ def grad(f, argnums=0, *, has_aux: bool = False, argnames=None) -> Function:
     >>> sd.grad(f, argnums=(0, 1))(2.0, 3.0)
     (3.0, 2.0)
     """
-    return as_function(f).derive(Gradient(selected(argnums, argnames), has_aux))
+    return within(f, memory).derive(Gradient(selected(argnums, argnames), has_aux))
 
 
-def value_and_grad(f, argnums=0, *, has_aux: bool = False, argnames=None) -> Function:
+def value_and_grad(f, argnums=0, *, has_aux: bool = False, argnames=None,
+                   memory: int | str | None = None) -> Function:
     """Return the function that gives ``(value, gradient)``; ``((value, aux), gradient)`` with aux."""
-    return as_function(f).derive(Gradient(selected(argnums, argnames), has_aux, value=True))
+    return within(f, memory).derive(Gradient(selected(argnums, argnames), has_aux, value=True))
 
 
-def _jacobian(f, mode, argnums, argnames, has_aux, chunk_size, value=False, stacked=False) -> Function:
+def _jacobian(f, mode, argnums, argnames, has_aux, chunk_size, value=False, stacked=False,
+              memory=None) -> Function:
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
         refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0318")
     recipe = Jacobian(mode, selected(argnums, argnames), has_aux, chunk_size, value, stacked)
-    return as_function(f).derive(recipe)
+    return within(f, memory).derive(recipe)
 
 
-def jacrev(f, argnums=0, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None) -> Function:
+def jacrev(f, argnums=0, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None,
+           memory: int | str | None = None) -> Function:
     """Return the Jacobian, computed by rows: shape out.shape + arg.shape.
 
     One pullback for each output element, all in one run; `chunk_size` rows at a time.
     """
-    return _jacobian(f, "reverse", argnums, argnames, has_aux, chunk_size)
+    return _jacobian(f, "reverse", argnums, argnames, has_aux, chunk_size, memory=memory)
 
 
 def jacfwd(f, argnums=0, has_aux: bool = False, *, chunk_size: int | None = None, argnames=None) -> Function:
@@ -91,7 +96,7 @@ MODES = {"auto": "auto", "forward": "forward", "reverse": "reverse", "fwd": "for
 
 
 def jacobian(f, argnums=0, mode: str = "auto", *, has_aux: bool = False, chunk_size: int | None = None,
-             stacked: bool = False, argnames=None) -> Function:
+             stacked: bool = False, argnames=None, memory: int | str | None = None) -> Function:
     """Return the Jacobian in the cheaper mode; its `why(*args)` says which and for what reason.
 
     Parameters
@@ -102,18 +107,19 @@ def jacobian(f, argnums=0, mode: str = "auto", *, has_aux: bool = False, chunk_s
     """
     if mode not in MODES:
         refuse(f"mode={mode!r} is unknown", fix="choose 'auto', 'forward' or 'reverse'", code="SD0316")
-    return _jacobian(f, MODES[mode], argnums, argnames, has_aux, chunk_size, stacked=stacked)
+    return _jacobian(f, MODES[mode], argnums, argnames, has_aux, chunk_size, stacked=stacked, memory=memory)
 
 
 def value_and_jacobian(f, argnums=0, mode: str = "auto", *, has_aux: bool = False,
-                       chunk_size: int | None = None, argnames=None) -> Function:
+                       chunk_size: int | None = None, argnames=None, memory: int | str | None = None) -> Function:
     """Return the function that gives ``(value, Jacobian)`` in one run."""
-    return _jacobian(f, MODES.get(mode, mode), argnums, argnames, has_aux, chunk_size, value=True)
+    return _jacobian(f, MODES.get(mode, mode), argnums, argnames, has_aux, chunk_size, value=True, memory=memory)
 
 
-def hessian(f, argnums=0, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None) -> Function:
+def hessian(f, argnums=0, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None,
+            memory: int | str | None = None) -> Function:
     """Return the second derivatives: shape out.shape + arg.shape + arg.shape; forward over reverse."""
-    inner = jacrev(f, argnums, has_aux=has_aux, argnames=argnames)
+    inner = jacrev(f, argnums, has_aux=has_aux, argnames=argnames, memory=memory)
     return jacfwd(inner, argnums, has_aux, chunk_size=chunk_size, argnames=argnames)
 
 
@@ -126,15 +132,15 @@ def jvp(f, primals, tangents, *, has_aux: bool = False):
                                                        as_tuple(tangents, "tangents"))
 
 
-def hvp(f, primals, tangents, *, has_aux: bool = False):
+def hvp(f, primals, tangents, *, has_aux: bool = False, memory: int | str | None = None):
     """Return the Hessian of a scalar function times `tangents`, without forming it."""
-    return as_function(f).derive(Product(has_aux))(as_tuple(primals, "primals"),
+    return within(f, memory).derive(Product(has_aux))(as_tuple(primals, "primals"),
                                                    as_tuple(tangents, "tangents"))
 
 
-def vhp(f, primals, cotangents, *, has_aux: bool = False):
+def vhp(f, primals, cotangents, *, has_aux: bool = False, memory: int | str | None = None):
     """Return `cotangents` times the Hessian; the Hessian is symmetric, so this is `hvp`."""
-    return as_function(f).derive(Product(has_aux))(as_tuple(primals, "primals"),
+    return within(f, memory).derive(Product(has_aux))(as_tuple(primals, "primals"),
                                                    as_tuple(cotangents, "cotangents"))
 
 

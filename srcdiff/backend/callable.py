@@ -32,6 +32,8 @@ class Options:
     vector_math
         Use the vector versions of `exp`, `sin`, ... where the system has them
         (at most 4 units in the last place).
+    memory
+        Bytes that reverse mode may keep of loops; None for all it needs.
     """
 
     target: str = "numba"
@@ -40,6 +42,7 @@ class Options:
     cache: bool = True
     boundscheck: bool = False
     vector_math: bool = True
+    memory: int | None = None
 
     @classmethod
     def of(cls, options, target: str | None = None) -> Options:
@@ -54,7 +57,8 @@ class Options:
     def key(self) -> str:
         """Return a text that tells different options apart, the same in every process."""
         flags = self.fastmath if isinstance(self.fastmath, bool) else sorted(self.fastmath)
-        return repr((self.target, self.parallel, flags, self.cache, self.boundscheck, self.vector_math))
+        return repr((self.target, self.parallel, flags, self.cache, self.boundscheck, self.vector_math,
+                     self.memory))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,10 @@ compiles where the operation can reach compiled code.
 
 from __future__ import annotations
 
+import inspect
+
+from srcdiff import schedule
+
 __all__ = ["HELPERS", "helpers_for"]
 
 TAPE_GROW = '''\
@@ -122,6 +126,7 @@ HELPERS = {
     "quotient_": (QUOTIENT_EACH, ()),
     "tape_grow": (TAPE_GROW, ()),
     "sum_to": (SUM_TO, ()),
+    **{name: (inspect.getsource(getattr(schedule, name)), ()) for name in schedule.__all__},
 }
 
 

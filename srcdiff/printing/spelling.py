@@ -313,8 +313,8 @@ def _sum_to(types, result, operands, static):
     return _call_tree("sum_to", [operands[0], gast.Tuple(list(operands[1:]), gast.Load())])
 
 
-def _tape_grow(types, result, operands, static):
-    return _call_tree("tape_grow", operands)
+def _helper(name):
+    return lambda types, result, operands, static: _call_tree(name, operands)
 
 
 def _filled(name):
@@ -380,12 +380,13 @@ def _seed(types, result, operands, static):
 
 
 _SPECIAL = {
-    "power": _power, "divide": _divide, "tape_grow": _tape_grow, "cast": _cast, "weaken": _weaken, "transpose": _transpose, "reshape": _reshape,
+    "power": _power, "divide": _divide, "cast": _cast, "weaken": _weaken, "transpose": _transpose, "reshape": _reshape,
     "broadcast_to": _broadcast_to, "concatenate": _concatenate, "sum_to": _sum_to, "full": _full,
     "eye": _eye, "arange": _arange, "array": _array, "size": _size, "trips": _trips, "seed": _seed,
     **{name: _reduction(name) for name in (
         "sum", "prod", "max", "min", "any", "all", "argmax", "argmin")},
     **{name: _filled(name) for name in ("zeros", "empty")},
+    **{name: _helper(name) for name in ("tape_grow", "segment_length", "next_checkpoint")},
     **{name: _axis_function(name) for name in ("expand_dims", "squeeze")},
     **{name: _keyword_axis(name) for name in ("cumsum", "take")},
 }

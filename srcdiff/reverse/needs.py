@@ -54,8 +54,9 @@ class Needs:
     """
 
     def __init__(self, tree: Tree, builder: Builder, carriers: frozenset[str],
-                 shapes: KnownExtents):
+                 shapes: KnownExtents, replays):
         self.tree, self.builder, self.carriers, self.shapes = tree, builder, carriers, shapes
+        self.replays = {id(n): replays[n.stmt.condition.name] for n in tree.top.walk() if _is_among(replays, n)}
         self.values = Values(tree, builder)
         self.names: dict[str, None] = {}
         self.held: dict[tuple[int, str, bool], str] = {}
@@ -64,7 +65,7 @@ class Needs:
         self.operand_extents: dict[tuple[int, int], tuple[str, ...]] = {}
         self.previous_extents: dict[int, tuple[str, ...]] = {}
         self.trips: dict[int, str] = {}
-        self.reversible = {n for n in tree.top.walk() if self._has_adjoint(n)}
+        self.reversible = {n for n in tree.top.walk() if self._has_adjoint(n) and not self._is_replayed(n.block)}
         self._count_trips()
         self.at_home = self._homes()
         for node in list(tree.top.walk()):
@@ -99,9 +100,13 @@ class Needs:
                 return name in self.carriers
         return any(self._has_adjoint(inner) for block in node.blocks for inner in block.nodes)
 
+    def _is_replayed(self, block: Block) -> bool:
+        """Tell whether a block belongs to a loop that is reversed by running it again (see `replay`)."""
+        return block.owner is not None and (id(block.owner) in self.replays or self._is_replayed(block.owner.block))
+
     def _count_trips(self) -> None:
         """Give each reversible `while` loop a counter."""
-        for node in [n for n in self.reversible if isinstance(n.stmt, While)]:
+        for node in [n for n in self.reversible if isinstance(n.stmt, While) and id(n) not in self.replays]:
             count = self.builder.fresh("trips", INT)
             self.trips[id(node)] = count
             self.values.insert(node, False, Assign(count, "copy", (Const(0),), where=node.stmt.where))
@@ -115,6 +120,8 @@ class Needs:
             if name not in self.carriers:
                 continue
             block = self.tree.home(name)
+            if self._is_replayed(block):
+                continue
             homes.setdefault(id(block), []).append(name)
             if isinstance(self.builder.types[name], Array) and block is not self.tree.top:
                 if sources := self.shapes.sources(name):
@@ -197,6 +204,9 @@ class Needs:
                     self._hold(node, atom)
             case If():
                 self._hold(node, stmt.condition)
+            case While() if id(node) in self.replays:
+                for name in self.replays[id(node)].constants:
+                    self._hold(node, Var(name))
             case While():
                 self._hold(node, Var(self.trips[id(node)]), after=True)
 
@@ -220,6 +230,10 @@ class Needs:
         if (isinstance(self.builder.types[name], Array) and name in self.carriers
                 and self.is_overwritten(node) and not self.shapes.is_constant(name)):
             self.previous_extents[id(node)] = self._extents_before(node, name)
+
+
+def _is_among(replays, node: Node) -> bool:
+    return isinstance(node.stmt, While) and isinstance(node.stmt.condition, Var) and node.stmt.condition.name in replays
 
 
 def _may_precede(change: Node, node: Node) -> bool:

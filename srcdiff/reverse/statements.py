@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from srcdiff.builder import INT, Builder
 from srcdiff.reverse.nodes import Block, Node
+from srcdiff.reverse.replay import reverse_replay
 from srcdiff.reverse.stores import reverse_store
 from srcdiff.rules import RULES
 from srcdiff.syntax import Array, Assign, Atom, Const, For, If, Load, Store, Var, While
@@ -33,6 +34,8 @@ def reverse_statement(sweep, node: Node) -> None:
             reverse_store(sweep, node)
         case For():
             _reverse_for(sweep, node)
+        case While() if replay := sweep.needs.replays.get(id(node)):
+            reverse_replay(sweep, node, replay)
         case While():
             _reverse_while(sweep, node)
         case If():

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from srcdiff.analysis.activity import active_variables
 from srcdiff.builder import Builder
+from srcdiff.reverse.checkpoints import Checkpoints, Replay
+from srcdiff.reverse.counted import counted
 from srcdiff.reverse.extents import KnownExtents
 from srcdiff.reverse.extents import emit as read_extents
 from srcdiff.reverse.gates import gated
 from srcdiff.reverse.keep import Keep
 from srcdiff.reverse.needs import Needs
 from srcdiff.reverse.nodes import Block, Node, Tree
+from srcdiff.reverse.replay import tape_bytes
+from srcdiff.reverse.settled import settled
 from srcdiff.reverse.statements import reverse_statement
 from srcdiff.reverse.stores import apart
 from srcdiff.reverse.tape import plan
@@ -27,11 +32,14 @@ from srcdiff.syntax import (
     Load,
     Param,
     Program,
+    Stmt,
     Var,
     While,
+    atoms_of,
     defined,
     is_float,
     map_index,
+    walk,
 )
 
 __all__ = ["Sweep", "adjoint", "differentiable_results"]
@@ -41,7 +49,7 @@ ONE = Const(1)
 
 
 def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] | None = None,
-            seed: Literal["param", "one", "identity"] = "param") -> Program:
+            seed: Literal["param", "one", "identity"] = "param", memory: int | None = None) -> Program:
     """Return the program that computes the results and the adjoints of `active`.
 
     Parameters
@@ -58,6 +66,9 @@ def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] 
         results, after the primal parameters.  "one": each cotangent is 1.0 (a
         gradient).  "identity": each is a ``seed`` statement, to be given a
         direction axis by `srcdiff.vectorize`.
+    memory
+        Bytes that what is kept of loops may take: they take checkpoints (see
+        `checkpoints`).  None keeps everything.
 
     Returns
     -------
@@ -70,7 +81,7 @@ def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] 
     outputs_ = [a.name for a in seeded if isinstance(a, Var)]
     program = apart(program)
     program = gated(program, active_variables(program, active, outputs_))
-    sweep = Sweep(program, active_variables(program, active, outputs_))
+    sweep = sweep_within(program, active, outputs_, memory)
     params = sweep.declare_seeds(seeded) if seed == "param" else ()
     sweep.forward(sweep.tree.top)
     sweep.start(seeded, seed, params)
@@ -86,15 +97,56 @@ def differentiable_results(program: Program) -> tuple[int, ...]:
     return tuple(i for i, a in enumerate(program.results) if is_float(program.type_of(a)))
 
 
-class Sweep:
-    """One adjoint in the making: what is needed, what is kept, and the writer of both sweeps."""
+def sweep_within(program: Program, active: tuple[str, ...], outputs: list[str], memory: int | None) -> Sweep:
+    """Return the sweep of a program whose loops keep no more than `memory` bytes."""
+    sweep = Sweep(program, active_variables(program, active, outputs))
+    if memory is None:
+        return sweep
+    for prepare in (counted, settled):
+        chosen, _ = _long_loops(sweep, memory)
+        program = prepare(program, chosen)
+        sweep = Sweep(program, active_variables(program, active, outputs))
+    chosen, fixed = _long_loops(sweep, memory)
+    if not chosen:
+        return sweep
+    writer = Checkpoints(program, chosen, memory - fixed, partial(tape_bytes, sweep))
+    return Sweep(writer.run(), sweep.carriers, writer.replays)
 
-    def __init__(self, program: Program, carriers: frozenset[str]):
+
+def _long_loops(sweep: Sweep, memory: int) -> tuple[set[int], int]:
+    """Return the ids of the loops that have to take checkpoints, and the bytes that the others keep.
+
+    A loop whose tape has a fixed, small size is left as it is.
+    """
+    kept: dict[int, int | None] = {}
+    for tape in sweep.tapes.values():
+        if tape.block.loops():
+            loop, size = id(tape.outer.stmt), tape.fixed_bytes(sweep.builder.types)
+            kept[loop] = None if size is None or kept.get(loop, 0) is None else kept.get(loop, 0) + size
+    small = {loop: size for loop, size in kept.items() if size is not None and size * len(kept) * 4 <= memory}
+    return set(kept) - set(small), sum(small.values())
+
+
+class Sweep:
+    """One adjoint in the making: what is needed, what is kept, and the writer of both sweeps.
+
+    Parameters
+    ----------
+    replays
+        The loops that take checkpoints, by the conditions of their `while`.
+    part
+        The loop of which the program is a segment, if it is one.
+    """
+
+    def __init__(self, program: Program, carriers: frozenset[str], replays=None, part: Replay | None = None):
         self.program, self.carriers = program, carriers
+        self.replays, self.part = replays or {}, part
+        self.given: set[int] = set()            # statements that stand for values given from outside
+        self.tapes_before: list[Stmt] = []      # what makes the tapes of a segment, for all segments
         self.builder = Builder(program.types)
         self.tree = Tree(program)
         shapes = KnownExtents(program, self.tree)
-        self.needs = Needs(self.tree, self.builder, carriers, shapes)
+        self.needs = Needs(self.tree, self.builder, carriers, shapes, self.replays)
         keep = Keep(self.tree, self.needs.values, self.builder.types, self.needs.extents,
                     lambda block: Trips(block, self.tree, shapes, self.builder.types).form_rectangle())
         keep.decide(self.needs.names)
@@ -142,7 +194,7 @@ class Sweep:
 
     def declare_adjoints(self) -> None:
         for name, type_ in self.program.types.items():
-            if name in self.carriers:
+            if name in self.carriers and name not in self.bar:
                 self.bar[name] = self.builder.fresh(f"{name}_bar", type_)
 
     def result_adjoint(self, name: str) -> Atom:
@@ -155,6 +207,8 @@ class Sweep:
 
     def forward(self, block: Block) -> None:
         for node in block.nodes:
+            if id(node.stmt) in self.given:
+                continue
             if isinstance(node.stmt, For | While | If) and not node.loops():
                 self._prepare_tapes(node)
             with self.builder.at(node.stmt.where):
@@ -170,9 +224,19 @@ class Sweep:
         """Append the tapes of a loop or branch outside all loops."""
         for tape in self.tapes.values():
             if tape.outer is node:
-                tape.allocate(self.builder)
+                with self.builder.nested() as made:
+                    tape.allocate(self.builder, self.part and Var(self.part.segment))
+                (self.tapes_before if self._are_for_all(made) else self.builder.block).extend(made)
             elif node.block is self.tree.top and node in tape.outer.parents():
                 tape.declare(self.builder)
+
+    def _are_for_all(self, statements) -> bool:
+        """Tell whether the tapes that some statements make serve all segments alike."""
+        if self.part is None:
+            return False
+        read = {a.name for s in walk(statements) for a in atoms_of(s) if isinstance(a, Var)}
+        there = {self.part.segment, *(defined(s) for s in statements), *(p.name for p in self.program.params)}
+        return read <= there - {self.part.first, self.part.last}
 
     def _forward_statement(self, node: Node):
         blocks = []

@@ -14,16 +14,19 @@ nothing special.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from srcdiff.builder import INT, Builder
 from srcdiff.reverse.extents import Source, emit
 from srcdiff.reverse.nodes import Block, Node, Tree
 from srcdiff.reverse.trips import Trips
-from srcdiff.syntax import Array, Atom, Const, Span, Var
+from srcdiff.syntax import Array, Atom, Const, For, Span, Var
 
-__all__ = ["BlockTape", "plan"]
+__all__ = ["BlockTape", "bytes_of", "plan"]
 
 INITIAL = Const(64)
 ONE = Const(1)
@@ -79,13 +82,13 @@ class BlockTape:
                 self.tapes[name] = tape.name
             self._declare_tops(builder)
 
-    def allocate(self, builder: Builder) -> None:
-        """Append what stands before the outermost loop."""
+    def allocate(self, builder: Builder, outermost: Atom | None = None) -> None:
+        """Append what stands before the outermost loop; `outermost` is a bound of its iterations if given."""
         with builder.at(self.outer.stmt.where):
             if not self.block.loops():
                 self._allocate_held(builder)
                 return
-            counts = self._counts(builder)
+            counts = self._counts(builder, outermost)
             for name in self.scalars + self.arrays:
                 dtype = builder.types[name].dtype
                 is_row = self._is_row(name)
@@ -99,11 +102,33 @@ class BlockTape:
             if not self.tops:
                 self._declare_tops(builder)
 
-    def _counts(self, builder: Builder) -> tuple[Atom, ...]:
+    def _counts(self, builder: Builder, outermost: Atom | None) -> tuple[Atom, ...]:
         """Append what tells the length of the tape: by loop, of the whole stack, or nothing."""
         if self.indexed:
-            return self.trips.counts(builder)
+            return self.trips.counts(builder, outermost)
         return (self.trips.total(builder),) if self.counted else ()
+
+    def is_forecast(self) -> bool:
+        """Tell whether its length is known before the outermost loop starts."""
+        return (self.indexed or self.counted) and not self._stacked()
+
+    def fixed_bytes(self, types) -> int | None:
+        """Return the bytes of the whole tape if they are the same in every run, else None."""
+        bounds = [a for n in self.block.loops() if isinstance(n.stmt, For) for a in (n.stmt.start, n.stmt.stop, n.stmt.step)]
+        extents = [source for sources in self.known.values() for source in sources]
+        if not (self.is_forecast() and all(isinstance(a, Const) for a in bounds) and all(isinstance(e, int) for e in extents)):
+            return None
+        count = math.prod(len(range(*(a.value for a in bounds[i:i + 3]))) for i in range(0, len(bounds), 3))
+        return count * sum(np.dtype(types[name].dtype).itemsize * math.prod(self.known.get(name, ()))
+                           for name in self.scalars + self.arrays)
+
+    def bytes_inside(self, builder: Builder, types, whole: For) -> Atom:
+        """Append what counts the bytes that an iteration of the outermost loop, `whole`, keeps at most; return them."""
+        entry: Atom = Const(sum(np.dtype(types[name].dtype).itemsize for name in self.scalars))
+        for name in self.arrays:
+            row = bytes_of(builder, types[name].dtype, emit(builder, self.known[name]))
+            entry = builder.op("add", entry, row, stem="entry_bytes")
+        return builder.op("multiply", self.trips.most_inside(builder, whole), entry, stem="bytes")
 
     def _suffix(self, name: str) -> str:
         return "tape" if self.indexed and self._is_row(name) else "stack"
@@ -261,6 +286,14 @@ def _outermost(block: Block) -> Node:
     if loops:
         return loops[0]
     return [block.owner, *block.owner.parents()][-1]
+
+
+def bytes_of(builder: Builder, dtype: str, extents) -> Atom:
+    """Append the bytes of an array of these extents and return them."""
+    total: Atom = Const(np.dtype(dtype).itemsize)
+    for extent in extents:
+        total = builder.op("multiply", total, extent, stem="bytes")
+    return total
 
 
 def _iteration_number(builder: Builder, var: str, start: Atom, step: Atom) -> Atom:

@@ -63,9 +63,21 @@ class Trips:
         """Tell whether each loop always runs equally often."""
         return self.are_known() and not any(self._indices_in(a) for n in self.loops for a in _bounds(n.stmt))
 
-    def counts(self, builder: Builder) -> tuple[Atom, ...]:
-        """Append and return the trip count of each loop of a rectangle."""
-        return tuple(self._trips(builder, n.stmt, {}) for n in self.loops)
+    def counts(self, builder: Builder, outermost: Atom | None = None) -> tuple[Atom, ...]:
+        """Append and return the trip count of each loop of a rectangle; `outermost` is that of the first if given."""
+        if outermost is None:
+            return tuple(self._trips(builder, n.stmt, {}) for n in self.loops)
+        return (outermost, *(self._trips(builder, n.stmt, {}) for n in self.loops[1:]))
+
+    def most_inside(self, builder: Builder, whole: For) -> Atom:
+        """Append and return how often the block runs at most in an iteration of the outermost loop, which is `whole`."""
+        if self.form_rectangle():
+            return _product(builder, self.counts(builder, ONE)[1:])
+        most = builder.fresh("most", INT)
+        builder.copy(most, Const(0))
+        with builder.loop(*_bounds(whole), stem=whole.var) as index:
+            builder.assign(most, "maximum", Var(most), self._total(builder, 1, {whole.var: index}))
+        return Var(most)
 
     def total(self, builder: Builder) -> Atom:
         """Append and return the number of all iterations."""
@@ -172,3 +184,10 @@ class Trips:
 
 def _bounds(loop: For) -> tuple[Atom, Atom, Atom]:
     return loop.start, loop.stop, loop.step
+
+
+def _product(builder: Builder, counts) -> Atom:
+    total: Atom = ONE
+    for count in counts:
+        total = count if total == ONE else builder.op("multiply", total, count, stem="count")
+    return total
