@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.special
 
-from srcdiff.schedule import next_checkpoint, segment_length
+from srcdiff.schedule import next_checkpoint, segment_length, segment_within
 from srcdiff.syntax import Array, Scalar, Type
 
 __all__ = ["MISFIT_OF_PRODUCT", "PRIMITIVES", "Primitive", "Table", "infer", "type_of_value", "unify"]
@@ -364,6 +364,7 @@ _define("size", "extent", lambda x, *, axis: x.shape[axis])
 _define("trips", "extent", lambda start, stop, step: len(range(start, stop, step)))
 # Where checkpoints are taken within a memory budget.
 _define("segment_length", "extent", segment_length)
+_define("segment_within", "extent", segment_within)
 _define("next_checkpoint", "extent", next_checkpoint)
 
 

@@ -15,7 +15,7 @@ are here.
 
 import math
 
-__all__ = ["next_checkpoint", "segment_length"]
+__all__ = ["next_checkpoint", "segment_length", "segment_within"]
 
 
 def segment_length(trips, state, tape, memory):
@@ -25,6 +25,13 @@ def segment_length(trips, state, tape, memory):
         raise ValueError("[SD0344] the memory budget is too small", memory, 2 * state + tape)
     best = max(int(math.sqrt(trips * (state / tape))), 64)
     return max(min(best, trips, room // (2 * tape), (room - state) // tape), 1)
+
+
+def segment_within(segment, tape, room):
+    """Return a length of at most `segment` iterations whose tape fits into `room` bytes."""
+    if room < tape:
+        raise ValueError("[SD0344] the memory budget is too small", room, tape)
+    return min(segment, room // tape)
 
 
 def next_checkpoint(remaining, free, segment):

@@ -17,13 +17,14 @@ from srcdiff.backend import compile_program
 from srcdiff.errors import UnsupportedError
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
+from srcdiff.reverse import adjoint
 from srcdiff.vectorize import batched_results, vectorize
 from srcdiff.verify import verify
 from tests.modes import Modes, flatten
 from tests.oracle import differences, flat, inner
 from tests.random_programs import Generated, load
 
-__all__ = ["Failure", "check", "check_compiled", "check_second", "check_vectorized"]
+__all__ = ["Failure", "check", "check_compiled", "check_memory", "check_second", "check_vectorized"]
 
 LIMIT = 1e4     # programs with larger values are passed over: differences cannot be trusted
 
@@ -205,6 +206,33 @@ def check_vectorized(case: Case):
         close(f"lowered vectorized {what}", case.call(sound(lower(better)), *seeds), expected)
 
 
+def within_least_memory(case: Case, program, cotangents):
+    """Return the adjoint program with the smallest memory budget that it accepts, and its results."""
+    memory = 1
+    while True:
+        budgeted = adjoint(program, case.active, memory=memory)
+        try:
+            return budgeted, case.call(sound(budgeted), *cotangents)
+        except ValueError as error:
+            if "SD0344" not in str(error):
+                raise
+            _, allowed, needed = error.args
+            memory = 2 * memory + needed - allowed
+
+
+def check_memory(case: Case):
+    """With the smallest memory budgets the adjoints are the same; where no loop keeps anything, so is the program."""
+    rng = np.random.default_rng(case.seed + 7)
+    cotangents = case.random(rng, [case.values()[i] for i in case.outputs])
+    program = optimize(case.program)
+    expected = case.call(adjoint(program, case.active), *cotangents)
+    budgeted, found = within_least_memory(case, program, cotangents)
+    close("budgeted adjoint", found, expected, 1e-12, 1e-12)
+    better = optimize(budgeted)
+    close("optimised budgeted adjoint", case.call(sound(better), *cotangents), expected, 1e-11, 1e-11)
+    close("lowered budgeted adjoint", case.call(sound(lower(better)), *cotangents), expected, 1e-11, 1e-11)
+
+
 def check_compiled(case: Case):
     """The compiled adjoint equals the interpreted one."""
     rng = np.random.default_rng(case.seed + 4)
@@ -215,7 +243,7 @@ def check_compiled(case: Case):
     close("compiled", flat(compiled(program, *case.inputs, *cotangents)), expected)
 
 
-SHARES = {check_optimised: 3, check_second: 10, check_vectorized: 10, check_lowered: 8}
+SHARES = {check_optimised: 3, check_second: 10, check_vectorized: 10, check_lowered: 8, check_memory: 2}
 
 
 def one(seed: int, counts: Counter, shares=SHARES) -> str | None:

@@ -128,6 +128,7 @@ STRUCTURE = [
     ("array", (1, 2.5), {"dtype": "float64", "shape": (2,)}),
     ("array", (), {"dtype": "float64", "shape": (0,)}),
     ("size", (X2,), {"axis": 1}), ("trips", (1, 10, 3), {}),
+    ("segment_length", (1000, 80, 16, 3000), {}), ("segment_within", (64, 16, 300), {}), ("next_checkpoint", (100, 3, 10), {}),
     ("cast", (X2,), {"dtype": "float32"}), ("cast", (1.5,), {"dtype": "int64"}),
     ("solve", (X2[:, :2], X2[0, :2]), {}), ("solve", (X2[:, :2], X2[:, 1:]), {}),
     *((name, (X2[:, 1:] @ X2[:, 1:].T,), {}) for name in (

@@ -4,6 +4,8 @@ A line is *active* where a derivative flows through it.  Of the values that it
 computes, reverse mode may need some again: they are *kept* (on a tape indexed
 by the iteration, on a stack, or as one value), or *recomputed*; a line that
 needs neither is *free*.  Bytes are counted by running the forward sweep alone.
+Under a memory budget the line of a loop keeps the *checkpoints* of its state, and
+the values in it are kept for one segment of its iterations.
 """
 
 from __future__ import annotations
@@ -81,16 +83,28 @@ class Line:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The lines of a function and of what it calls; `str` is a table of them."""
+    """The lines of a function and of what it calls; `str` is a table of them.
+
+    Attributes
+    ----------
+    unbounded
+        The bytes that would be kept without the memory budget, if there is one.
+    """
 
     function: str
     arguments: tuple[str, ...]
     lines: tuple[Line, ...]
+    unbounded: int | None = None
 
     @property
     def bytes(self) -> int:
-        """All bytes that the reverse sweep keeps."""
+        """All bytes that the reverse sweep keeps at once."""
         return sum(line.bytes for line in self.lines)
+
+    @property
+    def title(self) -> str:
+        said = f"{self.function}, with respect to {', '.join(self.arguments)}: {self.bytes} bytes are kept in reverse mode"
+        return said if self.unbounded is None else f"{said}, {self.unbounded} without the memory budget"
 
     def __str__(self) -> str:
         rows = [("line", "", "rules", "in reverse mode", "bytes", "")]
@@ -99,8 +113,7 @@ class Explanation:
                  for line in self.lines]
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         align = (str.rjust, str.ljust, str.ljust, str.ljust, str.rjust)
-        lines = [f"{self.function}, with respect to {', '.join(self.arguments)}: "
-                 f"{self.bytes} bytes are kept in reverse mode"]
+        lines = [self.title]
         name = self.function
         for row, line in zip(rows, (None, *self.lines), strict=True):
             if line is not None and line.where.function not in ("", name):
@@ -126,14 +139,19 @@ def explain(function: Function, *args, argnums: int | str | tuple | None = None,
     special = function.special_for(*args, **keywords)
     names, active = _active(function, special, argnums)
     program, derived = special.bare, compiler.optimised(special.bare)
-    found = report(derived, active)
     carriers = active_variables(program, active, [a.name for a in program.results if isinstance(a, Var)])
-    counts = _counts(function, special, found.sizes, args, keywords)
+
+    def kept(memory):
+        found = report(derived, active, memory)
+        counts = _counts(function, special, found.sizes, args, keywords)
+        return [(k, k.item_bytes * counts[k.result] if k.result is not None else 0) for k in found.kept]
+
+    memory = function.options.memory
     values: dict[tuple, list[Value]] = {}
-    for kept in found.kept:
-        size = kept.item_bytes * counts[kept.result] if kept.result is not None else 0
-        values.setdefault(_place(kept.where), []).append(Value(_shown(kept, derived), kept.how, size))
-    return Explanation(function.__name__, names, tuple(_lines(program, carriers, values)))
+    for one, size in kept(memory):
+        values.setdefault(_place(one.where), []).append(Value(_shown(one, derived), one.how, size))
+    unbounded = None if memory is None else sum(size for _, size in kept(None))
+    return Explanation(function.__name__, names, tuple(_lines(program, carriers, values)), unbounded)
 
 
 def _active(function, special: Special, argnums):

@@ -17,42 +17,14 @@ variables that are known outside the loop are those of the sweep around it.
 from __future__ import annotations
 
 from srcdiff.builder import INT, Builder
-from srcdiff.reverse.checkpoints import Replay
+from srcdiff.reverse.budget import segment_sweep
 from srcdiff.reverse.nodes import Node
-from srcdiff.syntax import Atom, Const, Load, Stmt, Var, rename
+from srcdiff.reverse.segments import Replay
+from srcdiff.syntax import Const, Load, Stmt, Var, rename
 
-__all__ = ["reverse_replay", "segment_sweep", "tape_bytes"]
+__all__ = ["reverse_replay"]
 
 ZERO, ONE = Const(0), Const(1)
-
-
-def segment_sweep(sweep, replay: Replay, types):
-    """Return the sweep of one segment; `sweep` is that of the loop.
-
-    What stands for the checkpoint in it is written by `Replay.restore`.
-    """
-    program, start = replay.segment_program(sweep.program, types)
-    carriers = {replay.names.get(name, name) for name in sweep.carriers}
-    carriers |= sweep.carriers & replay.finished
-    inner = type(sweep)(program, frozenset(carriers), part=replay)
-    inner.given = set(map(id, start))
-    return inner
-
-
-def tape_bytes(sweep, replay: Replay, builder: Builder) -> Atom | None:
-    """Append what counts the bytes that an iteration keeps; None where that is not known before the loop."""
-    inner = segment_sweep(sweep, replay, builder.types)
-    if not all(tape.is_forecast() for tape in inner.tapes.values()):
-        return None
-    total: Atom = ZERO
-    with builder.nested() as body:
-        for tape in inner.tapes.values():
-            if tape.block.loops():
-                total = builder.op("add", total, tape.bytes_inside(builder, inner.builder.types, replay.loop), stem="tape_bytes")
-        total = builder.op("maximum", total, ONE, stem="tape_bytes")
-    back = {new: name for name, new in replay.names.items()}
-    builder.append(*rename(body, back))
-    return total
 
 
 def reverse_replay(sweep, node: Node, replay: Replay) -> None:
@@ -60,17 +32,13 @@ def reverse_replay(sweep, node: Node, replay: Replay) -> None:
     builder = sweep.builder
     inner = segment_sweep(sweep, replay, builder.types)
     for name in inner.program.types:
-        outer = _outer_name(replay, name)
+        outer = replay.original(name)
         if outer in sweep.bar and (outer not in replay.names or outer in replay.outside):
             inner.bar[name] = sweep.bar[outer]
     held = {name: sweep.atom(node, Var(name)).name for name in replay.constants}
     before, body = _segments(inner, replay)
     builder.types.update(inner.builder.types)
     builder.append(*rename((*before, *body), {name: now for name, now in held.items() if name != now}))
-
-
-def _outer_name(replay: Replay, name: str) -> str:
-    return next((outer for outer, new in replay.names.items() if new == name), name)
 
 
 def _segments(inner, replay: Replay) -> tuple[list[Stmt], list[Stmt]]:

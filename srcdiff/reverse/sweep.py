@@ -8,7 +8,8 @@ from typing import Literal
 
 from srcdiff.analysis.activity import active_variables
 from srcdiff.builder import Builder
-from srcdiff.reverse.checkpoints import Checkpoints, Replay
+from srcdiff.reverse.budget import forecast
+from srcdiff.reverse.checkpoints import Checkpoints
 from srcdiff.reverse.counted import counted
 from srcdiff.reverse.extents import KnownExtents
 from srcdiff.reverse.extents import emit as read_extents
@@ -16,11 +17,11 @@ from srcdiff.reverse.gates import gated
 from srcdiff.reverse.keep import Keep
 from srcdiff.reverse.needs import Needs
 from srcdiff.reverse.nodes import Block, Node, Tree
-from srcdiff.reverse.replay import tape_bytes
+from srcdiff.reverse.segments import Replay
 from srcdiff.reverse.settled import settled
 from srcdiff.reverse.statements import reverse_statement
 from srcdiff.reverse.stores import apart
-from srcdiff.reverse.tape import plan
+from srcdiff.reverse.tape import BlockTape, plan
 from srcdiff.reverse.trips import Trips
 from srcdiff.syntax import (
     Array,
@@ -109,7 +110,7 @@ def sweep_within(program: Program, active: tuple[str, ...], outputs: list[str], 
     chosen, fixed = _long_loops(sweep, memory)
     if not chosen:
         return sweep
-    writer = Checkpoints(program, chosen, memory - fixed, partial(tape_bytes, sweep))
+    writer = Checkpoints(program, chosen, memory - fixed, partial(forecast, sweep))
     return Sweep(writer.run(), sweep.carriers, writer.replays)
 
 
@@ -119,10 +120,9 @@ def _long_loops(sweep: Sweep, memory: int) -> tuple[set[int], int]:
     A loop whose tape has a fixed, small size is left as it is.
     """
     kept: dict[int, int | None] = {}
-    for tape in sweep.tapes.values():
-        if tape.block.loops():
-            loop, size = id(tape.outer.stmt), tape.fixed_bytes(sweep.builder.types)
-            kept[loop] = None if size is None or kept.get(loop, 0) is None else kept.get(loop, 0) + size
+    for tape in sweep.loop_tapes():
+        loop, size = id(tape.outer.stmt), tape.fixed_bytes(sweep.builder.types)
+        kept[loop] = None if size is None or kept.get(loop, 0) is None else kept.get(loop, 0) + size
     small = {loop: size for loop, size in kept.items() if size is not None and size * len(kept) * 4 <= memory}
     return set(kept) - set(small), sum(small.values())
 
@@ -202,6 +202,10 @@ class Sweep:
             return Var(self.bar[name])
         type_ = self.builder.types[name]
         return self.builder.zeros(type_, self.builder.extents(name), stem=f"{name}_bar")
+
+    def loop_tapes(self) -> list[BlockTape]:
+        """Return the tapes of what stands in loops."""
+        return [tape for tape in self.tapes.values() if tape.block.loops()]
 
     # -- forward sweep ----------------------------------------------------------------
 

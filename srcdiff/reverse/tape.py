@@ -108,27 +108,27 @@ class BlockTape:
             return self.trips.counts(builder, outermost)
         return (self.trips.total(builder),) if self.counted else ()
 
-    def is_forecast(self) -> bool:
-        """Tell whether its length is known before the outermost loop starts."""
-        return (self.indexed or self.counted) and not self._stacked()
+    def has_length(self) -> bool:
+        """Tell whether the number of its entries is known before the outermost loop starts."""
+        return self.indexed or self.counted
 
     def fixed_bytes(self, types) -> int | None:
         """Return the bytes of the whole tape if they are the same in every run, else None."""
         bounds = [a for n in self.block.loops() if isinstance(n.stmt, For) for a in (n.stmt.start, n.stmt.stop, n.stmt.step)]
         extents = [source for sources in self.known.values() for source in sources]
-        if not (self.is_forecast() and all(isinstance(a, Const) for a in bounds) and all(isinstance(e, int) for e in extents)):
+        if not (self.has_length() and not self.flat() and all(isinstance(a, Const) for a in bounds) and all(isinstance(e, int) for e in extents)):
             return None
         count = math.prod(len(range(*(a.value for a in bounds[i:i + 3]))) for i in range(0, len(bounds), 3))
         return count * sum(np.dtype(types[name].dtype).itemsize * math.prod(self.known.get(name, ()))
                            for name in self.scalars + self.arrays)
 
-    def bytes_inside(self, builder: Builder, types, whole: For) -> Atom:
-        """Append what counts the bytes that an iteration of the outermost loop, `whole`, keeps at most; return them."""
+    def entry_bytes(self, builder: Builder, types) -> Atom:
+        """Append what counts the bytes of an entry without its flat arrays, and return them."""
         entry: Atom = Const(sum(np.dtype(types[name].dtype).itemsize for name in self.scalars))
-        for name in self.arrays:
+        for name in self.known:
             row = bytes_of(builder, types[name].dtype, emit(builder, self.known[name]))
             entry = builder.op("add", entry, row, stem="entry_bytes")
-        return builder.op("multiply", self.trips.most_inside(builder, whole), entry, stem="bytes")
+        return entry
 
     def _suffix(self, name: str) -> str:
         return "tape" if self.indexed and self._is_row(name) else "stack"
@@ -160,6 +160,10 @@ class BlockTape:
         if not self.block.loops():
             return "held"
         return "indexed" if self.indexed and self._is_row(name) else "stack"
+
+    def flat(self) -> list[str]:
+        """Return the arrays whose extents only the run tells."""
+        return [name for name in self.arrays if name not in self.known]
 
     def _stacked(self) -> list[str]:
         return [name for name in self.arrays if not self._is_row(name)]
