@@ -27,7 +27,7 @@ from srcdiff.backend import Compiled, Options, compile_program, compile_source
 from srcdiff.batches import Batch, batch_text, split
 from srcdiff.forward import tangent
 from srcdiff.jacobians import forward_jacobian, reverse_jacobian
-from srcdiff.kernels import Plan, module_text, plan, with_algebra, with_extents
+from srcdiff.kernels import Plan, device_function, device_text, module_text, plan, with_algebra, with_extents
 from srcdiff.log import stage
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
@@ -218,6 +218,14 @@ def kernel_text(program: Program, shapes: Shapes) -> str:
     made = kernels(program, shapes)
     summary = program.doc.summary if isinstance(program.doc, Doc) else ""
     return module_text([k for k in (made.once, made.each) if k is not None], summary, jit=True)
+
+
+@_remembered
+def build_device_function(program: Program, options: Options, out: str | None):
+    """Return what a kernel of the user's can call; an array is written into a further parameter `out`."""
+    from srcdiff.backend.cuda import load
+    program = device_function(with_algebra(prepare(_unplaced(program), "cuda")), out)
+    return getattr(load(device_text(program), options), program.name)
 
 
 def _unplaced(program: Program) -> Program:

@@ -253,3 +253,20 @@ def test_the_source_is_a_module_that_runs():
     result = numba_cuda.device_array((5, 3))
     scope["wave_grad_vmap_kernel"][1, 5](5, numba_cuda.to_device(X), result)
     np.testing.assert_allclose(result.copy_to_host(), EXPECTED, **EXACT)
+
+
+def test_derivatives_inside_a_kernel_of_the_users():
+    f, cubes = sd.grad(lambda x, y: x * math.sin(y), argnums=(0, 1)), sd.differentiate(lambda x: np.sum(x ** 3))
+
+    @numba_cuda.jit
+    def kernel(x, out):
+        i = numba_cuda.grid(1)
+        if i < x.shape[0]:
+            cubes.grad(x[i], out=out[i])
+            out[i, 0] += f(x[i, 0], x[i, 1])[1]
+
+    result = numba_cuda.device_array((5, 3))
+    kernel[1, 5](numba_cuda.to_device(X), result)
+    expected = 3 * X ** 2
+    expected[:, 0] += X[:, 0] * np.cos(X[:, 1])
+    np.testing.assert_allclose(result.copy_to_host(), expected, **EXACT)

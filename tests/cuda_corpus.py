@@ -15,7 +15,7 @@ import numpy as np
 
 import srcdiff as sd
 from srcdiff.backend import cuda
-from srcdiff.backend.ptx import resources
+from srcdiff.backend.ptx import assembled, ptx_of, resources
 from srcdiff.structure import leaves
 from tests.programs import PROGRAMS
 
@@ -158,8 +158,33 @@ def compiled(name: str) -> dict:
     """Compile the kernel of an example, and count what it takes."""
     transform, function, args, in_dims = EXAMPLES[name]
     made = sd.vmap(transform(function), in_dims=in_dims, target="cuda").kernels(*args)
-    found = resources(made.each)
-    return {} if found is None else vars(found)
+    return vars(resources(made.each))
+
+
+def price(spot, volatility):
+    return spot * math.exp(-volatility * volatility) * math.sin(spot)
+
+
+def cubes(x):
+    total = 0.0
+    for i in range(len(x)):
+        total += x[i] ** 3 * x[0]
+    return total
+
+
+def called_in_a_kernel() -> dict:
+    """Compile a kernel that calls derivatives."""
+    import numba
+    f, g, h = sd.differentiate(price), sd.grad(price, argnums=(0, 1)), sd.differentiate(cubes)
+
+    def kernel(x, out):
+        i = numba.cuda.grid(1)
+        if i < x.shape[0]:
+            out[i, 0] = f.grad(x[i, 0], 2.0) + g(x[i, 0], volatility=1.0)[1] + h(x[i])
+            h.grad(x[i], out=out[i])
+
+    matrix = numba.float64[:, ::1]
+    return vars(assembled("kernel", ptx_of(kernel, (matrix, matrix))))
 
 
 def main(task: str, *modes) -> None:
@@ -167,7 +192,7 @@ def main(task: str, *modes) -> None:
     if task == "run":
         found = {name: compared(i, name, modes) for i, name in enumerate(PROGRAMS)}
     else:
-        found = {name: compiled(name) for name in EXAMPLES}
+        found = {name: compiled(name) for name in EXAMPLES} | {"called_in_a_kernel": called_in_a_kernel()}
     print(json.dumps(found))
 
 

@@ -144,7 +144,7 @@ class Dispatch:
         """Bind keywords to the parameters; `out=` receives a copy of the result."""
         if "out" in keywords and "out" not in self.__signature__.parameters:
             keywords = dict(keywords)
-            return _store(self(*args, **_without_out(keywords)), keywords["out"])
+            return _store(self(*args, **_without_out(keywords)), of_simulated_kernel(keywords["out"]))
         args, keywords = self.bind(args, keywords)
         if not keywords:
             return self(*args)
@@ -166,6 +166,8 @@ class Dispatch:
 
     def _first(self, args, keywords) -> Callable:
         """Generate and compile what a call with this key needs; once, whatever the threads."""
+        if any(map(in_simulated_kernel, args)):
+            return lambda *args, **keywords: self(*map(of_simulated_kernel, args), **keywords)
         given, given_keywords = self.bind(args, keywords)
         with self._lock:
             key = self._key(args, keywords)
@@ -241,6 +243,16 @@ def over_budget(what: str, allowed: int, needed: int, memory: int | None) -> Mem
     return MemoryBudgetError(Problem(
         MemoryBudgetError.code, what, why=f"a loop has {allowed} bytes for its state and its tape, and needs {needed}",
         fix=fix))
+
+
+def in_simulated_kernel(value) -> bool:
+    """Tell whether a value is an array as a kernel sees it in Numba's simulator, where kernels are Python."""
+    return type(value).__name__ == "FakeWithinKernelCUDAArray"
+
+
+def of_simulated_kernel(value):
+    """Return such an array as NumPy's, of the same memory; any other value as it is."""
+    return value._item._ary if in_simulated_kernel(value) else value
 
 
 def _without_out(keywords: dict) -> dict:

@@ -8,6 +8,7 @@ at that moment, as Numba freezes the globals of every compiled function.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 from dataclasses import replace
@@ -19,6 +20,7 @@ from numba.core import errors
 from numba.core.datamodel import models, register_default
 from numba.core.extending import overload
 from numba.core.imputils import lower_constant, lower_getattr_generic
+from numba.core.target_extension import current_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
 from srcdiff import compiler
@@ -41,7 +43,22 @@ class FunctionType(types.Dispatcher):
 
     def __init__(self, function, dispatcher):
         self.function, self.kept = function, dispatcher        # Numba's types hold dispatchers weakly
+        self.device = {}                                       # what kernels call, by signature
         super().__init__(dispatcher)
+
+    def get_call_type(self, context, args, kws):
+        if current_target() != "cuda":
+            return super().get_call_type(context, args, kws)
+        dispatcher = device_function(self.function, tuple(args), tuple(kws.items()))
+        template, pysig, args, kws = dispatcher.get_call_template((*args, *kws.values()), {})
+        signature = template(context).apply(args, kws)
+        self.device[signature.args] = dispatcher
+        return signature.replace(pysig=pysig)
+
+    def get_impl_key(self, sig):
+        if current_target() != "cuda":
+            return super().get_impl_key(sig)
+        return self.device[sig.args].get_overload(sig.args)
 
 
 @register_default(FunctionType)
@@ -140,6 +157,44 @@ def implementation(function, names, header, given):
     body += f"    return {pack_plain(special.program.tree, scope)}\n"
     exec(f"def call({', '.join(names)}):\n{body}", scope)
     return scope["call"]
+
+
+@functools.cache
+def device_function(function, args: tuple, keywords: tuple):
+    """Generate what a kernel calls for arguments of these Numba types: a device function.
+
+    A result that is an array is written into the keyword `out`.
+    """
+    from numba import cuda
+    given = dict(keywords)
+    out = given.pop("out", None) if "out" not in function.__signature__.parameters else None
+    names = [*parameters(function)[0][:len(args)], *given]
+    try:
+        types_ = (*args, *given.values())
+        specs = [spec_of(t) for t in types_]
+        special = function.specialise(*function.bind(specs[:len(args)], dict(zip(given, specs[len(args):], strict=True))))
+        compiled = compiler.build_device_function(titled(function, special),
+                                                  replace(function.options, target="cuda"), "out" if out else None)
+    except SrcdiffError as error:
+        raise errors.TypingError(f"{function!r}: {error}") from error
+    scope = Names(compiled=compiled)
+    flat = [e for type_, text in zip(types_, names, strict=True) for e in device_expressions(type_, text)]
+    flat += [scope.hold(v, "captured") for get in special.captures for v in flat_values(get())]
+    call = f"compiled({', '.join([*flat, *['out'] * bool(out)])})"
+    many = len(special.program.results) != 1
+    body = f"    {call}\n" if out else (
+        f"    r = {call if many else f'({call},)'}\n    return {pack_plain(special.program.tree, scope)}\n")
+    exec(f"def call({', '.join([*names, *['out'] * bool(out)])}):\n{body}", scope)
+    return cuda.jit(scope["call"], device=True)
+
+
+def device_expressions(type_, text: str) -> list[str]:
+    """Write one expression for each numeric leaf of an argument in a kernel, where any layout will do."""
+    if isinstance(type_, types.Array):
+        return [text if type_.ndim else f"{text}[()]"]
+    if isinstance(type_, types.BaseTuple):
+        return [e for i, t in enumerate(type_.types) for e in device_expressions(t, f"{text}[{i}]")]
+    return [] if isinstance(spec_of(type_), Static) else [text]
 
 
 def cfunc_of(function, signature):

@@ -20,7 +20,7 @@ import numpy as np
 from srcdiff.errors import DeviceError, Problem
 from srcdiff.kernels import Kernel, module_text
 
-__all__ = ["Resources", "compile_ptx", "resources"]
+__all__ = ["Resources", "assembled", "compile_ptx", "ptx_of", "resources"]
 
 CAPABILITY = (9, 0)                     # the compute capability where there is no device to ask
 
@@ -57,20 +57,24 @@ def compile_ptx(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> str
     DeviceError
         NVVM is not installed.
     """
-    from numba import cuda
     text = module_text([kernel], jit=True).replace("@cuda.jit\n", "")
     scope: dict = {}
     exec(compile(text, f"<{kernel.program.name}>", "exec"), scope)
+    return ptx_of(scope[kernel.program.name], signature(kernel), capability)
+
+
+def ptx_of(function, types_: tuple, capability: tuple[int, int] = CAPABILITY) -> str:
+    """Return the PTX text of a Python function as a kernel."""
+    from numba import cuda
     with _device(capability):
         try:
-            found, _ = cuda.compile_ptx(scope[kernel.program.name], signature(kernel), cc=capability)
+            return cuda.compile_ptx(function, types_, cc=capability)[0]
         except Exception as error:
-            if "nvvm" not in str(error).lower() and "nvrtc" not in str(error).lower():
+            if not any(word in str(error).lower() for word in ("nvvm", "nvrtc", "libdevice")):
                 raise
             raise DeviceError(Problem(
                 "SD0510", "kernels cannot be compiled here: NVVM is not found", why=str(error).splitlines()[0],
                 fix="set CUDA_HOME to a CUDA toolkit, or install srcdiff[cuda]")) from None
-    return found
 
 
 def signature(kernel: Kernel) -> tuple:
@@ -102,18 +106,22 @@ def _device(capability):
             module.get_current_device = function
 
 
-def resources(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> Resources | None:
-    """Return what a kernel takes; None where ptxas is not found.
+def resources(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> Resources:
+    """Return what a kernel takes; numbers are -1 where ptxas is not found."""
+    return assembled(kernel.program.name, compile_ptx(kernel, capability), capability)
+
+
+def assembled(name: str, ptx: str, capability: tuple[int, int] = CAPABILITY) -> Resources:
+    """Let ptxas translate a kernel, and return what it takes.
 
     Raises
     ------
     DeviceError
         ptxas refuses the kernel.
     """
-    ptx = compile_ptx(kernel, capability)
     program = shutil.which("ptxas")
     if program is None:
-        return None
+        return Resources(name, -1, -1, -1)
     with tempfile.TemporaryDirectory() as place:
         source = Path(place) / "kernel.ptx"
         source.write_text(ptx)
@@ -122,7 +130,7 @@ def resources(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> Resou
                               capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     if done.returncode:
-        raise DeviceError(Problem("SD0512", f"ptxas refuses {kernel.program.name}: {said.strip()[:300]}"))
-    count = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores.*?Used (\d+) registers", said, re.DOTALL)
-    local, spilled, registers = map(int, count.groups())
-    return Resources(kernel.program.name, registers, local, spilled)
+        raise DeviceError(Problem("SD0512", f"ptxas refuses {name}: {said.strip()[:300]}"))
+    local, spilled, registers = map(int, re.search(
+        r"(\d+) bytes stack frame, (\d+) bytes spill stores.*?Used (\d+) registers", said, re.DOTALL).groups())
+    return Resources(name, registers, local, spilled)

@@ -5,8 +5,8 @@ computes for them; `memory` gives each array a place; `spelling` and `text` prin
 """
 
 from srcdiff.kernels.algebra import with_algebra
-from srcdiff.kernels.plan import Kernel, Plan, plan
+from srcdiff.kernels.plan import Kernel, Plan, device_function, plan
 from srcdiff.kernels.shapes import with_extents
-from srcdiff.kernels.text import module_text
+from srcdiff.kernels.text import device_text, module_text
 
-__all__ = ["Kernel", "Plan", "module_text", "plan", "with_algebra", "with_extents"]
+__all__ = ["Kernel", "Plan", "device_function", "device_text", "module_text", "plan", "with_algebra", "with_extents"]

@@ -62,10 +62,12 @@ class Memory:
         The shape of each local array.
     work
         The workspace of each dtype: the name of its array.
+    given
+        Arrays whose memory is the caller's.
     """
 
-    def __init__(self, program: Program, thread: str):
-        self.program, self.thread = program, Var(thread)
+    def __init__(self, program: Program, thread: str, given: frozenset[str] = frozenset()):
+        self.program, self.thread, self.given = program, Var(thread), given
         self.builder = Builder(program.types)
         self.builder.types[thread] = INT
         self.makers = _makers(program)
@@ -74,12 +76,12 @@ class Memory:
         self.work: dict[str, str] = {}
         self.columns: dict[str, _Column] = {}
         for name in self.makers:
-            if name not in self.local:
+            if name not in self.local and name not in given:
                 self.columns[name] = self._column(name)
 
     def _local(self) -> dict[str, tuple[int, ...]]:
         """Choose the local arrays: the smallest first, as many as fit."""
-        known = {name: _constants(self.shapes.extents(name)) for name in self.makers}
+        known = {name: _constants(self.shapes.extents(name)) for name in self.makers if name not in self.given}
         sizes = {name: math.prod(shape) * _bytes(self.program.types[name].dtype)
                  for name, shape in known.items() if shape is not None}
         local, used = {}, 0
@@ -134,7 +136,7 @@ class Memory:
         match stmt:
             case Assign(target=name) if name in self.makers:
                 self._make(stmt)
-            case Assign(op="size", args=(Var(name=array),)) if array in self.makers:
+            case Assign(op="size", args=(Var(name=array),)) if array in self.makers and array not in self.given:
                 self.builder.copy(stmt.target, self.extents(array)[stmt.keywords["axis"]])
             case Load(array=array) if array in self.columns:
                 self._load(stmt.target, array, stmt.index)
@@ -217,7 +219,7 @@ class Memory:
 
     def _reserve(self, name: str, extents: Sequence[Atom]) -> None:
         """Make room for an array; what it has already is used again."""
-        if name in self.local:
+        if name in self.local or name in self.given:
             return
         b, column = self.builder, self.columns[name]
         for target, extent in zip(column.extents, extents, strict=True):

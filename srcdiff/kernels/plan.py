@@ -37,10 +37,11 @@ from srcdiff.syntax import (
     Var,
     atoms_of,
     defined,
+    rename,
     walk,
 )
 
-__all__ = ["Kernel", "Plan", "plan"]
+__all__ = ["Kernel", "Plan", "device_function", "plan"]
 
 WORDS = frozenset({"cuda", "cmath", "status", "thread", "threads", *DEVICE_HELPERS})
 SMALL = 64                              # elements of a constant array that each thread makes for itself
@@ -305,6 +306,54 @@ def kernel(program: Program, roles, loop: For | None = None) -> Kernel:
     return Kernel(final, tuple(roles), tuple(dict.fromkeys(raised)), loop.var if loop else "")
 
 
+def device_function(program: Program, out: str | None) -> Program:
+    """Return an unlowered program as one that a thread can call: local arrays only.
+
+    Parameters
+    ----------
+    out
+        The name of a further parameter, for a result that is an array.
+
+    Raises
+    ------
+    UnsupportedError
+        An array has extents that are known only at run time, or would have to be returned.
+    """
+    _require_device_code(program)
+    program = lower(optimize(without_reserved(program, WORDS | {out or ""})), blas=False)
+    arrays = {a.name for a in program.results if isinstance(a, Var) and program.types[a.name].ndim}
+    _require_out(program, arrays, out)
+    builder = Builder(program.types)
+    params = program.params
+    if out:
+        (name,) = arrays
+        body = rename(program.body, {name: out})
+        types = {out if n == name else n: t for n, t in program.types.items()}
+        program = replace(program, body=body, types=types, results=(Var(out),))
+        params = (*params, Param(out, types[out]))
+        builder = Builder(types)
+    memory = Memory(replace(program, types=builder.types), builder.fresh("thread", INT), frozenset({out} - {None}))
+    if memory.columns:
+        raise UnsupportedError(Problem(
+            "SD0352", f"{program.name} cannot be called in a kernel: the extents of {', '.join(memory.columns)} "
+            "are known only at run time", why="a thread cannot allocate",
+            fix='map over the samples: sd.vmap(..., target="cuda")'))
+    memory.declare()
+    for stmt in program.body:
+        memory.statement(stmt)
+    b = memory.builder
+    return replace(program, params=params, body=_read(b.take(), program.results), types=b.types)
+
+
+def _require_out(program: Program, arrays: set[str], out: str | None) -> None:
+    if bool(arrays) != bool(out) or len(arrays) > 1 or out and len(program.results) > 1:
+        raise UnsupportedError(Problem(
+            "SD0353", f"{program.name} is called in a kernel " + ("with out=, but gives no array" if out else
+                                                                "and gives an array"),
+            why="a thread cannot return an array",
+            fix="pass the array to write into: out=...; results must be one array, or numbers"))
+
+
 def _strided(memory: Memory, loop: For, threads: str) -> None:
     """Write the loop of one thread over its samples."""
     b, sample = memory.builder, Var(loop.var)
@@ -324,9 +373,9 @@ def _strided(memory: Memory, loop: For, threads: str) -> None:
     b.repeat(test, busy, body)
 
 
-def _read(body) -> tuple[Stmt, ...]:
+def _read(body, results=()) -> tuple[Stmt, ...]:
     """Return a block without the numbers that nobody reads."""
-    read = {n for s in walk(body) for n in _names(atoms_of(s))}
+    read = {n for s in walk(body) for n in _names(atoms_of(s))} | _names(results)
     return tuple(s for s in body if not (isinstance(s, Assign) and s.target not in read and s.op != "empty"))
 
 

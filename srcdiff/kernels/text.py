@@ -23,7 +23,7 @@ from srcdiff.printing.text import unparse
 from srcdiff.printing.trees import unplaced
 from srcdiff.syntax import Program
 
-__all__ = ["module_text"]
+__all__ = ["device_text", "module_text"]
 
 DEVICE, KERNEL = "@cuda.jit(device=True)\n", "@cuda.jit\n"
 
@@ -55,9 +55,33 @@ class KernelWriter(Writer):
         return expression(text + f" + {number}" * (number > 0), sample=expression(sample))
 
 
+class DeviceWriter(Writer):
+    """Writes the statements of a device function; an array that is a result is the caller's."""
+
+    def _result(self, atom, block):
+        return self._take(atom, block)
+
+
+def device_text(program: Program, doc: str = "") -> str:
+    """Return the text of a device function: a lowered program whose arrays have places (`device_function`)."""
+    writer = DeviceWriter(program, spell_for_device)
+    names = compact(program, writer.body, frozenset())
+    rename_trees(writer.body, names)
+    params = [gast.Name(names[p.name], gast.Param(), None, None) for p in program.params]
+    arguments = gast.arguments(params, [], None, [], [], None, [])
+    head = [unplaced(gast.Expr(gast.Constant(doc, None)))] * bool(doc)
+    function = gast.FunctionDef(program.name, arguments, [*head, *writer.body], [], None, None, [])
+    return _module(unparse(gast.Module([function], []), comments_of(writer.body, writer.places)), "", False)
+
+
 def module_text(kernels: list[Kernel], doc: str = "", jit: bool = False) -> str:
     """Return the text of the module; with `jit` the functions are decorated, as a user would write them."""
     code = "\n\n".join(_kernel(kernel, doc) for kernel in kernels)
+    return _module(code, ", ".join(f'"{k.program.name}"' for k in kernels), jit)
+
+
+def _module(code: str, exported: str, jit: bool) -> str:
+    """Put what a text needs before it: device functions and imports."""
     names = {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
     helpers = helpers_for(sorted(names))
     if jit:
@@ -67,7 +91,6 @@ def module_text(kernels: list[Kernel], doc: str = "", jit: bool = False) -> str:
     names |= {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
     imports = "".join(f"import {m}\n" for m in ("cmath", "math") if m in names)
     imports += "\n" * bool(imports) + "import numpy as np\n" * ("np" in names) + "from numba import cuda\n"
-    exported = ", ".join(f'"{k.program.name}"' for k in kernels)
     return f"{imports}\n__all__ = [{exported}]\n\n\n{code.strip()}\n"
 
 
