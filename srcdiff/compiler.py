@@ -27,7 +27,17 @@ from srcdiff.backend import Compiled, Options, compile_program, compile_source
 from srcdiff.batches import Batch, batch_text, split
 from srcdiff.forward import tangent
 from srcdiff.jacobians import forward_jacobian, reverse_jacobian
-from srcdiff.kernels import Plan, device_function, device_text, module_text, plan, with_algebra, with_extents
+from srcdiff.kernels import (
+    GridPlan,
+    Plan,
+    device_function,
+    device_text,
+    grid_plan,
+    module_text,
+    plan,
+    with_algebra,
+    with_extents,
+)
 from srcdiff.log import stage
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
@@ -213,11 +223,30 @@ def build_kernels(program: Program, shapes: Shapes, options: Options):
     return Launcher(made, options, compile_program(made.sizes, "python"), constants)
 
 
-def kernel_text(program: Program, shapes: Shapes) -> str:
+def kernel_text(program: Program, shapes: Shapes, batch: bool = True) -> str:
     """Return the module of the kernels, as a user would write it."""
-    made = kernels(program, shapes)
+    if batch:
+        made = kernels(program, shapes)
+        found = [k for k in (made.once, made.each) if k is not None]
+    else:
+        found = list(grid(program, shapes).kernels)
     summary = program.doc.summary if isinstance(program.doc, Doc) else ""
-    return module_text([k for k in (made.once, made.each) if k is not None], summary, jit=True)
+    return module_text(found, summary, jit=True)
+
+
+@_remembered
+def grid(program: Program, shapes: Shapes) -> GridPlan:
+    """Return the kernels of one problem with large arrays, of these extents."""
+    program = prepare(_unplaced(program), "cuda")
+    with stage("kernels"):
+        return grid_plan(optimize(with_extents(with_algebra(program), dict(shapes))))
+
+
+@_remembered
+def build_grid(program: Program, shapes: Shapes, options: Options):
+    """Return what runs the kernels of one problem with large arrays (`srcdiff.backend.cuda.GridLauncher`)."""
+    from srcdiff.backend.cuda import GridLauncher
+    return GridLauncher(grid(program, shapes), options)
 
 
 @_remembered

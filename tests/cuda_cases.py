@@ -270,3 +270,99 @@ def test_derivatives_inside_a_kernel_of_the_users():
     expected = 3 * X ** 2
     expected[:, 0] += X[:, 0] * np.cos(X[:, 1])
     np.testing.assert_allclose(result.copy_to_host(), expected, **EXACT)
+
+
+# -- one big problem ---------------------------------------------------------------------------
+
+N = 2000
+LONG = RNG.uniform(0.5, 1.5, N)
+
+
+def payoff(spot, strike, volatility):
+    d = (np.log(spot / strike) + volatility * volatility / 2) / volatility
+    value = spot * 0.5 * (1 + np.tanh(d)) - strike * 0.5 * (1 + np.tanh(d - volatility))
+    return np.mean(value ** 2)
+
+
+def likelihood(p, x):
+    mean, width = p[0], p[1]
+    total = 0.0
+    for i in range(len(x)):
+        z = (x[i] - mean) / width
+        total += 0.5 * z * z + math.log(width)
+    return total
+
+
+def softmax_of(x):
+    largest = np.max(x)
+    return largest + np.log(np.sum(np.exp(x - largest)))
+
+
+def branches(x):
+    total = 0.0
+    for i in range(len(x)):
+        if x[i] > 1:
+            total += x[i] ** 2
+        else:
+            total -= math.sin(x[i])
+    return total
+
+
+def recurrence(x):
+    state, total = 0.0, 0.0
+    for i in range(len(x)):
+        state = state * 0.5 + x[i]
+        total += state
+    return total
+
+
+@pytest.mark.parametrize("function, args", [
+    (payoff, (LONG, LONG + 0.5, 0.3)), (likelihood, (np.array([0.1, 1.2]), LONG)), (softmax_of, (LONG,)),
+    (branches, (LONG,)), (recurrence, (LONG[:600],))])
+def test_large_arrays_in_both_modes(function, args):
+    argnums = tuple(range(len(args)))
+    directions = tuple(np.ones_like(a) for a in args)
+
+    def results(target):
+        f = sd.differentiate(function, target=target)
+        return f(*args), sd.value_and_grad(f, argnums=argnums)(*args), f.jvp(args, directions)
+
+    before = cuda.launches()
+    got = list(leaves(results("cuda")))
+    assert cuda.launches() >= before + 3
+    for a, b in zip(got, leaves(results("python")), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
+
+
+def test_an_elementwise_gradient_is_one_shared_loop_and_deterministic():
+    f = sd.differentiate(payoff, target="cuda")
+    args = LONG, LONG + 0.5, 0.3
+    text = sd.grad(f).source(*args)
+    assert text.count("while i < 2000:") == 1 and text.count("math.log") == 1
+    first = sd.grad(f, argnums=(0, 2))(*args)
+    again = sd.grad(f, argnums=(0, 2))(*args)
+    assert np.array_equal(first[0], again[0]) and first[1] == again[1]
+
+
+def test_large_device_arrays_stay_there_and_out_is_filled():
+    f = sd.differentiate(payoff, target="cuda")
+    result = f.grad(numba_cuda.to_device(LONG), numba_cuda.to_device(LONG + 0.5), 0.3)
+    assert cuda.is_device_array(result)
+    out = np.empty(N)
+    assert f.grad(LONG, LONG + 0.5, 0.3, out=out) is out
+    assert np.array_equal(result.copy_to_host(), out)
+
+
+def test_a_long_loop_that_depends_on_its_order_is_refused_with_its_line():
+    f = sd.differentiate(recurrence, target="cuda")
+    with pytest.raises(sd.errors.UnsupportedError, match="SD0354") as caught:
+        f.grad(np.lib.stride_tricks.as_strided(np.ones(1), (10 ** 7,), (0,)))
+    assert "for i in range(len(x))" in str(caught.value) and "sd.vmap" in str(caught.value)
+
+
+def test_a_function_that_writes_its_argument_is_not_run_on_a_copy():
+    def doubled(x):
+        x *= 2.0
+
+    with pytest.raises(sd.errors.ArgumentError, match="SD0355"):
+        sd.differentiate(doubled, target="cuda")(LONG.copy())

@@ -14,6 +14,7 @@ import warnings
 import numpy as np
 
 import srcdiff as sd
+from srcdiff.api.device import on_grid
 from srcdiff.backend import cuda
 from srcdiff.backend.ptx import assembled, ptx_of, resources
 from srcdiff.structure import leaves
@@ -158,7 +159,7 @@ def compiled(name: str) -> dict:
     """Compile the kernel of an example, and count what it takes."""
     transform, function, args, in_dims = EXAMPLES[name]
     made = sd.vmap(transform(function), in_dims=in_dims, target="cuda").kernels(*args)
-    return vars(resources(made.each))
+    return vars(resources(made[-1]))
 
 
 def price(spot, volatility):
@@ -170,6 +171,19 @@ def cubes(x):
     for i in range(len(x)):
         total += x[i] ** 3 * x[0]
     return total
+
+
+def portfolio(spot, strike, volatility):
+    d = (np.log(spot / strike) + volatility * volatility / 2) / volatility
+    value = spot * 0.5 * (1 + np.tanh(d)) - strike * 0.5 * (1 + np.tanh(d - volatility))
+    return np.mean(value ** 2)
+
+
+def one_big_problem() -> dict:
+    """Compile the kernels of a gradient with respect to a large array."""
+    gradient = sd.value_and_grad(sd.differentiate(portfolio, target="cuda"))
+    found = [resources(k) for k in on_grid(gradient).kernels(np.ones(10 ** 7), np.ones(10 ** 7), 0.3)]
+    return vars(max(found, key=lambda r: r.registers))
 
 
 def called_in_a_kernel() -> dict:
@@ -192,7 +206,8 @@ def main(task: str, *modes) -> None:
     if task == "run":
         found = {name: compared(i, name, modes) for i, name in enumerate(PROGRAMS)}
     else:
-        found = {name: compiled(name) for name in EXAMPLES} | {"called_in_a_kernel": called_in_a_kernel()}
+        found = {name: compiled(name) for name in EXAMPLES} | {
+            "called_in_a_kernel": called_in_a_kernel(), "one_big_problem": one_big_problem()}
     print(json.dumps(found))
 
 

@@ -91,3 +91,14 @@ def test_without_a_gpu_the_error_says_what_to_do():
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment(False),
                           check=False)
     assert "[SD0510]" in done.stdout and "NUMBA_ENABLE_CUDASIM=1" in done.stdout
+
+
+@pytest.mark.skipif(not nvvm() or not shutil.which("ptxas"), reason="NVVM or ptxas is not installed")
+def test_explain_counts_registers():
+    code = ("import numpy as np, srcdiff as sd\n"
+            "f = sd.differentiate(tests.cuda_corpus.predict, target='cuda')\n"
+            "jacobian = sd.vmap(sd.jacobian(f, argnums=2), in_dims=(None, None, 0))\n"
+            "print(jacobian.explain(np.ones((33, 31)), np.ones(33), np.ones((2, 31))))")
+    done = subprocess.run([sys.executable, "-c", "import tests.cuda_corpus\n" + code], capture_output=True, text=True,
+                          env=environment(False), cwd=ROOT, check=False)
+    assert "registers, 0 bytes of local memory, 0 bytes spilled" in done.stdout, done.stderr[-2000:]

@@ -46,6 +46,8 @@ class AutoJacobian(Function):
         self._choices: dict = {}
 
     def __call__(self, *args, **keywords):
+        if self.options.target == "cuda":
+            return self._on_grid()(*args, **keywords)
         return self.choose(*args, **keywords)(*args, **keywords)
 
     def choose(self, *args, **keywords) -> Function:
@@ -115,4 +117,6 @@ class AutoJacobian(Function):
         return self._modes[mode].specialise(args, keywords)
 
     def source(self, *args, level: str = "loops", **keywords) -> str:
+        if self.options.target == "cuda" and level == "loops":
+            return self._on_grid().source(*args, **keywords)
         return self.choose(*args, **keywords).source(*args, level=level, **keywords)

@@ -87,11 +87,25 @@ def _kind(value) -> tuple:
     return key_of(value), tuple(np.shape(v) for v in flat(value))
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """What kernels take of a GPU; `str` is a line for each."""
+
+    kernels: tuple
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.kernels))
+
+    __repr__ = __str__
+
+
 class OnDevice(Function):
     """A mapped function whose samples are computed by the threads of a GPU.
 
     Called inside another transform it is the mapped function as it is.
     """
+
+    batch = True
 
     def __init__(self, base: Function):
         super().__init__(base, base.recipe, base.options)
@@ -207,6 +221,9 @@ class OnDevice(Function):
     def _planned(self, args, keywords, shapes):
         specs, keyword_specs = abstract_call(self, args, keywords)
         special = self.specialise(specs, keyword_specs)
+        if special.written and self.recipe is None:
+            refuse(f"{self.__name__} writes its arguments, which stay as they are on the GPU",
+                   fix='return the new arrays, or call it with target="numba"', code="SD0355")
         captured = [get() for get in special.captures]
         shapes = [*shapes, *(np.shape(v) for value in captured for v in flat(described(value)))]
         program = titled(self, special)
@@ -215,13 +232,16 @@ class OnDevice(Function):
 
     def _make_kernels(self, args, keywords, shapes) -> Made:
         special, program, extents, captured = self._planned(args, keywords, shapes)
-        launcher = compiler.build_kernels(program, extents, self.options)
+        launcher = self._build(program, extents)
         self._programs.append(lambda: program)
         types = tuple(program.type_of(atom) for atom in program.results)
         names = Names()
         text = pack(special.program.tree, types, names)
         names["packed"] = eval(f"lambda r: {text}", names)
         return Made(special, launcher, tuple(map(_kind, captured)), names["packed"])
+
+    def _build(self, program, extents):
+        return compiler.build_kernels(program, extents, self.options)
 
     # -- rows or columns ------------------------------------------------------------------------
 
@@ -244,11 +264,21 @@ class OnDevice(Function):
         """Return the kernels, as a module for `numba.cuda`."""
         if level != "loops":
             return self.base.source(*args, level=level, **keywords)
-        return compiler.kernel_text(*self._program_and_shapes(args, keywords))
+        return compiler.kernel_text(*self._program_and_shapes(args, keywords), self.batch)
 
-    def kernels(self, *args, **keywords):
-        """Return the `srcdiff.kernels.Plan` of a call with arguments like these; no GPU is needed."""
-        return compiler.kernels(*self._program_and_shapes(args, keywords))
+    def kernels(self, *args, **keywords) -> tuple:
+        """Return the kernels (`srcdiff.kernels.Kernel`) of a call with arguments like these; no GPU is needed."""
+        planned = self._program_and_shapes(args, keywords)
+        if not self.batch:
+            return compiler.grid(*planned).kernels
+        made = compiler.kernels(*planned)
+        return tuple(k for k in (made.once, made.each) if k is not None)
+
+    def explain(self, *args, **keywords) -> Kernels:
+        """Return what the kernels of a call take of a GPU: registers, local memory, spills."""
+        from srcdiff.backend.ptx import resources
+        capability = cuda.capability()
+        return Kernels(tuple(resources(k, *capability) for k in self.kernels(*args, **keywords)))
 
     def _program_and_shapes(self, args, keywords) -> tuple:
         args, keywords = self.bind(args, keywords)
@@ -279,9 +309,47 @@ def _mode(base: AutoJacobian, args, keywords) -> str:
     return low if costs[high] > ALIKE * costs[low] else cheaper(1, 1) if len(costs) > 1 else low
 
 
+class OnGrid(OnDevice):
+    """A function that runs once, on large arrays, with its long loops shared among all threads."""
+
+    batch = False
+
+    def with_options(self, options):
+        return self.base.with_options(options)
+
+    def __reduce__(self):
+        return OnGrid, (self.base,)
+
+    def _extents(self, args, keywords):
+        return (np.shape(v) for value in (*args, *keywords.values()) for v in flat(value))
+
+    def _build(self, program, extents):
+        return compiler.build_grid(program, extents, self.options)
+
+    def _in_mode(self, args, keywords) -> OnGrid:
+        if not isinstance(self.base, AutoJacobian):
+            return self
+        args, keywords = described(args), described(keywords)
+        return on_grid(self.base._modes[_mode(self.base, args, keywords)])
+
+    def _in_halves(self, args, keywords, own, why: str):
+        raise DeviceError(Problem("SD0511", why, fix='use target="numba"'))
+
+
 def on_device(function: Function) -> OnDevice:
     """Return the form of a mapped function that runs on the GPU, the same object each time."""
-    found = vars(function).get("_on_device")
+    return _once(function, OnDevice)
+
+
+def on_grid(function: Function) -> OnGrid:
+    """Return the form of a function that shares its loops among the threads of a GPU, the same object each time."""
+    return _once(function, OnGrid)
+
+
+def _once(function: Function, cls):
+    name = f"_{cls.__name__}"
+    found = vars(function).get(name)
     if found is None:
-        found = function._on_device = OnDevice(function)
+        found = cls(function)
+        setattr(function, name, found)
     return found

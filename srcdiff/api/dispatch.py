@@ -142,6 +142,8 @@ class Dispatch:
 
     def _call_by_name(self, args, keywords):
         """Bind keywords to the parameters; `out=` receives a copy of the result."""
+        if self.options.target == "cuda":
+            return self._on_grid()(*args, **keywords)
         if "out" in keywords and "out" not in self.__signature__.parameters:
             keywords = dict(keywords)
             return _store(self(*args, **_without_out(keywords)), of_simulated_kernel(keywords["out"]))
@@ -168,6 +170,8 @@ class Dispatch:
         """Generate and compile what a call with this key needs; once, whatever the threads."""
         if any(map(in_simulated_kernel, args)):
             return lambda *args, **keywords: self(*map(of_simulated_kernel, args), **keywords)
+        if self.options.target == "cuda":
+            return self._on_grid()
         given, given_keywords = self.bind(args, keywords)
         with self._lock:
             key = self._key(args, keywords)
@@ -181,6 +185,11 @@ class Dispatch:
             run = self._found(given, given_keywords) or self._make(given, given_keywords)
             self._table[key] = run
             return in_stage("numba", run)
+
+    def _on_grid(self):
+        """Return what runs this on a GPU, for one call."""
+        from srcdiff.api.device import on_grid
+        return on_grid(self)
 
     def _make(self, args, keywords, stretch: bool = False) -> Callable:
         specs, keyword_specs = abstract_call(self, args, keywords)

@@ -111,7 +111,12 @@ class Operators:
         return check(self, *args, **keywords)
 
     def explain(self, *args, **keywords):
-        """Return a table of the user's lines: what is active, kept, recomputed, free; bytes kept."""
+        """Return a table of the user's lines: what is active, kept, recomputed, free; bytes kept.
+
+        Of a derivative on the GPU (``target="cuda"``): what its kernels take, in registers and memory.
+        """
+        if self.options.target == "cuda" and self.recipe is not None:
+            return self._on_grid().explain(*args, **keywords)
         from srcdiff.api.explain import explain
         return explain(self, *args, **keywords)
 
@@ -179,6 +184,8 @@ class Function(Dispatch, Operators):
         """
         if level not in ("loops", "array"):
             raise ArgumentError(f"level is 'loops' or 'array', not {level!r}")
+        if self.options.target == "cuda" and level == "loops":
+            return self._on_grid().source(*args, **keywords)
         return compiler.text(titled(self, self.special_for(*args, **keywords)), level)
 
     # -- calls --------------------------------------------------------------------------

@@ -6,6 +6,7 @@ device, launches, and raises what a sample raised.  All launches are counted.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import threading
@@ -17,13 +18,14 @@ import numpy as np
 
 from srcdiff.backend import modules, python
 from srcdiff.errors import ArgumentError, DeviceError, Problem
-from srcdiff.kernels import Kernel, Plan, module_text
+from srcdiff.kernels import GridPlan, Kernel, Plan, module_text
 
-__all__ = ["Launcher", "Overfull", "free_bytes", "is_device_array", "launches", "load", "require_device",
+__all__ = ["GridLauncher", "Launcher", "Overfull", "capability", "free_bytes", "is_device_array", "launches", "load", "require_device",
            "simulated", "stand_in"]
 
 BLOCK = 128                             # threads
 SIMULATED_THREADS = 24                  # at most, of one launch: each takes a millisecond to start
+GRID_THREADS = 1 << 17                  # of a shared loop: as many on every device, so that sums are the same
 FIRST_SLOTS = 64
 MOST_BYTES = 1 << 30                    # of the workspace, and a quarter of what is free
 NOTHING = np.iinfo(np.int64).max        # the status of a launch in which no sample failed
@@ -95,6 +97,12 @@ def stand_in(value) -> np.ndarray:
                                            writeable=False)
 
 
+def capability() -> tuple:
+    """Return the compute capability of the device, in a tuple; nothing where there is none."""
+    from numba import cuda
+    return () if simulated() or _why_not() else (tuple(cuda.get_current_device().compute_capability),)
+
+
 def free_bytes() -> int:
     """Return how much memory the device has left."""
     if simulated():
@@ -138,96 +146,14 @@ def _simulated_math() -> types.ModuleType:
 
 # -- launching ------------------------------------------------------------------------------
 
-class Launcher:
-    """Calls the kernels of a plan.
+class Kernels:
+    """What both launchers do: bring arrays to the device, and launch."""
 
-    Parameters
-    ----------
-    plan
-        What to run.
-    options
-        How it is compiled.
-    sizes
-        The compiled `Plan.sizes`.
-    constants
-        The values of `Plan.constants`.
-    """
-
-    def __init__(self, plan: Plan, options, sizes, constants: dict[str, np.ndarray]):
-        self.plan, self.sizes = plan, sizes
-        self.kernels = [k for k in (plan.once, plan.each) if k is not None]
+    def __init__(self, plan, kernels, options):
+        self.plan, self.kernels = plan, kernels
         self.text = module_text(self.kernels)
         self.module = load(self.text, options)
-        self._host_constants, self._constants = constants, {}
         self._slots: dict[str, int] = {}
-
-    def __call__(self, flat: Sequence, outs: Sequence, stream=0, host: bool = True) -> list:
-        """Run; return the results, on the host or on the device.
-
-        Parameters
-        ----------
-        flat
-            The parameters: numbers, arrays on the host or on the device.
-        outs
-            For each result a device array to write it into, or None.
-        host
-            Whether the results are copied to the host.
-        """
-        count, *rest = self.sizes(*map(_shape_only, flat))
-        sizes, shapes = rest[:len(self.plan.size_names)], self._shapes(rest[len(self.plan.size_names):])
-        if not count:
-            return self._empty(shapes, outs, host)
-        with _out_of_memory(shapes, self.plan):
-            flat = [self._on_device(v, i, stream) for i, v in enumerate(flat)]
-            results = [self._allocate(i, shape, stream, host) if out is None else
-                       require_out(out, self.plan.results[i][0], shape)
-                       for i, (shape, out) in enumerate(zip(shapes, outs, strict=True))]
-            given = self._given(stream)
-            numbers = dict(zip(self.plan.size_names, sizes, strict=True))
-            for kernel in self.kernels:
-                self._launch(kernel, 1 if kernel is self.plan.once else count,
-                             {"count": lambda _: count, "input": flat.__getitem__, "given": given.__getitem__,
-                              "size": numbers.__getitem__, "result": results.__getitem__}, stream)
-        if not host:
-            return results
-        copies = [r.copy_to_host(stream=stream) for r in results]
-        if stream:
-            stream.synchronize()
-        return copies
-
-    # -- arrays -------------------------------------------------------------------------------
-
-    def _shapes(self, extents) -> list[tuple[int, ...]]:
-        """Cut the extents of all results into shapes."""
-        shapes, rest = [], list(map(int, extents))
-        for _, ndim, _ in self.plan.results:
-            shapes.append(tuple(rest[:ndim]))
-            rest = rest[ndim:]
-        return shapes
-
-    def _empty(self, shapes, outs, host):
-        from numba import cuda
-        if host:
-            return [np.empty(s, dtype) for s, (dtype, _, _) in zip(shapes, self.plan.results, strict=True)]
-        return [cuda.device_array(s, dtype) if out is None else out
-                for s, (dtype, _, _), out in zip(shapes, self.plan.results, outs, strict=True)]
-
-    def _allocate(self, position: int, shape, stream, host: bool):
-        """Return memory for a result: in C order for the host, else with the samples side by side.
-
-        Threads that are neighbours write neighbouring addresses in the second
-        layout; what goes to the host is better in its order there.
-        """
-        from numba import cuda
-        dtype, _, axis = self.plan.results[position]
-        if host or len(shape) < 2:
-            return cuda.device_array(shape, dtype, stream=stream)
-        order = [*(k for k in range(len(shape)) if k != axis), axis]
-        strides, step = [0] * len(shape), np.dtype(dtype).itemsize
-        for k in reversed(order):
-            strides[k] = step
-            step *= shape[k]
-        return cuda.device_array(shape, dtype, strides=tuple(strides), stream=stream)
 
     def _on_device(self, value, position: int, stream):
         """Bring an argument to the device, if a kernel reads it."""
@@ -239,15 +165,6 @@ class Launcher:
         if is_device_array(value):
             return as_device_array(value)
         return cuda.to_device(np.ascontiguousarray(value), stream=stream)
-
-    def _given(self, stream) -> dict:
-        """Return the constant arrays, which stay on the device, and memory for what `once` computes."""
-        from numba import cuda
-        for name, value in self._host_constants.items():
-            if name not in self._constants:
-                self._constants[name] = cuda.to_device(value)
-        return self._constants | {name: cuda.device_array(extents, dtype, stream=stream)
-                                  for name, dtype, extents in self.plan.given}
 
     # -- one kernel -----------------------------------------------------------------------------
 
@@ -315,26 +232,172 @@ class Launcher:
         return False
 
 
+class Launcher(Kernels):
+    """Calls the kernels of a batch.
+
+    Parameters
+    ----------
+    plan
+        What to run.
+    options
+        How it is compiled.
+    sizes
+        The compiled `Plan.sizes`.
+    constants
+        The values of `Plan.constants`.
+    """
+
+    def __init__(self, plan: Plan, options, sizes, constants: dict[str, np.ndarray]):
+        super().__init__(plan, [k for k in (plan.once, plan.each) if k is not None], options)
+        self.sizes, self._host_constants, self._constants = sizes, constants, {}
+
+    def __call__(self, flat: Sequence, outs: Sequence, stream=0, host: bool = True) -> list:
+        """Run; return the results, on the host or on the device.
+
+        Parameters
+        ----------
+        flat
+            The parameters: numbers, arrays on the host or on the device.
+        outs
+            For each result a device array to write it into, or None.
+        host
+            Whether the results are copied to the host.
+        """
+        count, *rest = self.sizes(*map(_shape_only, flat))
+        sizes, shapes = rest[:len(self.plan.size_names)], self._shapes(rest[len(self.plan.size_names):])
+        if not count:
+            return self._empty(shapes, outs, host)
+        with _out_of_memory(self.plan.name, sum(
+                math.prod(s) * np.dtype(d).itemsize for s, (d, _, _) in zip(shapes, self.plan.results, strict=True))):
+            flat = [self._on_device(v, i, stream) for i, v in enumerate(flat)]
+            results = [self._allocate(i, shape, stream, host) if out is None else
+                       require_out(out, self.plan.results[i][0], shape)
+                       for i, (shape, out) in enumerate(zip(shapes, outs, strict=True))]
+            given = self._given(stream)
+            numbers = dict(zip(self.plan.size_names, sizes, strict=True))
+            for kernel in self.kernels:
+                self._launch(kernel, kernel.items or count,
+                             {"count": lambda _: count, "input": flat.__getitem__, "given": given.__getitem__,
+                              "size": numbers.__getitem__, "result": results.__getitem__}, stream)
+        if not host:
+            return results
+        copies = [r.copy_to_host(stream=stream) for r in results]
+        if stream:
+            stream.synchronize()
+        return copies
+
+    # -- arrays -------------------------------------------------------------------------------
+
+    def _shapes(self, extents) -> list[tuple[int, ...]]:
+        """Cut the extents of all results into shapes."""
+        shapes, rest = [], list(map(int, extents))
+        for _, ndim, _ in self.plan.results:
+            shapes.append(tuple(rest[:ndim]))
+            rest = rest[ndim:]
+        return shapes
+
+    def _empty(self, shapes, outs, host):
+        from numba import cuda
+        if host:
+            return [np.empty(s, dtype) for s, (dtype, _, _) in zip(shapes, self.plan.results, strict=True)]
+        return [cuda.device_array(s, dtype) if out is None else out
+                for s, (dtype, _, _), out in zip(shapes, self.plan.results, outs, strict=True)]
+
+    def _allocate(self, position: int, shape, stream, host: bool):
+        """Return memory for a result: in C order for the host, else with the samples side by side.
+
+        Threads that are neighbours write neighbouring addresses in the second
+        layout; what goes to the host is better in its order there.
+        """
+        from numba import cuda
+        dtype, _, axis = self.plan.results[position]
+        if host or len(shape) < 2:
+            return cuda.device_array(shape, dtype, stream=stream)
+        order = [*(k for k in range(len(shape)) if k != axis), axis]
+        strides, step = [0] * len(shape), np.dtype(dtype).itemsize
+        for k in reversed(order):
+            strides[k] = step
+            step *= shape[k]
+        return cuda.device_array(shape, dtype, strides=tuple(strides), stream=stream)
+
+    def _given(self, stream) -> dict:
+        """Return the constant arrays, which stay on the device, and memory for what `once` computes."""
+        from numba import cuda
+        for name, value in self._host_constants.items():
+            if name not in self._constants:
+                self._constants[name] = cuda.to_device(value)
+        return self._constants | {name: cuda.device_array(extents, dtype, stream=stream)
+                                  for name, dtype, extents in self.plan.given}
+
+
+class GridLauncher(Kernels):
+    """Calls the kernels of one big problem, one after another."""
+
+    def __init__(self, plan: GridPlan, options):
+        super().__init__(plan, list(plan.kernels), options)
+
+    def __call__(self, flat: Sequence, outs: Sequence, stream=0, host: bool = True) -> list:
+        """Run; return the results: numbers, and arrays on the host or on the device."""
+        size = sum(math.prod(e) * np.dtype(d).itemsize for _, d, e in self.plan.given)
+        with _out_of_memory(self.plan.name, size):
+            flat = [self._on_device(v, i, stream) for i, v in enumerate(flat)]
+            given = self._memory(outs, stream)
+            for kernel in self.kernels:
+                self._launch(kernel, kernel.items, {"input": flat.__getitem__, "given": given.__getitem__}, stream)
+        results = [self._result(*result, flat, given, stream, host) for result in self.plan.results]
+        if host and stream:
+            stream.synchronize()
+        return [r[0] if kind == "number" else r
+                for r, (kind, _) in zip(results, self.plan.results, strict=True)]
+
+    def _memory(self, outs, stream) -> dict:
+        """Return the arrays that the kernels share; a result that the caller gives memory for is there already."""
+        from numba import cuda
+        made = {name: out for (kind, name), out in zip(self.plan.results, outs, strict=True)
+                if out is not None and kind == "array"}
+        threads = self._limited(GRID_THREADS)
+        for name, dtype, extents in self.plan.given:
+            if name in made:
+                made[name] = require_out(made[name], dtype, extents)
+                continue
+            shape = tuple(threads if e < 0 else e for e in extents)
+            made[name] = cuda.device_array(tuple(max(e, 1) for e in shape), dtype, stream=stream)
+        return made
+
+    def _threads(self, kernel: Kernel, count: int) -> int:
+        # All of them, even where there are fewer iterations: each has a part of a reduction.
+        return 1 if kernel.items == 1 else self._limited(super()._threads(kernel, GRID_THREADS))
+
+    @staticmethod
+    def _limited(threads: int) -> int:
+        return min(threads, SIMULATED_THREADS) if simulated() else threads
+
+    def _result(self, kind: str, what, flat, given, stream, host: bool):
+        match kind:
+            case "constant":
+                return what
+            case "input":
+                value = flat[what]
+            case _:
+                value = given[what]
+        if not hasattr(value, "copy_to_host"):
+            return value
+        return value.copy_to_host(stream=stream) if host or kind == "number" else value
+
+
 def _shape_only(value):
     return stand_in(value) if is_device_array(value) else value
 
 
-class _out_of_memory:
-    """Turns Numba's error for a device that is full into `Overfull`."""
-
-    def __init__(self, shapes, plan):
-        self.shapes, self.plan = shapes, plan
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if error is not None and "OUT_OF_MEMORY" in str(error).upper().replace(" ", "_"):
-            size = sum(math.prod(s) * np.dtype(d).itemsize
-                       for s, (d, _, _) in zip(self.shapes, self.plan.results, strict=True))
-            raise Overfull(f"{self.plan.name}: the device has no memory left for a batch whose results take "
-                           f"{size} bytes") from None
-        return False
+@contextlib.contextmanager
+def _out_of_memory(name: str, size: int):
+    """Turn Numba's error for a device that is full into `Overfull`."""
+    try:
+        yield
+    except Exception as error:
+        if "OUT_OF_MEMORY" not in str(error).upper().replace(" ", "_"):
+            raise
+        raise Overfull(f"{name}: the device has no memory left for results of {size} bytes") from None
 
 
 def require_out(array, dtype: str, shape: tuple[int, ...]):

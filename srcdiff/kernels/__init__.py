@@ -5,8 +5,9 @@ computes for them; `memory` gives each array a place; `spelling` and `text` prin
 """
 
 from srcdiff.kernels.algebra import with_algebra
+from srcdiff.kernels.grid import GridPlan, grid_plan
 from srcdiff.kernels.plan import Kernel, Plan, device_function, plan
 from srcdiff.kernels.shapes import with_extents
 from srcdiff.kernels.text import device_text, module_text
 
-__all__ = ["Kernel", "Plan", "device_function", "device_text", "module_text", "plan", "with_algebra", "with_extents"]
+__all__ = ["GridPlan", "Kernel", "Plan", "device_function", "device_text", "grid_plan", "module_text", "plan", "with_algebra", "with_extents"]

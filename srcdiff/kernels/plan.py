@@ -11,7 +11,7 @@ what is computed before the loop, and the samples.  On a device that becomes
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from srcdiff.analysis.shapes import Shapes
@@ -41,7 +41,7 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["Kernel", "Plan", "device_function", "plan"]
+__all__ = ["WORDS", "Kernel", "Plan", "device_function", "kernel", "plan", "require_device_code"]
 
 WORDS = frozenset({"cuda", "cmath", "status", "thread", "threads", *DEVICE_HELPERS})
 SMALL = 64                              # elements of a constant array that each thread makes for itself
@@ -63,12 +63,15 @@ class Kernel:
         What the kernel can raise, by number.
     sample
         The variable that counts samples; "" where there is one thread.
+    items
+        How many there are, if that is known; else the host says how many samples.
     """
 
     program: Program
     roles: tuple[tuple[str, object], ...]
     failures: tuple[tuple[str, str], ...]
     sample: str
+    items: int | None = None
 
     @property
     def work(self) -> tuple[str, ...]:
@@ -111,7 +114,7 @@ def plan(program: Program) -> Plan:
     UnsupportedError
         The samples are not proved independent, or do what a thread cannot do.
     """
-    _require_device_code(program)
+    require_device_code(program)
     program = _sunk(without_reserved(program, WORDS))
     batch = split(program)
     if batch is None:
@@ -122,7 +125,7 @@ def plan(program: Program) -> Plan:
     return _Planner(program, batch).run()
 
 
-def _require_device_code(program: Program) -> None:
+def require_device_code(program: Program) -> None:
     own = [s for s in walk(program.body) if isinstance(s, Assign) and PRIMITIVES[s.op].opaque]
     if own:
         raise UnsupportedError([Problem(
@@ -210,7 +213,7 @@ class _Planner:
         program = optimize(replace(self.batch.before, results=tuple(map(Var, names))))
         shapes = Shapes(program)
         given = tuple((n, program.types[n].dtype, self._extents(shapes, n)) for n in names)
-        lowered = lower(program, blas=False)
+        lowered = lower(program, device=True)
         builder = Builder(lowered.types)
         builder.append(*lowered.body)
         targets = []
@@ -221,7 +224,7 @@ class _Planner:
         program = replace(lowered, name=f"{self.program.name}_once", body=builder.take(), results=(),
                           params=params, types=builder.types)
         roles = [("input", i) for i in range(len(lowered.params))] + [("given", n) for n in names]
-        return kernel(program, roles), given
+        return kernel(program, roles, items=1), given
 
     def _extents(self, shapes: Shapes, name: str) -> tuple[int, ...]:
         extents = shapes.extents(name)
@@ -232,7 +235,7 @@ class _Planner:
         return tuple(e.constant for e in extents) if extents else (1,)
 
     def _each(self, computed) -> Kernel:
-        part = with_given(lower(self.batch.part, blas=False), self.batch.given)
+        part = with_given(lower(self.batch.part, device=True), self.batch.given)
         if part is None:
             raise UnsupportedError(Problem("SD0350", f"{self.program.name}: the samples cannot be separated",
                                            fix='use target="numba"'))
@@ -276,8 +279,21 @@ def _nested(builder, extents, at, body) -> None:
         _nested(builder, extents[1:], (*at, i), body)
 
 
-def kernel(program: Program, roles, loop: For | None = None) -> Kernel:
-    """Return a lowered program without results as a kernel; `loop` is its last statement, over samples."""
+def kernel(program: Program, roles, loop: For | None = None, after: Callable = lambda builder, thread: None,
+           items: int | None = None) -> Kernel:
+    """Return a lowered program without results as a kernel.
+
+    Parameters
+    ----------
+    roles
+        Of its parameters, in order.
+    loop
+        Its last statement, over what the threads share.
+    after
+        Writes what each thread does after that.
+    items
+        See `Kernel.items`.
+    """
     builder = Builder(program.types)
     thread, threads = builder.fresh("thread", INT), builder.fresh("threads", INT)
     memory = Memory(replace(program, types=builder.types), thread)
@@ -288,6 +304,7 @@ def kernel(program: Program, roles, loop: For | None = None) -> Kernel:
     if loop:
         _strided(memory, program.body[-1], threads)
     b = memory.builder
+    after(b, Var(thread))
     body = _read(b.take())
     roles = list(roles)
     params = list(program.params)
@@ -299,11 +316,13 @@ def kernel(program: Program, roles, loop: For | None = None) -> Kernel:
         params.append(Param("status", Array("int64", 1)))
         b.types["status"] = Array("int64", 1)
         roles.append(("status", ""))
-    kept = [(p, r) for p, r in zip(params, roles, strict=True) if r[0] != "input" or p.name in _touched(body)]
-    params, roles = zip(*kept, strict=True)
+    kept = [(p, r) for p, r in zip(params, roles, strict=True)
+            if r[0] not in ("input", "given") or p.name in _touched(body)]
+    params, roles = zip(*kept, strict=True) if kept else ((), ())
     final = replace(program, params=(*params, Param(thread, INT), Param(threads, INT)), body=body, results=(),
                     types=b.types)
-    return Kernel(final, tuple(roles), tuple(dict.fromkeys(raised)), loop.var if loop else "")
+    return Kernel(final, tuple(roles), tuple(dict.fromkeys(raised)), loop.var if loop else "",
+                  items)
 
 
 def device_function(program: Program, out: str | None) -> Program:
@@ -319,8 +338,8 @@ def device_function(program: Program, out: str | None) -> Program:
     UnsupportedError
         An array has extents that are known only at run time, or would have to be returned.
     """
-    _require_device_code(program)
-    program = lower(optimize(without_reserved(program, WORDS | {out or ""})), blas=False)
+    require_device_code(program)
+    program = lower(optimize(without_reserved(program, WORDS | {out or ""})), device=True)
     arrays = {a.name for a in program.results if isinstance(a, Var) and program.types[a.name].ndim}
     _require_out(program, arrays, out)
     builder = Builder(program.types)

@@ -21,7 +21,7 @@ __all__ = ["PASSES", "lower"]
 PASSES = (tidy, fuse, tidy, hoist, moves, tidy)
 
 
-def lower(program: Program, stretch: bool = True, blas: bool = True) -> Program:
+def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
     """Return an equivalent program of scalar statements, loops and element accesses.
 
     Parameters
@@ -32,10 +32,12 @@ def lower(program: Program, stretch: bool = True, blas: bool = True) -> Program:
         better, and raises `ValueError` with code SD0340 otherwise.
     blas
         Whether large matrix products may stay calls of `matmul`.
+    device
+        Lower for the threads of a GPU: no calls, and all loops joined that can be.
     """
     users = frozenset(s.var for s in walk(program.body) if isinstance(s, For))
     program, old = apart(program)
-    program = scalarize(program, stretch, blas)
+    program = scalarize(program, stretch, blas and not device)
     for one in PASSES:
-        program = one(program)
+        program = one(program, device) if one is fuse else one(program)
     return names(program, users, old)

@@ -57,14 +57,18 @@ EXPENSIVE = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "co
              "erfc", "power", "cbrt", "arctan2", "hypot", "logaddexp"}
 
 
-def fuse(program: Program) -> Program:
-    """Return `program` with neighbouring loops joined, at every depth."""
-    return program.with_body(_Fuser(program).block(program.body))
+def fuse(program: Program, always: bool = False) -> Program:
+    """Return `program` with neighbouring loops joined, at every depth.
+
+    With `always`, also where a CPU would be slower for it: a GPU has no vector
+    registers to lose, and memory is what it waits for.
+    """
+    return program.with_body(_Fuser(program, always).block(program.body))
 
 
 class _Fuser:
-    def __init__(self, program):
-        self.types = program.types
+    def __init__(self, program, always: bool):
+        self.types, self.always = program.types, always
         self._effects: dict[int, tuple[object, Effects]] = {}
         self.uses = Counter()
         for stmt in walk(program.body):
@@ -153,6 +157,8 @@ class _Fuser:
         for name in sorted(shared):
             if not self.in_step(name, a, first.var, b, second.var):
                 return False
+        if self.always:
+            return True
         inner = not any(isinstance(s, For) for s in walk((*first.body, *second.body)))
         return _profitable(first, a, second, b) and not (inner and self.crowded(first, a, b))
 
