@@ -6,6 +6,7 @@ so that no one computes a result type by hand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 
@@ -30,10 +31,18 @@ from srcdiff.syntax import (
     const_type,
 )
 
-__all__ = ["Builder"]
+__all__ = ["Builder", "as_identifier"]
 
 INT = Scalar("int64", weak=True)
 ONE = Const(1)
+
+
+def as_identifier(stem: str) -> str:
+    """Return a text as part of a name: keys of dicts may hold anything."""
+    if stem.isidentifier():
+        return stem
+    made = re.sub(r"\W", "_", stem)
+    return made if made.isidentifier() else f"t_{made}".rstrip("_")
 
 
 class Builder:
@@ -56,6 +65,7 @@ class Builder:
 
     def fresh(self, stem: str, type_: Type) -> str:
         """Declare a new variable called `stem`, or `stem_2`, `stem_3`, ... if taken."""
+        stem = as_identifier(stem)
         name, count = stem, self._counts.get(stem, 2)
         while name in self.types or name in self.reserved:
             name, count = f"{stem}_{count}", count + 1

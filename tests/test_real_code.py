@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import srcdiff as sd
+from tests.oracle import differences
 
 
 class Length(float):
@@ -82,3 +83,62 @@ def test_a_question_that_depends_on_the_path_is_refused():
         return y * 2.0 if hasattr(y, "shape") else y
     with pytest.raises(sd.errors.UnsupportedError, match="depends on the path taken"):
         gradient(f, 2.0)
+
+
+NAMES = """value items flag buffer count heap argument iterated result index assigned t n i j np math size
+    top trip trips seed exp sin copy where float int abs njit x_bar x_dot y_bar tape stack position key self cls
+    loop body out dtype axis shape name stem state sum min max array zeros lambda_ _ __ _result helper run""".split()
+TEXT = """
+def carried(x, data):
+    {name} = 0.0
+    for v in data:
+        {name} = {name} * x + v
+    return {name}
+
+def maybe(x, data):
+    for k in range(len(data)):
+        if k > 0:
+            {name} = data[k] * x ** 2
+    return {name}
+
+def grown(x, data):
+    {name} = []
+    for v in data:
+        {name}.append(v * x)
+    return {name}[-1] * {name}[0]
+
+def parameter({name}, data):
+    total = 1.0
+    while total < 100.0:
+        total = total * {name} + data[1]
+    return total * {name}
+
+def keyed(x, data):
+    table = {{"{name}": 1.0, "a key of {name}": x}}
+    for v in data:
+        table["{name}"] *= x
+        table["a key of {name}"] += v * x
+    return table["{name}"] * table["a key of {name}"]
+"""
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """Return a function that gives the functions of `TEXT` with a name filled in."""
+    def functions(name):
+        path = tmp_path_factory.mktemp("named") / "named.py"
+        path.write_text(TEXT.format(name=name))
+        namespace = {"__name__": "named", "__file__": str(path)}
+        exec(compile(path.read_text(), str(path), "exec"), namespace)
+        return [namespace[f] for f in ("carried", "maybe", "grown", "parameter", "keyed")]
+    return functions
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_will_do(name, named):
+    data = np.array([1.0, 2.0, 3.0])
+    for function in named(name):
+        (expected, error), = differences(function, (3.0, data), (1.0, np.zeros(3)))
+        derivative = sd.differentiate(function, target="python")
+        for got in (derivative.grad(3.0, data), derivative.jacfwd(3.0, data)):
+            assert got == pytest.approx(float(expected), rel=1e-9, abs=10 * float(error)), function.__name__

@@ -59,6 +59,7 @@ from tests.programs import (  # noqa: E402
     helpers,  # noqa: F401
     loops,  # noqa: F401
     numbers,  # noqa: F401
+    real_code,  # noqa: F401
     scalars,  # noqa: F401
     shapes_of_numbers,  # noqa: F401
 )

@@ -8,6 +8,7 @@ translation is kept.
 
 from __future__ import annotations
 
+import enum
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -50,6 +51,12 @@ __all__ = ["for_", "while_"]
 
 BOOL = Scalar("bool", weak=True)
 UNROLLED_AT_MOST = 64
+
+
+class Part(enum.Enum):
+    """Parts of a carried place; no string, for names and keys of the user's are strings."""
+
+    VALUE, FLAG, ITEMS, BUFFER, COUNT = "value", "flag", "items", "buffer", "count"
 
 
 # -- for ---------------------------------------------------------------------------------
@@ -337,7 +344,7 @@ class Loop:
             return entry if isinstance(entry, Poison) else back
         if isinstance(entry, Unbound | MaybeUnbound) or isinstance(back, Unbound | MaybeUnbound):
             return self.unbound(place, stem, entry, back)
-        if isinstance(entry, Ref) and (isinstance(back, Ref) and back != entry or place[-1] == "value"):
+        if isinstance(entry, Ref) and (isinstance(back, Ref) and back != entry or place[-1] == Part.VALUE):
             return self.list_(place, entry, back)
         if self.grows(place, entry, back):
             return self.grown(place, entry, back)
@@ -378,7 +385,7 @@ class Loop:
 
     def grows(self, place, entry, back) -> bool:
         """Tell whether a place holds a list that has another length after the body."""
-        contents = place[0] == "heap" and len(place) == 2 or place[-1] == "items"
+        contents = place[0] == "heap" and len(place) == 2 or place[-1] == Part.ITEMS
         if not contents or back is None:
             return isinstance(entry, Grown)
         if isinstance(entry, Grown) or isinstance(back, Grown):
@@ -408,11 +415,11 @@ class Loop:
                     back is None or back.buffers[k] == entry.buffers[k]):
                 buffers.append(entry.buffers[k])
             else:
-                buffers.append(Var(self.named((*place, "buffer", k), _stem(place), whole)))
+                buffers.append(Var(self.named((*place, Part.BUFFER, k), _stem(place), whole)))
         if back is not None and both and entry.count == back.count:
             count = entry.count
         else:
-            count = Var(self.named((*place, "count"), "count", Scalar("int64", weak=True)))
+            count = Var(self.named((*place, Part.COUNT), "count", Scalar("int64", weak=True)))
             t.nonnegative.add(count.name)
         return Grown(tuple(buffers), count, form, tuple(getattr(x, "weak", False) for x in types))
 
@@ -430,10 +437,10 @@ class Loop:
                  if v is not None and not isinstance(v, Unbound)]
         if not inner:
             return UNBOUND
-        value = self.variable((*place, "value"), inner[0], inner[1] if len(inner) > 1 else None)
+        value = self.variable((*place, Part.VALUE), inner[0], inner[1] if len(inner) > 1 else None)
         if isinstance(value, Poison):
             return value
-        flag = self.named((*place, "flag"), f"{stem}_assigned", BOOL)
+        flag = self.named((*place, Part.FLAG), f"{stem}_assigned", BOOL)
         return MaybeUnbound(value, Var(flag))
 
     def list_(self, place, entry, back):
@@ -449,7 +456,7 @@ class Loop:
                 self.t.frozen[ref.key] = self.t.frozen[held.key]
         first = self.entry.get(("heap", entry.key), self.t.state.get(("heap", entry.key), UNBOUND))
         second = self.t.state.get(("heap", back.key), UNBOUND) if isinstance(back, Ref) else None
-        made = self.variable((*place, "items"), first, second)
+        made = self.variable((*place, Part.ITEMS), first, second)
         if isinstance(made, Poison):
             return made
         if not same(made, self.contents.get(ref.key)):
@@ -615,7 +622,8 @@ def _holders(state, ref, place) -> int:
 
 
 def _stem(place) -> str:
-    parts = [str(p) for p in place[1:] if p not in ("value", "items")]
+    parts = [p.value if isinstance(p, Part) else str(p) for p in place[1:]
+             if p not in (Part.VALUE, Part.ITEMS)]
     if place[0] == "heap":
         parts = ["items", *parts[1:]]
     return "_".join(parts)

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from srcdiff.builder import as_identifier
 from srcdiff.syntax import (
     Assign,
     For,
@@ -237,6 +238,7 @@ def with_final_names(program: Program, stems) -> Program:
     taken = set(names.values())
 
     def give(name, stem):
+        stem = as_identifier(stem)
         chosen, count = stem, 2
         while chosen in taken:
             chosen, count = f"{stem}_{count}", count + 1

@@ -17,6 +17,7 @@ import gast
 
 from srcdiff.frontend.translate.context import Attempt, Translator
 from srcdiff.frontend.translate.expressions import evaluate
+from srcdiff.frontend.translate.kinds import PYTHON, kind_of
 from srcdiff.frontend.translate.merge import join
 from srcdiff.frontend.translate.values import Known, Refused, Tuple
 from srcdiff.syntax import Array, Assign, Atom, Const, For, If, Load, Raise, Scalar, Span, Store, While, walk
@@ -95,8 +96,8 @@ def divisor(t: Translator, op: str, a: Atom, b: Atom) -> Atom:
     """Return the divisor of a division, harmless where Python would raise."""
     if t.trying is None or op not in _DIVISIONS:
         return b
-    if not all(isinstance(x := t.type_of(v), Scalar) and x.weak for v in (a, b)):
-        return b
+    if not all(isinstance(t.type_of(v), Scalar) and kind_of(t, v) & PYTHON for v in (a, b)):
+        return b                        # a NumPy scalar gives inf or nan
     one = 1.0 if t.type_of(b).dtype == "float64" else 1
     return _guarded(t, b, lambda t, x: t.emit("equal", x, Const(0)), ZeroDivisionError, one)
 
@@ -137,12 +138,35 @@ def try_(t: Translator, node):
         attempt.undo(t)
         if handler is not None:
             _handle(t, node, raised)
-        else:
+        elif not _only_renames(node):
             _tested(t, node, list(node.body))
+        else:
+            _tested_or_plain(t, node)
         if t.state is not None:
             block(t, node.finalbody)
     finally:
         t.trying = outer
+
+
+def _only_renames(node) -> bool:
+    """Tell whether all handlers raise and do nothing else: an error stays an error."""
+    return all(isinstance(h.body[-1], gast.Raise) and all(isinstance(s, gast.Raise | gast.Expr) for s in h.body)
+               for h in node.handlers)
+
+
+def _tested_or_plain(t, node) -> None:
+    """Translate the body with tests where that works, else as if nothing were caught."""
+    from srcdiff.frontend.translate.statements import block
+    problems, state, emitted = len(t.problems), dict(t.state), len(t.builder.block)
+    try:
+        _tested(t, node, list(node.body))
+    except Refused as refused:
+        t.report(refused)
+    if len(t.problems) > problems:
+        del t.problems[problems:], t.builder.block[emitted:]
+        t.state, t.trying = state, None
+        t.loaded.clear()
+        block(t, [*node.body, *node.orelse])
 
 
 def _tested(t, node, body) -> None:
@@ -267,6 +291,9 @@ def _by_operation(t, stmt) -> set:
         if isinstance(stmt.args[1], Const) and stmt.args[1].value != 0 and isinstance(
                 t.type_of(stmt.args[0]), Scalar):
             return set()
+        kinds = [kind_of(t, a) for a in stmt.args]
+        if None not in kinds and any(not kind & PYTHON for kind in kinds):
+            return set()                # NumPy's numbers give inf or nan
         return {ZeroDivisionError, ValueError}
     return {ValueError, ZeroDivisionError, OverflowError}
 
