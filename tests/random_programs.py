@@ -6,7 +6,8 @@ included); its statements are those of `STATEMENTS`.  The writer knows the
 extents of every array and the range of every integer, so each index is valid,
 and variables are read only where they are assigned on every path.  What is
 stored is bounded (sines, tanh, x/(1 + x*x), averages), so that differences can
-be trusted.  Expressions are written in `random_expressions`.
+be trusted.  Expressions are written in `random_expressions`, closures, containers
+and calls of the library in `random_everyday`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.random_everyday import BLOCK_STATEMENTS, EVERYDAY, Everyday
 from tests.random_expressions import Arr, Expressions, Flag, Float, Helper, Index, Int
 
 __all__ = ["Generated", "load", "random_source"]
@@ -75,7 +77,7 @@ def random_source(seed: int) -> tuple[str, dict]:
     helpers: list[Helper] = []
     lines = list(HEADER)
     for number in range(rng.choice([0, 0, 1, 2])):
-        kinds = rng.sample([("v", Arr((n,))), ("m", Arr((n, k))), ("s", Float()), ("p", Int(0, n - 1))],
+        kinds = rng.sample([("v", Arr((n,))), ("w", Arr((n,))), ("m", Arr((n, k))), ("s", Float()), ("p", Int(0, n - 1))],
                            rng.choice([1, 2, 3]))
         writer = Writer(rng, dict(kinds), list(helpers), inner=True)
         returned = rng.choice([(), (Float(),), (Float(),), (Arr((n,)),), (Arr((n, k)),)])
@@ -101,7 +103,7 @@ def parameters(rng, n: int, k: int) -> dict:
     return {name: kind for name, kind in wanted.items() if rng.random() < share.get(name, 0.15)} or {"s": Float()}
 
 
-class Writer(Expressions):
+class Writer(Everyday, Expressions):
     """Write the statements of one function."""
 
     def __init__(self, rng, params: dict, helpers: list, inner: bool = False):
@@ -462,5 +464,5 @@ class Writer(Expressions):
 
 STATEMENTS = {"set_scalar": 5, "update_scalar": 5, "set_array": 4, "make_buffer": 2, "update_array": 3, "view": 2,
               "store_element": 6, "store_slice": 4, "store_running": 1, "store_fancy": 2, "store_mask": 1, "swap": 1.5,
-              "call_helper": 1.5, "branch": 3, "leave": 2, "loop": 6, "repeat": 1.5}
-BLOCKS = ("branch", "loop", "repeat")
+              "call_helper": 1.5, "branch": 3, "leave": 2, "loop": 6, "repeat": 1.5, **EVERYDAY}
+BLOCKS = ("branch", "loop", "repeat", *BLOCK_STATEMENTS)
