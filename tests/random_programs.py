@@ -117,6 +117,8 @@ class Writer(Everyday, Expressions):
         self.block(size)
         if returned:
             self.put(f"return {self.result()}")
+        if not self.lines:
+            self.put("pass")
         return [f"def {name}({', '.join(self.params)}):", *self.lines]
 
     # -- lines and blocks ------------------------------------------------------------------

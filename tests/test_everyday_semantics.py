@@ -352,6 +352,30 @@ def test_what_a_list_argument_cannot_do_is_refused(function):
         sd.differentiate(target="python")(function).grad([0.5, 1.5])
 
 
+# -- names that are swapped ------------------------------------------------------------------
+
+
+@refused("SD0220", "row[-1] *= 3.0", X)
+def one_memory_under_swapped_names(x):
+    row = x[:]
+    for _ in range(3):
+        for _ in range(2):
+            row, x = x, row
+        row[-1] *= 3.0
+    return x + 2 * row
+
+
+@right(X)
+def two_buffers_in_nested_loops(x):
+    a, b = x * 1.0, x * 2.0
+    for k in range(3):
+        for i in range(2):
+            a, b = b, a
+            a[i] = b[k] * 0.5
+        b[-1] *= 3.0
+    return a + 2 * b
+
+
 # -- both ----------------------------------------------------------------------------------
 
 

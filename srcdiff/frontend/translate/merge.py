@@ -263,11 +263,12 @@ def note_lost_aliases(t: Translator, made, replaced=()) -> None:
                 continue
             if t.shared.get(root) == growing.HELD:
                 t.shared.setdefault(name, growing.HELD)
-            for other in [root, *t.twins.get(root, ())]:
+            one_memory = [root, *t.twins.get(root, ())]
+            for other in one_memory:
                 if other in held:
                     t.twin(name, other, why)
             for other, theirs in made:
-                if other != name and t.root(theirs[k]) == root:
+                if other != name and t.root(theirs[k]) in one_memory:
                     t.twin(name, other, why)
 
 
