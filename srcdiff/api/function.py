@@ -98,6 +98,9 @@ class Operators:
 
     def derivatives(self, order: int = 1):
         """Return the function that gives ``(f, f', ..., f^(order))`` of a scalar function."""
+        if not isinstance(order, int) or order < 0:
+            raise ArgumentError(Problem("SD0316", f"order={order!r} is no number of derivatives",
+                                        fix="give an integer that is not negative"))
         return self.derive(Derivatives(order))
 
     def vjp(self, *primals, **keywords):
