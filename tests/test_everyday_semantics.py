@@ -365,6 +365,18 @@ def one_memory_under_swapped_names(x):
     return x + 2 * row
 
 
+@refused("SD0220", "x[0] = 7.0", X, np.outer(X, X))
+def view_that_loops_and_branches_carry(x, c):
+    if c[0, 0] < 5.0:
+        if x[0] < 5.0:
+            for _ in c:
+                x = np.flip(c[0, :])
+        else:
+            c = c.copy()
+        x[0] = 7.0
+    return c.sum() + x[0]
+
+
 @right(X)
 def two_buffers_in_nested_loops(x):
     a, b = x * 1.0, x * 2.0
