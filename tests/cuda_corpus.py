@@ -127,15 +127,19 @@ def mapped(sample, mode: str, target: str):
 
 
 def difference(got, expected) -> float:
-    """Return the largest difference, relative to the largest number; infinite where nan differs."""
-    worst = 0.0
+    """Return the largest difference, relative to the largest number of its array; infinite where nan differs.
+
+    An array a thousand times smaller than the largest one may be what cancels to zero: it is measured by that one.
+    """
+    worst, largest = 0.0, max((np.abs(b[np.isfinite(b)]).max(initial=0.0) for b in map(np.asarray, leaves(expected))
+                               if b.dtype.kind == "f"), default=0.0)
     for a, b in zip(leaves(got), leaves(expected), strict=True):
         if b is None or not np.size(b):
             continue
         if np.shape(a) != np.shape(b) or not np.array_equal(np.isfinite(a), np.isfinite(b)):
             return math.inf
         finite = np.isfinite(b)
-        scale = np.abs(np.where(finite, b, 0)).max() or 1.0
+        scale = max(np.abs(np.where(finite, b, 0)).max(), 1e-3 * largest) or 1.0
         worst = max(worst, float(np.abs(np.where(finite, a - b, 0)).max() / scale))
     return worst
 
