@@ -51,10 +51,12 @@ def predict_hessian(weight, bias, x):
     t_dot = np.empty((n_bias, n_x))
     hessian = np.empty((n_bias, n_x, n_x))
     for i in range(n_bias):
+        t_i = t_2[i]
+        tanh_i = tanh[i]
         for j in range(n_x):
-            t_dot_2 = -2 * (tanh[i] * (t_2[i] * weight[j, i]))
-            t_dot[i, j] = t_dot_2
+            t_dot[i, j] = -2 * (tanh_i * (t_i * weight[j, i]))
         for j in range(n_x):
+            weight_ji = weight[j, i]
             for k in range(n_x):
-                hessian[i, j, k] = weight[j, i] * t_dot[i, k]
+                hessian[i, j, k] = weight_ji * t_dot[i, k]
     return hessian

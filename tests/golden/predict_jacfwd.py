@@ -48,6 +48,7 @@ def predict_jacfwd(weight, bias, x):
         t_2[i] = 1 - tanh * tanh
     jacobian = np.empty((n_bias, n_x))
     for i in range(n_bias):
+        t_i = t_2[i]
         for j in range(n_x):
-            jacobian[i, j] = t_2[i] * weight[j, i]
+            jacobian[i, j] = t_i * weight[j, i]
     return jacobian

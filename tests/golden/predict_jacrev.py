@@ -48,6 +48,7 @@ def predict_jacrev(weight, bias, x):
         t_2[i] = 1 - tanh * tanh
     jacobian = np.empty((n_bias, n_x))
     for i in range(n_bias):
+        t_i = t_2[i]
         for j in range(n_x):
-            jacobian[i, j] = weight[j, i] * t_2[i]
+            jacobian[i, j] = weight[j, i] * t_i
     return jacobian

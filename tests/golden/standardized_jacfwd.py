@@ -61,8 +61,9 @@ def standardized_jacfwd(x):
     total_dot = np.zeros(n_x)
     for i in range(n_x):
         total_2 += t_2[i]
+        t_i = t_3[i]
         for j in range(n_x):
-            total_dot[j] += t_3[i] * centered_dot[i, j]
+            total_dot[j] += t_i * centered_dot[i, j]
     root = math.sqrt(total_2 / n_x)
     t_4 = 2 * root
     root_dot = np.empty(n_x)
@@ -72,7 +73,8 @@ def standardized_jacfwd(x):
         t_5[i] = centered[i] / root
     jacobian = np.empty((n_x, n_x))
     for i in range(n_x):
+        t_i = t_5[i]
         for j in range(n_x):
-            t_dot_2 = (centered_dot[i, j] - t_5[i] * root_dot[j]) / root
+            t_dot_2 = (centered_dot[i, j] - t_i * root_dot[j]) / root
             jacobian[i, j] = t_dot_2
     return jacobian
