@@ -98,6 +98,7 @@ class _Registers:
     def __init__(self, program: Program):
         self.program, self.builder = program, Builder(program.types)
         self.integers = Integers(program)
+        self.integers.types = self.builder.types    # which grow
         self.uses = self.integers.uses
         self.around_here: list[str] = []            # variables of the loops around
 
@@ -117,8 +118,7 @@ class _Registers:
         self.builder.append(stmt)
         if isinstance(stmt, Load | Store):
             self.in_range(stmt.array, stmt.index, learn=True)
-        if defined(stmt) in self.program.types:
-            self.integers.after(stmt)
+        self.integers.after(stmt)
 
     def inside(self, body) -> tuple:
         with self.builder.nested() as block:

@@ -2,20 +2,38 @@
 
 The adjoint of an array needs its extents before the array is there.  Where
 `Shapes` proves an extent equal to one of an array that is defined once, at the
-top of the program, it is read from that array; what is left is noted by `Needs`
+top of the program, it is read from that array; an extent that is made of such
+ones, as that of a slice is, is computed anew; what is left is noted by `Needs`
 while the forward sweep runs.
 """
 
 from __future__ import annotations
 
-from srcdiff.analysis.shapes import Extent, Shapes
+from dataclasses import dataclass
+
+from srcdiff.analysis.extents import ExtentWriter
+from srcdiff.analysis.shapes import Extent, Root, Shapes
 from srcdiff.builder import Builder
 from srcdiff.reverse.nodes import Node, Tree
 from srcdiff.syntax import Array, Atom, Const, Program, Store
 
 __all__ = ["KnownExtents"]
 
-Source = tuple[str, int] | int                 # (array, axis), or the number itself
+
+@dataclass(frozen=True)
+class Formula:
+    """An extent to be computed from extents that can be read at any time."""
+
+    extent: Extent
+    known: KnownExtents
+
+    def write(self, builder: Builder) -> Atom:
+        def leaf(root: Root) -> Atom:
+            return builder.size(*self.known.place(self.known.shapes.root(root.kind, *root.key))[1:])
+        return ExtentWriter(builder, self.known.shapes, lambda root: True, leaf).write(self.extent)
+
+
+Source = tuple[str, int] | int | Formula       # (array, axis), the number itself, or how it is computed
 
 
 class KnownExtents:
@@ -55,11 +73,28 @@ class KnownExtents:
             if not extent.terms:
                 found.append(extent.constant)
                 continue
-            places = self._sources.get(extent)
-            if not places or (before is not None and places[0][0] >= before.order):
+            place = self.place(extent, before)
+            if place is None and not self._computable(extent, before):
                 return None
-            found.append(places[0][1:])
+            found.append(Formula(extent, self) if place is None else place[1:])
         return tuple(found)
+
+    def place(self, extent: Extent, before: Node | None = None) -> tuple[int, str, int] | None:
+        """Return the order, name and axis of the first array that has this extent, if there is one before."""
+        places = self._sources.get(extent)
+        return None if not places or (before is not None and places[0][0] >= before.order) else places[0]
+
+    def _computable(self, extent: Extent, before: Node | None) -> bool:
+        """Tell whether an extent is made of extents that can be read, by what is cheap and cannot fail."""
+        for number, _ in extent.terms:
+            root = self.shapes.roots[number]
+            if root.kind == "extent":
+                if self.place(Extent(0, ((number, 1),)), before) is None:
+                    return False
+            elif root.kind not in ("atleast0", "maximum", "minimum", "broadcast") or not all(
+                    self._computable(part, before) for part in root.key):
+                return False
+        return True
 
     def is_constant(self, name: str) -> bool:
         """Tell whether all assignments of `name` give it the same extents."""
@@ -68,4 +103,8 @@ class KnownExtents:
 
 def emit(builder: Builder, sources: tuple[Source, ...]) -> tuple[Atom, ...]:
     """Append the statements that read the extents."""
-    return tuple(Const(s) if isinstance(s, int) else builder.size(*s) for s in sources)
+    def one(source: Source) -> Atom:
+        if isinstance(source, Formula):
+            return source.write(builder)
+        return Const(source) if isinstance(source, int) else builder.size(*source)
+    return tuple(map(one, sources))
