@@ -22,7 +22,7 @@ from srcdiff.syntax import Array, Program, Scalar, Static, Type
 __all__ = [
     "ListArray", "abstract", "array_of_list", "children", "expressions", "fields_of", "in_programs",
     "flat_values", "is_leaf", "key_of", "leaves", "map_tree", "numbered",
-    "pack", "pack_plain", "ready", "rebuild", "result_tree", "same_structure",
+    "pack", "pack_leaf", "pack_plain", "ready", "rebuild", "result_tree", "same_structure",
 ]
 
 DTYPES = frozenset(
@@ -290,7 +290,7 @@ def pack(tree, types: tuple[Type, ...], names: Names, results: str = "r") -> str
     Numbers get the type that the program says: Numba returns Python numbers only.
     """
     if isinstance(tree, bool | int):
-        return _pack_leaf(types[tree], f"{results}[{tree}]", names)
+        return pack_leaf(types[tree], f"{results}[{tree}]", names)
     if isinstance(tree, Static):
         return repr(tree.value) if tree.value is None else names.hold(tree.value)
     parts = [pack(t, types, names, results) for t in children(tree)]
@@ -318,7 +318,8 @@ def pack_plain(tree, names: Names, results: str = "r") -> str:
     return f"({inside},)" if tree else "()"
 
 
-def _pack_leaf(type_: Type, text: str, names: Names) -> str:
+def pack_leaf(type_: Type, text: str, names: Names) -> str:
+    """Write what makes of a number that Numba returns one of its type."""
     if isinstance(type_, Array):
         return text
     python = {"float64": float, "int64": int, "bool": bool, "complex128": complex}

@@ -31,7 +31,7 @@ from srcdiff.errors import (
     Where,
 )
 from srcdiff.log import in_stage, stage
-from srcdiff.structure import Names, abstract, array_of_list, expressions, key_of, pack, ready
+from srcdiff.structure import Names, abstract, array_of_list, expressions, key_of, pack, pack_leaf, ready
 from srcdiff.syntax import Raise, walk
 
 __all__ = ["Dispatch", "Stale", "abstract_call", "runner"]
@@ -79,8 +79,11 @@ def runner(special: Special, compiled, args: tuple, keywords: dict) -> Callable:
               for a, b, message in overlaps(special, flat)]
     types = tuple(special.program.type_of(atom) for atom in special.program.results)
     call = f"compiled({', '.join(flat)})"
-    lines.append(f"r = {call}" if len(types) != 1 else f"r = ({call},)")
-    lines.append("return " + pack(special.program.tree, types, names))
+    if len(types) == 1 and special.program.tree == 0:           # the shortest way, for small calls
+        lines.append("return " + pack_leaf(types[0], call, names))
+    else:
+        lines.append(f"r = {call}" if len(types) != 1 else f"r = ({call},)")
+        lines.append("return " + pack(special.program.tree, types, names))
     params = ", ".join([*(f"a{i}" for i in range(len(args))), *["**keywords"] * bool(keywords)])
     code = f"def run({params}):\n" + "".join(f"    {line}\n" for line in lines)
     exec(compile(code, f"<call of {special.program.name}>", "exec"), names)
@@ -132,7 +135,8 @@ class Dispatch:
         if keywords:
             return self._call_by_name(args, keywords)
         try:
-            run = self._table[tuple([key_of(a) for a in args])]
+            # A comprehension costs more than all else that is done for one argument.
+            run = self._table[(key_of(args[0]),) if len(args) == 1 else tuple([key_of(a) for a in args])]
         except (KeyError, TypeError):
             run = self._first(args, {})
         try:
