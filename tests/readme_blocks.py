@@ -73,13 +73,13 @@ def understood() -> dict[str, list[str]]:
     import numpy as np
     import scipy.special
 
-    from srcdiff.frontend.translate import calls, complex_numbers, numpy_calls
+    from srcdiff.frontend.translate import calls, complex_numbers, library, numpy_calls, numpy_more
     functions = [*calls.HANDLERS, *(c for p in PRIMITIVES.values() for c in p.callables)]
     found = {"in terms of these: `np.`": np, "`np.linalg.`": np.linalg, "`math.`": math, "`cmath.`": cmath,
              "`scipy.special.`": scipy.special}
     rows = {title: sorted({f.__name__ for f in functions if vars(module).get(getattr(f, "__name__", "")) is f})
             for title, module in found.items()}
-    methods = {**numpy_calls.METHODS, **complex_numbers.METHODS}
+    methods = {**numpy_calls.METHODS, **complex_numbers.METHODS, **library.METHODS, **numpy_more.METHODS}
     rows["methods of arrays"] = sorted(n for n in methods if not n.startswith("_"))
     return rows
 

@@ -91,6 +91,10 @@ def _array(t, value, name):
         return complex_numbers.attribute[name](t, value)
     if name == "flags" and _is_made_here(t, value):
         return Known(types.SimpleNamespace(writeable=True))
+    if name == "mT" and ndim >= 2:
+        return transpose(t, value, (*range(ndim - 2), ndim - 1, ndim - 2))
+    if name == "nbytes":
+        return t.emit("multiply", count(t, value), Const(np.dtype(dtype).itemsize))
     if name in ("flat", "base", "data", "strides", "flags"):
         raise Refused(f"the attribute `{name}` of an array is not supported",
                       fix="use ordinary indexing")

@@ -11,6 +11,7 @@ import gast
 import numpy as np
 
 from srcdiff import custom
+from srcdiff.frontend import in_python
 from srcdiff.frontend.translate import (
     builtin_calls,
     complex_numbers,
@@ -151,7 +152,7 @@ def _of_numpy(t, target, args, result):
 def _is_transform(target) -> bool:
     """Tell whether a function is one of srcdiff's own, like `grad`, and not one that is there to be translated."""
     module = getattr(target, "__module__", None) or ""
-    translated = module.startswith(library.__name__) or getattr(target, "__srcdiff_translated__", False)
+    translated = module.startswith((library.__name__, in_python.__name__)) or getattr(target, "__srcdiff_translated__", False)
     return (module.split(".")[0] == "srcdiff" and not translated
             and isinstance(target, types.FunctionType | type))
 

@@ -57,6 +57,11 @@ class Frame:
     caller: Frame | None = None
     depths: tuple = ()              # the known integers and lengths among its arguments
 
+    @property
+    def is_own(self) -> bool:
+        """Tell whether the function is none of the user's, but one that stands for one of NumPy's."""
+        return self.globals.get("__name__", "").startswith("srcdiff.frontend.")
+
     def __post_init__(self):
         self.liveness = liveness_of(self.node)
         args = self.node.args
@@ -178,8 +183,9 @@ class Translator:
     # -- problems -----------------------------------------------------------------
 
     def where(self, node=None):
+        """Return the place of a node in the user's source: where the user calls a function that stands here."""
         node = self.node if node is None else node
-        if self.frame is None or node is None or not hasattr(node, "lineno"):
+        if self.frame is None or node is None or not hasattr(node, "lineno") or self.frame.is_own:
             return self.builder.where
         return place_of(self.frame.source, node)
 

@@ -6,13 +6,19 @@ values are then looked up, so the derivative is that of the lookup.
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 
+from srcdiff.frontend import in_python
+from srcdiff.frontend.in_python import orders
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, none, refuse_given
+from srcdiff.frontend.translate.numpy_shapes import flat
 from srcdiff.frontend.translate.values import Known, Refused, Tuple
+from srcdiff.syntax import Const
 
-__all__ = ["HANDLERS", "argsort", "sort", "sorted_array"]
+__all__ = ["HANDLERS", "METHODS", "argsort", "in_python_call", "sort", "sorted_array", "translated"]
 
 
 # -- in Python -------------------------------------------------------------------------
@@ -100,6 +106,17 @@ def interpolated(x, xp, fp, left, right):
     return slope * (x - xp[j]) + fp[j]
 
 
+def wound(x, xp, fp, period):
+    """Bring points of a periodic function into one period, with a point of the next on either side."""
+    period = abs(period)
+    xp = xp % period
+    order = np.argsort(xp)
+    xp, fp = xp[order], fp[order]
+    n = len(xp)
+    return (x % period, np.concatenate((xp[n - 1:] - period, xp, xp[:1] + period)),
+            np.concatenate((fp[n - 1:], fp, fp[:1])))
+
+
 def interpolated_each(x, xp, fp, left, right):
     y = np.zeros(len(x))
     for k in range(len(x)):
@@ -133,7 +150,8 @@ def middle_of(x):
 
 # -- their calls ------------------------------------------------------------------------
 
-def _call(t: Translator, function, *args):
+def in_python_call(t: Translator, function, *args):
+    """Translate a call of a Python function."""
     from srcdiff.frontend.translate.inline import function as inlined
     return inlined(t, Known(function), args, {})
 
@@ -146,19 +164,46 @@ def _vector(t, value, name):
     return x
 
 
-def argsort(t, a, axis=NONE, kind=NONE, order=NONE, *, stable=NONE):
+def translated(function):
+    """Translate a call as one of a Python function of `srcdiff.frontend.in_python`."""
+    def handler(t, *args, **keywords):
+        from srcdiff.frontend.translate.inline import function as inlined
+        return inlined(t, Known(function), args, keywords)
+    handler.__signature__ = inspect.signature(function).replace(parameters=[
+        inspect.Parameter("t", inspect.Parameter.POSITIONAL_OR_KEYWORD), *inspect.signature(function).parameters.values()])
+    return handler
+
+
+def _along(t, a, axis, vectors, function):
+    """Call `vectors` with an array of one axis (all elements for axis=None), else `function` with an axis."""
+    x = array(t, a)
+    if none(axis) and t.ndim(x) > 1:
+        x = flat(t, x)
+    if t.ndim(x) < 2:
+        return vectors(_vector(t, x, "order"))
+    return in_python_call(t, function, x, Const(axes_of(t, axis, t.ndim(x))[0]))
+
+
+def argsort(t, a, axis=Const(-1), kind=NONE, order=NONE, *, stable=NONE):
     """Translate `np.argsort`; equal elements keep their order."""
     refuse_given(order=order)
-    x = _vector(t, a, "argsort")
-    if not none(axis):
-        axes_of(t, axis, 1)
-    return _call(t, order_of, t.emit("stop_gradient", x) if t.type_of(x).dtype[0] == "f" else x)
+    return _along(t, a, axis, lambda x: _argsort(t, x), orders.argsort_along)
 
 
-def sort(t, a, axis=NONE, kind=NONE, order=NONE, *, stable=NONE):
+def _argsort(t, x):
+    return in_python_call(t, order_of, t.emit("stop_gradient", x) if t.type_of(x).dtype[0] == "f" else x)
+
+
+def sort(t, a, axis=Const(-1), kind=NONE, order=NONE, *, stable=NONE):
     """Translate `np.sort`: the elements, looked up in their order."""
-    x = _vector(t, a, "sort")
-    return t.builder.load(x.name, (argsort(t, x, axis, kind, order),))
+    refuse_given(order=order)
+    return _along(t, a, axis, lambda x: t.builder.load(x.name, (_argsort(t, x),)), orders.sort_along)
+
+
+def sort_in_place(t, a, axis=Const(-1), kind=NONE, order=NONE):
+    """Translate ``x.sort()``."""
+    from srcdiff.frontend.translate.numpy_calls import copyto
+    return copyto(t, a, sort(t, a, axis, kind, order))
 
 
 def sorted_array(t, value, backwards: bool):
@@ -178,23 +223,22 @@ def searchsorted(t, a, v, side=Known("left"), sorter=NONE):
         raise Refused("np.searchsorted of a matrix, or with an unknown side", fix="use a loop over the rows")
     one = {"left": position_left, "right": position_right}[side.value]
     many = {"left": positions_left, "right": positions_right}[side.value]
-    return _call(t, many if t.ndim(x) else one, xp, x)
+    return in_python_call(t, many if t.ndim(x) else one, xp, x)
 
 
 def interp(t, x, xp, fp, left=NONE, right=NONE, period=NONE):
     """Translate `np.interp`: a binary search, then the line between two points."""
-    refuse_given(period=period)
     at, points, values = array(t, x), _vector(t, xp, "interp"), _vector(t, fp, "interp")
+    if not none(period):
+        refuse_given(left=left, right=right)
+        at, points, values = in_python_call(t, wound, at, points, values, period).items
     if t.ndim(at) > 1:
         raise Refused("np.interp at a matrix of points", fix="ravel it, and reshape the result")
-    return _call(t, interpolated_each if t.ndim(at) else interpolated, at, points, values, left, right)
+    return in_python_call(t, interpolated_each if t.ndim(at) else interpolated, at, points, values, left, right)
 
 
 def median(t, a, axis=NONE):
-    x = _vector(t, a, "median")
-    if not none(axis):
-        axes_of(t, axis, 1)
-    return _call(t, middle_of, x)
+    return _along(t, a, axis, lambda x: in_python_call(t, middle_of, x), orders.median_along)
 
 
 def nonzero(t, a):
@@ -204,8 +248,12 @@ def nonzero(t, a):
 
 def flatnonzero(t, a):
     """Translate `np.flatnonzero` of a vector: positions are integers, and have no derivative."""
-    return _call(t, positions_of, _vector(t, a, "nonzero"))
+    return in_python_call(t, positions_of, _vector(t, a, "nonzero"))
 
 
 HANDLERS = {np.argsort: argsort, np.sort: sort, np.searchsorted: searchsorted, np.interp: interp,
-            np.median: median, np.nonzero: nonzero, np.flatnonzero: flatnonzero}
+            np.median: median, np.nonzero: nonzero, np.flatnonzero: flatnonzero,
+            **{name: translated(function) for name, function in in_python.FUNCTIONS.items()}}
+
+METHODS = {"sort": sort_in_place, "argsort": argsort, "searchsorted": searchsorted, "nonzero": nonzero,
+           "compress": lambda t, a, condition, axis=NONE: in_python_call(t, orders.compress, condition, a, axis)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 
-from srcdiff.frontend.translate import complex_numbers, growing, numpy_calls, objects
+from srcdiff.frontend.translate import complex_numbers, growing, library, numpy_calls, numpy_more, objects
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import items_of, length, static_items
@@ -33,7 +33,8 @@ def call_method(t: Translator, method: Method, args, keywords):
     if isinstance(owner, Known):
         return _of_object(t, owner, name, args, keywords)
     if is_atom(owner) or isinstance(owner, View):
-        handler = complex_numbers.METHODS.get(name) or numpy_calls.METHODS.get(name)
+        handler = complex_numbers.METHODS.get(name) or numpy_calls.METHODS.get(name) or library.METHODS.get(name) or (
+            numpy_more.METHODS.get(name))
         if handler is None:
             raise Refused(f"the array method `.{name}()` is not supported",
                           fix="write it with other NumPy functions", code="SD0241")

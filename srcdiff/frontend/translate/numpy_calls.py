@@ -253,6 +253,11 @@ def legacy_math(op):
     return lambda t, x: elementwise(t, op, (x,), False)
 
 
+def of_last_axes(function):
+    """`np.linalg.trace` and its like run over the last two axes."""
+    return lambda t, x, *, offset=Const(0): function(t, x, offset, Const(-2), Const(-1))
+
+
 # -- tables ----------------------------------------------------------------------
 
 HANDLERS = {
@@ -276,6 +281,8 @@ HANDLERS = {
     np.where: where, np.clip: clip, np.round: round_, np.around: round_,
     np.isclose: isclose, np.allclose: allclose, np.isscalar: is_scalar, np.take: take, np.sinc: sinc,
     np.result_type: result_type, np.copyto: copyto, np.fill_diagonal: fill_diagonal,
+    np.linalg.outer: outer, np.linalg.diagonal: of_last_axes(diagonal), np.linalg.trace: of_last_axes(trace), np.linalg.matmul: matmul,
+    np.linalg.cross: cross, np.permute_dims: transposed,
     np.add.at: add_at, np.subtract.at: subtract_at,
     np.float64: scalar_type("float64"), np.float32: scalar_type("float32"),
     np.complex128: scalar_type("complex128"), np.complex64: scalar_type("complex64"),
@@ -289,5 +296,5 @@ METHODS = {
     "cumsum": cumsum, "dot": dot, "trace": trace, "diagonal": diagonal, "reshape": reshape, "ravel": ravel,
     "flatten": flatten, "transpose": transposed, "swapaxes": swapaxes, "squeeze": squeeze, "copy": copy,
     "astype": astype, "clip": clip, "round": round_, "fill": fill, "item": item, "tolist": to_list,
-    "take": take, "__len__": lambda t, a: t.size(as_atom(t, a), 0),
+    "take": take, "view": lambda t, a: a, "__len__": lambda t, a: t.size(as_atom(t, a), 0),
 }

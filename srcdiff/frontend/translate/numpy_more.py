@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from srcdiff.frontend.in_python import algebra, calculus, shapes
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.library import in_python_call
 from srcdiff.frontend.translate.numeric import arithmetic
 from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, extents_of, flag, none
 from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce
@@ -17,7 +19,7 @@ from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Const
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "METHODS"]
 
 
 # -- linear algebra ------------------------------------------------------------------
@@ -37,6 +39,21 @@ def svd(t, a, full_matrices=Const(True), compute_uv=Const(True)):
     if flag(t, full_matrices):
         raise Refused("np.linalg.svd with full matrices", fix="use full_matrices=False")
     return several("svd_u", "svdvals", "svd_vt")(t, x)
+
+
+def qr(t, a, mode=Known("reduced")):        # noqa: B008
+    x = array(t, a)
+    if getattr(mode, "value", None) not in ("reduced", "r"):
+        raise Refused("np.linalg.qr with this mode", fix='use "reduced" or "r"')
+    return t.emit("qr_r", x) if mode.value == "r" else several("qr_q", "qr_r")(t, x)
+
+
+def of_stacks(op, function):
+    """A function of matrices, and of stacks of matrices one after the other."""
+    def handler(t, *operands):
+        xs = [array(t, a) for a in operands]
+        return t.emit(op, *xs) if t.ndim(xs[0]) < 3 else in_python_call(t, function, *xs)
+    return handler
 
 
 def matrix_power(t, a, n):
@@ -106,6 +123,12 @@ def meshgrid(t, *vectors, indexing=Known("xy"), sparse=NONE, copy=NONE):    # no
     return t.allocate(Tuple(tuple(made)), list)
 
 
+def pad(t, a, pad_width, mode=Known("constant"), constant_values=Const(0)):     # noqa: B008
+    if getattr(mode, "value", None) not in ("constant", "edge", "wrap", "symmetric", "reflect"):
+        raise Refused("np.pad with this mode", fix="use constant, edge, wrap, symmetric or reflect", code="SD0239")
+    return in_python_call(t, shapes.pad, array(t, a), pad_width, mode, constant_values)
+
+
 def tile(t, a, reps):
     """Repeat an array along each axis; it has as many axes as there are numbers of repetitions, or more."""
     x, times = array(t, a), list(extents_of(t, reps))
@@ -171,12 +194,20 @@ def nan_reduction(op, neutral):
     return handler
 
 
+def difference(t, a, n=Const(1), axis=Const(-1), prepend=NONE, append=NONE):
+    """`np.diff`, with values before and after the array."""
+    if none(prepend) and none(append):
+        return diff(t, a, n, axis)
+    x = array(t, a)
+    return in_python_call(t, calculus.diff_extended, x, prepend, append, n, Const(axes_of(t, axis, t.ndim(x))[0]))
+
+
 def trapezoid(t, y, x=NONE, dx=Const(1.0), axis=Const(-1)):
     """``sum(dx * (y[1:] + y[:-1]) / 2)``."""
     from srcdiff.frontend.translate.indexing import load
     values = array(t, y)
-    if t.ndim(values) != 1:
-        raise Refused("np.trapezoid of a matrix", fix="use a loop over its rows")
+    if t.ndim(values) != 1 or not none(x) and t.ndim(array(t, x)) != 1:
+        return in_python_call(t, calculus.trapezoid_along, values, x, dx, Const(axes_of(t, axis, t.ndim(values))[0]))
     pair = t.emit("add", as_atom(t, load(t, values, Slice(Const(1), None))),
                   as_atom(t, load(t, values, Slice(None, Const(-1)))))
     width = as_atom(t, dx) if none(x) else diff(t, x)
@@ -188,8 +219,10 @@ def cumprod(t, a, axis=NONE):
     from srcdiff.frontend.translate.indexing import load
     from srcdiff.frontend.translate.views import store
     x = array(t, a)
+    if none(axis) and t.ndim(x) > 1:
+        x = flat(t, x)
     if t.ndim(x) != 1:
-        raise Refused("np.cumprod of a matrix", fix="use a loop over its rows")
+        return in_python_call(t, calculus.cumprod_along, x, Const(axes_of(t, axis, t.ndim(x))[0]))
     made = t.emit("copy", x)
     with t.builder.loop(Const(1), t.size(x, 0)) as i:
         t.stems[i.name] = "i"
@@ -249,7 +282,7 @@ def select(t, conditions, choices, default=Const(0)):
 
 # -- einsum ----------------------------------------------------------------------------------------
 
-def einsum(t: Translator, subscripts, *operands):
+def einsum(t: Translator, subscripts, *operands, optimize=NONE):
     """Products summed over letters: each operand is spread over all letters, multiplied, summed.
 
     Two operands that share one summed letter become a matrix product.
@@ -259,9 +292,10 @@ def einsum(t: Translator, subscripts, *operands):
     text = subscripts.value.replace(" ", "")
     xs = [array(t, v) for v in operands]
     terms, output = _without_ellipsis(text, [t.ndim(x) for x in xs])
-    inputs = ",".join(terms)
-    if any(len(set(s)) != len(s) or "." in s for s in terms) or len(terms) != len(operands):
+    if any("." in s or len(s) != t.ndim(x) for s, x in zip(terms, xs, strict=False)) or len(terms) != len(operands):
         raise Refused(f"np.einsum({text!r}) is not supported", fix="use @, sum and transpose")
+    terms, xs = map(list, zip(*(_collapsed(t, s, x) for s, x in zip(terms, xs, strict=True)), strict=True))
+    inputs = ",".join(terms)
     if (product := _as_matmul(t, terms, output, xs)) is not None:
         return product
     letters = output + "".join(dict.fromkeys(c for c in inputs if c not in output + ","))
@@ -273,6 +307,16 @@ def einsum(t: Translator, subscripts, *operands):
     if summed:
         return reduce(t, "sum", total, summed)
     return derived(t, total, operands[0]) if len(operands) == 1 else total
+
+
+def _collapsed(t, term, x):
+    """Take the diagonal of axes that have one letter."""
+    while (letter := next((c for c in term if term.count(c) > 1), None)) is not None:
+        i = term.index(letter)
+        j = term.index(letter, i + 1)
+        x = array(t, in_python_call(t, algebra.diagonal_of_operand, x, Const(i), Const(j)))
+        term = term[:i] + term[i + 1:j] + term[j + 1:] + letter
+    return term, x
 
 
 def _without_ellipsis(text, ranks):
@@ -324,12 +368,16 @@ def _as_matmul(t, terms, output, xs):
 
 HANDLERS = {
     np.linalg.slogdet: several("det_sign", "logabsdet"), np.linalg.eigh: several("eigvalsh", "eigenvectors"),
-    np.linalg.qr: several("qr_q", "qr_r"), np.linalg.svd: svd, np.linalg.matrix_power: matrix_power,
+    np.linalg.qr: qr, np.linalg.svd: svd, np.linalg.matrix_power: matrix_power,
     np.linalg.svdvals: lambda t, a: t.emit("svdvals", array(t, a)), np.kron: kron,
     np.tril: triangle("less_equal"), np.triu: triangle("greater_equal"), np.meshgrid: meshgrid,
     np.tile: tile, np.repeat: repeat, np.roll: roll, np.count_nonzero: count_nonzero, np.ptp: ptp,
     np.nansum: nan_reduction("sum", 0.0), np.nanmax: nan_reduction("max", -np.inf),
     np.nanmin: nan_reduction("min", np.inf), np.trapezoid: trapezoid, np.cumprod: cumprod,
     np.polyval: polyval, np.nan_to_num: nan_to_num, np.heaviside: heaviside, np.select: select,
-    np.einsum: einsum,
+    np.einsum: einsum, np.linalg.inv: of_stacks("inv", algebra.inverses),
+    np.linalg.det: of_stacks("det", algebra.determinants), np.linalg.solve: of_stacks("solve", algebra.solutions),
+    np.diff: difference, np.pad: pad,
 }
+
+METHODS = {"cumprod": cumprod, "repeat": repeat}

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from srcdiff.frontend.in_python import algebra, calculus, shapes
+from srcdiff.frontend.translate.library import in_python_call
 from srcdiff.frontend.translate.numeric import arithmetic
 from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
@@ -94,10 +96,14 @@ def std(t, a, axis=NONE, dtype=NONE, out=NONE, ddof=Const(0), keepdims=NONE):
     return t.emit("sqrt", var(t, a, axis, dtype, out, ddof, keepdims))
 
 
-def average(t, a, axis=NONE, weights=NONE):
+def average(t, a, axis=NONE, weights=NONE, returned=Const(False)):
+    if flag(t, returned):
+        raise Refused("np.average with returned=True", fix="sum the weights in a second step", code="SD0239")
     if none(weights):
         return mean(t, a, axis)
     x, w = array(t, a), array(t, weights)
+    if t.ndim(w) == 1 < t.ndim(x) and not none(axis):
+        return in_python_call(t, calculus.average_along, x, axis, w)
     if t.ndim(x) != t.ndim(w):
         raise Refused("np.average with weights of another rank", fix="broadcast the weights first")
     axes = axes_of(t, axis, t.ndim(x))
@@ -133,7 +139,12 @@ def norm(t, x, ord=NONE, axis=NONE, keepdims=NONE):     # noqa: A002
         return reduce(t, "sum", t.emit("absolute", x), axes, keep)
     if len(axes) == 1 and order in (np.inf, -np.inf):
         return reduce(t, "max" if order > 0 else "min", t.emit("absolute", x), axes, keep)
-    raise Refused(f"np.linalg.norm of order {order!r}", fix="use the default, 1 or np.inf")
+    known = isinstance(order, int | float) or order == "nuc" and len(axes) == 2
+    if not isinstance(ord, Known | Const) or not known or len(axes) > 2 or (
+            len(axes) == 2 and order not in (1, -1, np.inf, -np.inf) and (order not in (2, -2, "nuc") or t.ndim(x) > 2)):
+        raise Refused(f"np.linalg.norm of order {order!r}", fix="use a number that is known, over one or two axes")
+    wanted = Tuple(tuple(map(Const, axes))) if none(axis) or isinstance(axis, Tuple) else axis
+    return in_python_call(t, algebra.norm_of_order, x, ord, wanted, Const(keep))
 
 
 def _squares(t, x):
@@ -143,14 +154,18 @@ def _squares(t, x):
     return t.emit("square", x if is_float(t.type_of(x)) else t.cast(x, "float64"))
 
 
-def trace(t, a, offset=Const(0)):
-    return t.emit("sum", diagonal(t, a, offset), axis=(0,))
+def trace(t, a, offset=Const(0), axis1=Const(0), axis2=Const(1)):
+    made = array(t, diagonal(t, a, offset, axis1, axis2))
+    return t.emit("sum", made, axis=(t.ndim(made) - 1,))
 
 
-def diagonal(t, a, offset=Const(0)):
+def diagonal(t, a, offset=Const(0), axis1=Const(0), axis2=Const(1)):
     x = array(t, a)
-    if t.ndim(x) != 2:
-        raise Refused("the diagonal of an array that is not a matrix", fix="use a loop")
+    if t.ndim(x) < 2:
+        raise Refused("the diagonal of an array with less than two axes", fix="pass a matrix", code="SD0230")
+    if t.ndim(x) > 2 or (axis1, axis2) != (Const(0), Const(1)):
+        axes = [axes_of(t, axis, t.ndim(x))[0] for axis in (axis1, axis2)]
+        return in_python_call(t, shapes.diagonal_along, x, offset, *map(Const, axes))
     if offset == Const(0):
         index = _diagonal_index(t, t.emit("minimum", t.size(x, 0), t.size(x, 1)))
         return read_only(t, t.builder.load(x.name, (index, index)), a)
@@ -208,9 +223,7 @@ def dot(t, a, b, out=NONE):
         return t.emit("multiply", x, y)
     if t.ndim(x) == t.ndim(y) == 1:
         return inner_1d(t, x, y)
-    if t.ndim(y) > 2:
-        raise Refused("np.dot with a second operand of more than two axes", fix="use @ or a loop")
-    return t.emit("matmul", x, y)
+    return in_python_call(t, algebra.dot_of_arrays, x, y) if t.ndim(y) > 2 else t.emit("matmul", x, y)
 
 
 def inner_1d(t, x, y):

@@ -1,0 +1,171 @@
+"""Order along an axis: sorting, medians, quantiles; and what is chosen by an index array."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["FUNCTIONS", "argsort_along", "sort_along"]
+
+
+def rows_of(x, axis):
+    """Return a matrix whose rows run along the axis, and the shape of the moved array."""
+    moved = np.moveaxis(x, axis, -1)
+    n = moved.shape[-1]
+    count = 1
+    for k in range(moved.ndim - 1):
+        count = count * moved.shape[k]
+    return moved.reshape(count, n), moved.shape
+
+
+def argsort_along(x, axis):
+    rows, shape = rows_of(x, axis)
+    order = np.zeros(rows.shape, dtype=np.int64)
+    for i in range(rows.shape[0]):
+        order[i] = np.argsort(rows[i])
+    return np.moveaxis(order.reshape(shape), -1, axis)
+
+
+def sort_along(x, axis):
+    rows, shape = rows_of(x, axis)
+    ordered = np.zeros_like(rows)
+    for i in range(rows.shape[0]):
+        ordered[i] = np.sort(rows[i])
+    return np.moveaxis(ordered.reshape(shape), -1, axis)
+
+
+def take_along_axis(arr, indices, axis=-1):
+    if axis is None:
+        return np.ravel(arr)[indices]
+    if np.ndim(arr) != np.ndim(indices):
+        raise ValueError("`indices` and `arr` must have the same number of dimensions")
+    if np.ndim(arr) == 1:
+        return arr[indices]
+    moved, index = np.moveaxis(arr, axis, -1), np.moveaxis(indices, axis, -1)
+    lead = np.zeros(moved.shape[:-1]) + np.zeros(index.shape[:-1])
+    rows, _ = rows_of(np.broadcast_to(moved, lead.shape + (moved.shape[-1],)), -1)
+    places, shape = rows_of(np.broadcast_to(index, lead.shape + (index.shape[-1],)), -1)
+    taken = np.zeros(places.shape, dtype=arr.dtype)
+    for i in range(rows.shape[0]):
+        taken[i] = rows[i][places[i]]
+    return np.moveaxis(taken.reshape(shape), -1, axis)
+
+
+# -- quantiles ------------------------------------------------------------------------------
+
+def quantile_of_sorted(ordered, q):
+    """Interpolate linearly between the two elements around ``q (n - 1)``; nan where there is one."""
+    n = len(ordered)
+    if np.isnan(ordered[n - 1]):
+        return ordered[n - 1]
+    if not 0.0 <= q <= 1.0:
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    at = q * (n - 1)
+    below = min(int(at), n - 1)
+    above = min(below + 1, n - 1)
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+
+
+def quantiles_of_vector(x, q):
+    ordered = np.sort(x)
+    if np.ndim(q) == 0:
+        return quantile_of_sorted(ordered, q)
+    found = np.zeros(len(q))
+    for k in range(len(q)):
+        found[k] = quantile_of_sorted(ordered, q[k])
+    return found
+
+
+def quantile(a, q, axis=None, *, keepdims=False):
+    x = np.asarray(a)
+    if axis is None or x.ndim == 1:
+        found = quantiles_of_vector(x.ravel(), q)
+        return found.reshape((1,) * x.ndim) if keepdims else found
+    if np.ndim(q) != 0:
+        return np.stack([quantile(x, one, axis, keepdims=keepdims) for one in q])
+    rows, shape = rows_of(x, axis)
+    found = np.zeros(rows.shape[0])
+    for i in range(rows.shape[0]):
+        found[i] = quantiles_of_vector(rows[i], q)
+    found = found.reshape(shape[:-1])
+    return np.expand_dims(found, axis) if keepdims else found
+
+
+def percentile(a, q, axis=None, *, keepdims=False):
+    return quantile(a, np.asarray(q) / 100.0 if np.ndim(q) != 0 else q / 100.0, axis, keepdims=keepdims)
+
+
+def median_along(x, axis):
+    if axis is None:
+        return np.median(x.ravel())
+    rows, shape = rows_of(x, axis)
+    found = np.zeros(rows.shape[0])
+    for i in range(rows.shape[0]):
+        found[i] = np.median(rows[i])
+    return found.reshape(shape[:-1])
+
+
+# -- choices ----------------------------------------------------------------------------------
+
+def compress(condition, a, axis=None):
+    x = np.ravel(a) if axis is None else np.moveaxis(a, axis, 0)
+    chosen = x[np.flatnonzero(condition)]
+    return chosen if axis is None else np.moveaxis(chosen, 0, axis)
+
+
+def extract(condition, arr):
+    return np.ravel(arr)[np.flatnonzero(condition)]
+
+
+def choose(a, choices):
+    made = np.asarray(choices[0]) + np.zeros(np.shape(a))
+    for k in range(1, len(choices)):
+        made = np.where(np.asarray(a) == k, choices[k], made)
+    return made
+
+
+def isin(element, test_elements):
+    x, items = np.asarray(element), np.ravel(np.asarray(test_elements))
+    return np.any(np.expand_dims(x, -1) == items, axis=-1)
+
+
+def array_equal(a1, a2):
+    x, y = np.asarray(a1), np.asarray(a2)
+    if x.ndim != y.ndim:
+        return False
+    for k in range(x.ndim):
+        if x.shape[k] != y.shape[k]:
+            return False
+    return bool(np.all(x == y))
+
+
+def bincount(x, weights=None, minlength=0):
+    n = minlength
+    for k in range(len(x)):
+        if x[k] < 0:
+            raise ValueError("'list' argument must have no negative elements")
+        n = max(n, x[k] + 1)
+    if weights is None:
+        counts = np.zeros(n, dtype=np.int64)
+        for k in range(len(x)):
+            counts[x[k]] += 1
+        return counts
+    if len(weights) != len(x):
+        raise ValueError("The weights and list don't have the same length.")
+    totals = np.zeros(n)
+    for k in range(len(x)):
+        totals[x[k]] += weights[k]
+    return totals
+
+
+def digitize(x, bins, right=False):
+    first, last = bins[0], bins[len(bins) - 1]
+    if first > last:
+        raise ValueError("srcdiff takes bins in increasing order only")
+    return np.searchsorted(bins, x, "left") if right else np.searchsorted(bins, x, "right")
+
+
+FUNCTIONS = {
+    np.take_along_axis: take_along_axis, np.quantile: quantile, np.percentile: percentile, np.compress: compress,
+    np.extract: extract, np.choose: choose, np.isin: isin, np.array_equal: array_equal, np.bincount: bincount,
+    np.digitize: digitize,
+}

@@ -1,0 +1,194 @@
+"""Arrays turned, split, padded and put together; index arrays of triangles."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["FUNCTIONS", "diagonal_along", "pad"]
+
+
+def fliplr(m):
+    return np.flip(m, 1)
+
+
+def flipud(m):
+    return np.flip(m, 0)
+
+
+def rot90(m, k=1, axes=(0, 1)):
+    turns = k % 4
+    if turns == 0:
+        return np.copy(m)
+    if turns == 2:
+        return np.flip(np.flip(m, axes[0]), axes[1])
+    if turns == 1:
+        return np.swapaxes(np.flip(m, axes[1]), axes[0], axes[1])
+    return np.flip(np.swapaxes(m, axes[0], axes[1]), axes[1])
+
+
+def matrix_transpose(x):
+    return np.swapaxes(x, -1, -2)
+
+
+def rollaxis(a, axis, start=0):
+    n = np.ndim(a)
+    axis, start = axis % n, start + n if start < 0 else start
+    return np.moveaxis(a, axis, start - 1 if axis < start else start)
+
+
+def atleast_3d(x):
+    x = np.asarray(x)
+    if x.ndim == 0:
+        return x.reshape(1, 1, 1)
+    if x.ndim == 1:
+        return np.expand_dims(np.expand_dims(x, 0), 2)
+    return np.expand_dims(x, 2) if x.ndim == 2 else x
+
+
+def dstack(tup):
+    return np.concatenate([atleast_3d(x) for x in tup], axis=2)
+
+
+def ediff1d(ary):
+    x = np.ravel(ary)
+    return x[1:] - x[:-1]
+
+
+# -- parts -----------------------------------------------------------------------------------
+
+def part(x, start, stop, axis):
+    return np.moveaxis(np.moveaxis(x, axis, 0)[start:stop], 0, axis)
+
+
+def array_split(ary, indices_or_sections, axis=0):
+    x = np.asarray(ary)
+    n = x.shape[axis]
+    if isinstance(indices_or_sections, int):
+        sections = indices_or_sections
+        long, extra = n // sections, n % sections
+        return [part(x, k * long + min(k, extra), (k + 1) * long + min(k + 1, extra), axis) for k in range(sections)]
+    bounds = [0, *indices_or_sections, n]
+    return [part(x, bounds[k], bounds[k + 1], axis) for k in range(len(bounds) - 1)]
+
+
+def split(ary, indices_or_sections, axis=0):
+    if isinstance(indices_or_sections, int) and np.shape(ary)[axis] % indices_or_sections != 0:
+        raise ValueError("array split does not result in an equal division")
+    return array_split(ary, indices_or_sections, axis)
+
+
+def hsplit(ary, indices_or_sections):
+    return split(ary, indices_or_sections, 1 if np.ndim(ary) > 1 else 0)
+
+
+def vsplit(ary, indices_or_sections):
+    return split(ary, indices_or_sections, 0)
+
+
+# -- padding ------------------------------------------------------------------------------------
+
+def pad(array, pad_width, mode="constant", constant_values=0):
+    x = np.asarray(array)
+    for axis in range(x.ndim):
+        if isinstance(pad_width, int):
+            before, after = pad_width, pad_width
+        elif isinstance(pad_width[0], int):
+            before, after = pad_width[0], pad_width[len(pad_width) - 1]
+        else:
+            before, after = pad_width[min(axis, len(pad_width) - 1)]
+        if mode == "constant":
+            x = padded_by_constants(x, before, after, axis, constant_values)
+        else:
+            x = np.take(x, places(mode, x.shape[axis], before, after), axis=axis)
+    return x
+
+
+def padded_by_constants(x, before, after, axis, value):
+    moved = np.moveaxis(x, axis, 0)
+    n = moved.shape[0]
+    made = np.zeros((n + before + after,) + moved.shape[1:], dtype=x.dtype)
+    made[:before] = value
+    made[before:before + n] = moved
+    made[before + n:] = value
+    return np.moveaxis(made, 0, axis)
+
+
+def places(mode, n, before, after):
+    """Return where in an axis of `n` elements the elements of the padded axis come from."""
+    at = np.arange(-before, n + after)
+    if mode == "edge":
+        return np.minimum(np.maximum(at, 0), n - 1)
+    if mode == "wrap":
+        return at % n
+    if mode == "symmetric":
+        at = at % (2 * n)
+        return np.minimum(at, 2 * n - 1 - at)
+    at = at % max(2 * (n - 1), 1)               # "reflect"
+    return np.minimum(at, np.abs(2 * (n - 1) - at))
+
+
+# -- triangles and bands ----------------------------------------------------------------------------
+
+def triangle_indices(n, m, k, lower):
+    rows, columns = np.zeros(n * m, dtype=np.int64), np.zeros(n * m, dtype=np.int64)
+    count = 0
+    for i in range(n):
+        for j in range(m):
+            if (j - i <= k) if lower else (j - i >= k):
+                rows[count] = i
+                columns[count] = j
+                count += 1
+    return rows[:count], columns[:count]
+
+
+def triu_indices(n, k=0, m=None):
+    return triangle_indices(n, n if m is None else m, k, False)
+
+
+def tril_indices(n, k=0, m=None):
+    return triangle_indices(n, n if m is None else m, k, True)
+
+
+def triu_indices_from(arr, k=0):
+    return triangle_indices(arr.shape[0], arr.shape[1], k, False)
+
+
+def tril_indices_from(arr, k=0):
+    return triangle_indices(arr.shape[0], arr.shape[1], k, True)
+
+
+def tri(N, M=None, k=0, dtype=float):       # noqa: N803
+    rows, columns = np.arange(N), np.arange(N if M is None else M)
+    return (np.expand_dims(columns, 0) - np.expand_dims(rows, 1) <= k).astype(dtype)
+
+
+def diagonal_along(x, offset, axis1, axis2):
+    """The diagonals of two axes, as a last axis."""
+    rest = [k for k in range(x.ndim) if k not in (axis1, axis2)]
+    moved = np.transpose(x, [axis1, axis2, *rest])
+    rows, columns = max(-offset, 0), max(offset, 0)
+    n = max(min(moved.shape[0] - rows, moved.shape[1] - columns), 0)
+    made = np.zeros((n,) + moved.shape[2:], dtype=x.dtype)
+    for i in range(n):
+        made[i] = moved[i + rows, i + columns]
+    return np.moveaxis(made, 0, -1)
+
+
+def diagflat(v, k=0):
+    return np.diag(np.ravel(v), k)
+
+
+def vander(x, N=None, increasing=False):    # noqa: N803
+    n = len(x) if N is None else N
+    powers = np.arange(n) if increasing else np.arange(n - 1, -1, -1)
+    return np.expand_dims(x, 1) ** np.expand_dims(powers, 0)
+
+
+FUNCTIONS = {
+    np.fliplr: fliplr, np.flipud: flipud, np.rot90: rot90, np.matrix_transpose: matrix_transpose,
+    np.linalg.matrix_transpose: matrix_transpose, np.rollaxis: rollaxis,
+    np.atleast_3d: atleast_3d, np.dstack: dstack, np.ediff1d: ediff1d, np.array_split: array_split, np.split: split,
+    np.hsplit: hsplit, np.vsplit: vsplit, np.triu_indices: triu_indices, np.tril_indices: tril_indices,
+    np.triu_indices_from: triu_indices_from, np.tril_indices_from: tril_indices_from, np.tri: tri,
+    np.diagflat: diagflat, np.vander: vander,
+}

@@ -1,0 +1,243 @@
+"""NumPy and SciPy functions that are translated as Python: values, both modes and second order against differences."""
+
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.special as sp
+
+import srcdiff as sd
+from srcdiff.frontend.in_python import FUNCTIONS
+from tests.oracle import differences
+
+V, W = np.array([0.3, -0.8, 1.7, 0.9]), np.array([1.1, 0.4, -0.6, 2.0])
+P = np.array([0.3, 0.6, 0.8])
+M = np.array([[2.0, 0.3, 0.1], [0.2, 1.5, -0.4], [0.5, -0.1, 1.8]])
+R = np.array([[0.2, 1.3, -0.7], [0.9, -0.4, 0.5]])
+C = np.arange(24.0).reshape(2, 3, 4) / 10 + 0.05 * np.sin(np.arange(24.0)).reshape(2, 3, 4)
+TALL = np.vstack([M, R])
+ABOVE = np.array([1.2, 1.3, 1.6])
+
+
+def sorted_in_place(x):
+    y = x.copy()
+    y.sort()
+    return y * np.arange(4.0)
+
+
+def two_shapes(x):
+    return np.tensordot(x, M, axes=([1], [0])), np.tensordot(x, x, axes=0)[0, 0, 0]
+
+
+def least_squares(a, b):
+    x, residuals, rank, s = np.linalg.lstsq(a, b, rcond=None)
+    return x * rank, residuals, s
+
+
+# name -> (function, arguments); functions of SciPy and NumPy by their names where they need no more
+CASES = {
+    "sort rows": (lambda x: np.sort(x, axis=1) * np.arange(3.0), R), "sort columns": (lambda x: np.sort(x, axis=0), R),
+    "sort all": (lambda x: np.sort(x, axis=None)[:2], R), "sort last of three": (lambda x: np.sort(x), C),
+    "argsort": (lambda x: np.take_along_axis(x, np.argsort(x, axis=1), axis=1) ** 2, R),
+    "x.sort()": (sorted_in_place, V), "x.argsort()": (lambda x: x[x.argsort()] ** 2, V),
+    "median rows": (lambda x: np.median(x, axis=1), R), "median all": (lambda x: np.median(x), R),
+    "percentile": (lambda x: np.percentile(x, 30), V), "percentiles": (lambda x: np.percentile(x, [30, 60]), V),
+    "quantile rows": (lambda x: np.quantile(x, 0.3, axis=1), R), "quantile in q": (lambda q: np.quantile(V, q), 0.3),
+    "quantile keepdims": (lambda x: x - np.quantile(x, 0.3, axis=1, keepdims=True), R),
+    "compress": (lambda x: np.compress(x > 0, x) ** 2, V), "x.compress()": (lambda x: x.compress(x > 0) ** 2, V),
+    "extract": (lambda x: np.extract(x > 0, x) ** 2, V),
+    "choose": (lambda x: np.choose(np.array([0, 1, 0, 1]), [x, x * x]), V),
+    "bincount": (lambda x: np.bincount(np.array([0, 1, 1, 3]), weights=x) ** 2, V),
+    "digitize": (lambda x: x * np.digitize(x, np.array([-1.0, 0, 1.0])), V),
+    "interp period": (lambda x, y: np.interp(x, np.array([0.0, 1.0, 2.0]), y, period=3.0), V, P),
+    "take_along broadcast": (lambda x: np.take_along_axis(x, np.array([[1, 0]]), axis=1) ** 2, R),
+    **{f"rot90 {k}": (lambda x, k=k: np.rot90(x, k) * np.rot90(np.ones((2, 3)), k), R) for k in (-1, 0, 1, 2)},
+    "fliplr": (lambda x: np.fliplr(x) * x, R), "flipud": (lambda x: np.flipud(x) * x, R),
+    "rollaxis": (lambda x: np.rollaxis(x, 2), C), "matrix_transpose": (lambda x: np.matrix_transpose(x) * 2, C),
+    "mT": (lambda x: x.mT @ x, C), "dstack": (lambda x: np.dstack([x, x * x]), V),
+    "atleast_3d": (lambda x: np.atleast_3d(x) * 2, V), "ediff1d": (lambda x: np.ediff1d(x), V),
+    "split": (lambda x: np.split(x, 2)[1] ** 2, V), "split at": (lambda x: np.split(x, [1, 3])[1] ** 2, V),
+    "array_split": (lambda x: np.array_split(x, 3)[0] ** 2, V), "hsplit": (lambda x: np.hsplit(x, 3)[1] ** 2, R),
+    "vsplit": (lambda x: np.vsplit(x, 2)[1] ** 2, R), "pad": (lambda x: np.pad(x, 1), V),
+    "pad by": (lambda x: np.pad(x, (1, 2), mode="constant", constant_values=3.0) * 2, V),
+    "pad matrix": (lambda x: np.pad(x, ((1, 0), (0, 2))), R),
+    **{f"pad {mode}": (lambda x, mode=mode: np.pad(x, 2, mode=mode) ** 2, V)
+       for mode in ("edge", "reflect", "symmetric", "wrap")},
+    "triu_indices": (lambda x: x[np.triu_indices(3, 1)] ** 2, M),
+    "tril_indices": (lambda x: x[np.tril_indices(len(x))] ** 2, M),
+    "tri": (lambda x: np.tri(3) * x, M), "diagflat": (lambda x: np.diagflat(x), V),
+    "vander": (lambda x: np.vander(x), P), "vander up": (lambda x: np.vander(x, 2, increasing=True), P),
+    "diagonal": (lambda x: np.diagonal(x, 1, 1, 2) ** 2, C), "trace": (lambda x: np.trace(x, axis1=1, axis2=2), C),
+    "linalg.trace": (lambda x: np.linalg.trace(x), C), "linalg.diagonal": (lambda x: np.linalg.diagonal(x), C),
+    "gradient": (lambda x: np.gradient(x), V), "gradient h": (lambda x: np.gradient(x, 0.1), V),
+    "gradient at": (lambda x, t: np.gradient(x, t), V, np.array([0.0, 1.0, 1.5, 3.0])),
+    "gradient of a matrix": (lambda x: np.gradient(x)[1], M), "gradient axis": (lambda x: np.gradient(x, axis=0), M),
+    "trapezoid rows": (lambda x: np.trapezoid(x, axis=0), R),
+    "cumprod rows": (lambda x: np.cumprod(x, axis=1), R), "x.cumprod()": (lambda x: x.cumprod(), V),
+    "diff prepend": (lambda x: np.diff(x, prepend=0.0, append=x[:1]) ** 2, V), "unwrap": (lambda x: np.unwrap(9 * x), V),
+    **{f"convolve {mode}": (lambda x, y, mode=mode: np.convolve(x, y, mode), V, P) for mode in ("full", "same", "valid")},
+    **{f"convolve short {mode}": (lambda x, y, mode=mode: np.convolve(x, y, mode), P[:2], V) for mode in ("same", "valid")},
+    **{f"correlate {mode}": (lambda x, y, mode=mode: np.correlate(x, y, mode), V, P) for mode in ("full", "same", "valid")},
+    **{f"correlate short {mode}": (lambda x, y, mode=mode: np.correlate(x, y, mode), P[:2], V)
+       for mode in ("full", "same", "valid")},
+    "average": (lambda x, w: np.average(x, axis=1, weights=w), R, P),
+    "cov": (lambda x: np.cov(x), R), "cov of two": (lambda x: np.cov(x, W, bias=True), V),
+    "corrcoef": (lambda x: np.corrcoef(x), R),
+    "nanmean": (lambda x: np.nanmean(np.array([x[0], np.nan, x[1] * x[2]])), V),
+    "nanmean rows": (lambda x: np.nanmean(x, axis=0), R), "nanvar": (lambda x: np.nanvar(x, axis=1, ddof=1), R),
+    "nanstd": (lambda x: np.nanstd(x), R), "nanprod": (lambda x: np.nanprod(x), V),
+    "nancumsum": (lambda x: np.nancumsum(x), V), "nanmedian": (lambda x: np.nanmedian(x), V),
+    "maximum.accumulate": (lambda x: np.maximum.accumulate(x) * x, V),
+    "minimum.accumulate": (lambda x: np.minimum.accumulate(x, axis=1), R),
+    "add.accumulate": (lambda x: np.add.accumulate(x), V), "multiply.accumulate": (lambda x: np.multiply.accumulate(x), R),
+    "add.reduce": (lambda x: np.add.reduce(x), R), "multiply.reduce": (lambda x: np.multiply.reduce(x, axis=1), R),
+    "maximum.reduce": (lambda x: np.maximum.reduce(x), R), "logaddexp.reduce": (lambda x: np.logaddexp.reduce(x), R),
+    "multiply.outer": (lambda x: np.multiply.outer(x, R), P), "subtract.outer": (lambda x: np.subtract.outer(x, x * x), V),
+    "tensordot": (lambda x: np.tensordot(x, x, axes=2), M), "tensordot axes": (two_shapes, R),
+    "tensordot one": (lambda x: np.tensordot(x, M, axes=1), C[:, :, :3]),
+    "dot of many axes": (lambda x: np.dot(x[:, :, :3], np.moveaxis(x, 2, 1)[:, :3, :])[0, 1], C),
+    "multi_dot": (lambda x: np.linalg.multi_dot([x, x, x[:, 0]]), M), "vecdot": (lambda x: np.vecdot(x, x * x), R),
+    **{f"norm of a matrix {order}": (lambda x, order=order: np.linalg.norm(x, order), M)
+       for order in (1, -1, 2, -2, np.inf, -np.inf, "nuc")},
+    **{f"norm {order}": (lambda x, order=order: np.linalg.norm(x, order), V) for order in (0, 3, 2.5, -1)},
+    "norms of rows": (lambda x: np.linalg.norm(x, 3, axis=1, keepdims=True), R),
+    "norms of matrices": (lambda x: np.linalg.norm(x, 1, axis=(1, 2)), C),
+    "cond": (lambda x: np.linalg.cond(x), M), "cond 1": (lambda x: np.linalg.cond(x, 1), M),
+    "lstsq": (least_squares, TALL, np.arange(5.0)), "lstsq wide": (lambda a: np.linalg.lstsq(a, P[:2])[0], R),
+    "pinv": (lambda a: np.linalg.pinv(a), TALL), "pinv wide": (lambda a: np.linalg.pinv(a), R),
+    "inv of many": (lambda x: np.linalg.inv(np.stack([x, x.T])), M),
+    "det of many": (lambda x: np.linalg.det(np.stack([x, x.T])), M),
+    "solve many": (lambda x: np.linalg.solve(np.stack([x, x.T]), np.ones((2, 3, 1))), M),
+    "qr r": (lambda x: np.linalg.qr(x, mode="r") ** 2, M),
+    "einsum twice": (lambda x: np.einsum("ii->i", x) * np.einsum("jj", x), M),
+    "einsum optimize": (lambda x: np.einsum("ij,jk,kl->il", x, x, x, optimize=True), M),
+    "vector_norm": (lambda x: np.linalg.vector_norm(x), V), "matrix_norm": (lambda x: np.linalg.matrix_norm(x), C),
+    "logsumexp": (lambda x: sp.logsumexp(x, axis=1, keepdims=True), R),
+    "logsumexp b": (lambda x, b: sp.logsumexp(x, b=b), V, W + 1.0),
+    "expit of a number": (lambda x: sp.expit(x), -0.7), "ldexp": (lambda x: np.ldexp(x, 2), V),
+    "modf": (lambda x: np.modf(x)[0] ** 2, V), "divmod": (lambda x: np.divmod(x, 0.5)[1], V),
+    "fix": (lambda x: np.fix(x) + x, V), "signbit": (lambda x: np.where(np.signbit(x), x, 2 * x), V),
+    "logspace": (lambda x: np.logspace(0, x, 4), 0.7), "geomspace": (lambda a, b: np.geomspace(a, b, 4), 0.3, 1.7),
+    "array_equal": (lambda x: x * np.array_equal(x, x), V), "isin": (lambda x: x * np.isin(x, [5.0]), V),
+    **{name: (getattr(sp, name), P) for name in (
+        "expit log_expit logit entr ndtr exp10 factorial expm1 log1p cbrt").split()},
+    **{name: (getattr(sp, name), P, ABOVE) for name in (
+        "xlogy xlog1py rel_entr kl_div betaln beta huber pseudo_huber boxcox poch").split()},
+    "binom": (sp.binom, ABOVE + 2.0, P), "logaddexp2": (np.logaddexp2, V, W),
+}
+COMPILED = ("pad reflect", "norms of rows", "sort rows")
+
+
+def close(found, expected, **tolerance):
+    found, expected = (r if isinstance(r, tuple) else (r,) for r in (found, expected))
+    for a, b in zip(found, expected, strict=True):
+        assert np.shape(a) == np.shape(b)
+        np.testing.assert_allclose(a, b, **tolerance)
+
+
+def along(jacobian, direction):
+    if isinstance(jacobian, tuple):
+        return tuple(along(j, direction) for j in jacobian)
+    return np.tensordot(jacobian, direction, np.ndim(direction)) if np.ndim(direction) else jacobian * direction
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_derivatives(name):
+    f, *args = CASES[name]
+    g, rng = sd.differentiate(f, target="python"), np.random.default_rng(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = f(*args)
+        close(g(*args), expected, rtol=1e-12, atol=1e-14)
+        for i, x in enumerate(args):
+            direction = rng.normal(size=np.shape(x))
+            def moved(v, i=i):
+                return f(*args[:i], v, *args[i + 1:])
+            numeric = differences(moved, (x,), (direction,))
+            assert all(error < 1e-6 for _, error in numeric), "the oracle is not trusted here: move the sample"
+            numeric = tuple(value for value, _ in numeric)
+            numeric = numeric if isinstance(expected, tuple) else numeric[0]
+            for transform in (sd.jacfwd, sd.jacrev):
+                close(along(transform(g, argnums=i)(*args), direction), numeric, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if n not in ("tensordot axes", "lstsq", "lstsq wide", "pinv")][::3])
+def test_second_order(name):
+    """The gradient of a fixed combination of the results, against differences of the first gradient."""
+    f, *args = CASES[name]
+    weights = np.cos(np.arange(200.0))
+    x, direction = args[0], np.random.default_rng(4).normal(size=np.shape(args[0]))
+
+    def combined(x):
+        y = np.asarray(f(x, *args[1:]))
+        return np.sum(np.ravel(y) * weights[:y.size])
+    g = sd.differentiate(combined, target="python")
+    (expected, error), = differences(sd.grad(g), (x,), (direction,))
+    close(g.hvp(x, direction), expected, rtol=1e-6, atol=1e-7 + 10 * error)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled(name):
+    f, *args = CASES[name]
+    close(sd.differentiate(f)(*args), f(*args), rtol=1e-11, atol=1e-13)
+    with_python = sd.jacrev(sd.differentiate(f, target="python"))(*args)
+    close(sd.jacrev(f)(*args), with_python, rtol=1e-9, atol=1e-11)
+
+
+def test_every_function_is_tested():
+    """By its name in the text of this file."""
+    text = Path(__file__).read_text(encoding="utf-8")
+    missing = [f.__name__ for f in FUNCTIONS if f.__name__ not in text and f.__name__.rstrip("_") not in text]
+    assert set(missing) <= {"nancumprod", "tril_indices_from", "triu_indices_from", "reduce", "outer", "accumulate"}
+
+
+# -- edges ----------------------------------------------------------------------------------------
+
+def python(f):
+    return sd.differentiate(f, target="python")
+
+
+def test_nan_is_handed_on_or_passed_over():
+    x = np.array([0.5, np.nan, 2.0])
+    assert np.isnan(python(lambda x: np.quantile(x, 0.5))(x))
+    assert python(np.nanmean)(x) == np.nanmean(x)
+    np.testing.assert_array_equal(python(lambda x: np.nanmean(x)).grad(x), [0.5, 0.0, 0.5])
+    np.testing.assert_array_equal(python(lambda x: np.nanmedian(x)).grad(x), [0.5, 0.0, 0.5])
+
+
+def test_special_functions_at_their_edges():
+    for x in (-745.0, -30.0, 0.0, 30.0, 745.0, np.inf, -np.inf):
+        assert python(lambda x: sp.expit(x))(x) == pytest.approx(sp.expit(x), rel=1e-14)
+        assert python(lambda x: sp.log_expit(x))(x) == pytest.approx(sp.log_expit(x), rel=1e-14)
+    assert python(lambda x: sp.xlogy(0.0, x)).grad(0.3) == 0.0
+    assert python(lambda x: sp.xlogy(x, 0.0))(0.0) == 0.0
+    assert python(lambda x: sp.logsumexp(x))(np.array([-np.inf, -np.inf])) == -np.inf
+
+
+def test_a_rank_deficient_matrix_has_no_pseudo_inverse_here():
+    for f in (lambda a: np.linalg.pinv(a), lambda a: np.linalg.lstsq(a, np.ones(3))[0]):
+        with pytest.raises(ValueError, match="SD0344.*full rank"):
+            python(f).jacobian(np.outer(P, P))
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: np.fft.fft(x), lambda x: np.unique(x), lambda x: np.histogram(x)[0], lambda x: np.polyfit(x, x, 1),
+    lambda x: np.insert(x, 0, 1.0), lambda x: np.delete(x, 0), lambda x: np.apply_along_axis(np.sum, 0, x),
+    lambda x: np.pad(x, 1, mode="mean"), lambda x: np.linalg.eigvals(np.diag(x)), lambda x: sp.erfinv(x),
+    lambda x: np.quantile(x, 0.5, method="lower"), lambda x: np.linalg.norm(x, "other"),
+], ids=lambda f: f.__code__.co_names[-1])
+def test_what_stays_refused_names_the_line(f):
+    with pytest.raises((sd.errors.UnsupportedError, sd.errors.SrcdiffError)) as error:
+        python(f).jacobian(P)
+    text = str(error.value)
+    assert "test_in_python.py" in text and "SD0" in text and "fix:" in text
+
+
+def test_lengths_are_checked():
+    with pytest.raises(ValueError, match="equal division"):
+        python(lambda x: np.split(x, 3)[0])(V)
+    with pytest.raises(ValueError, match="shape-mismatch"):
+        python(lambda x: np.tensordot(x, R, axes=1))(V)
+    assert math.isfinite(python(lambda x: np.sum(np.split(x, 2)[0]))(V))
