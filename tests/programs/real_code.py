@@ -354,3 +354,14 @@ def softened_energy(positions, mass):
             force[i] += strength * gap
             force[j] -= strength * gap
     return np.einsum("...i,...i", force, force), force
+
+
+def checked_axes(axes):
+    if not set(axes).issubset({"x", "y", "z"}) or len(set(axes) - set("x")) > 2:
+        raise ValueError("axes are x, y and z")
+    return len(frozenset(axes))
+
+
+@program(1.5)
+def sets_of_options(x):
+    return x ** checked_axes(["x", "z", "x"]) * checked_axes("zxz")

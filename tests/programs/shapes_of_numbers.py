@@ -79,3 +79,8 @@ def chosen_number(x, y):
     w = z
     z += 1.0
     return w * x if isinstance(w, np.ndarray) else y
+
+
+@program(X, 3.0)
+def constant_polynomial(x, c):
+    return np.polyval([c * c], x), np.polyval([c, 2.0], x), np.polyval([c], c)

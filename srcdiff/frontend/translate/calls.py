@@ -129,6 +129,8 @@ def _known(t, function, args, keywords, node):
         return inline.function(t, method, (function, *args), keywords)
     if all(isinstance(a, Known | Const) for a in (*args, *keywords.values())) and _harmless(target):
         return _now(t, target, args, keywords)
+    if isinstance(getattr(target, "__self__", None), set | frozenset) and target.__name__ in _OF_SETS:
+        return _of_set(t, target, args)
     if isinstance(getattr(target, "__self__", None), str):
         return Known(RunTimeText(f"<{target.__name__}>"))
     name = getattr(target, "__name__", type(target).__name__)
@@ -180,6 +182,18 @@ def _transform(t, target, args, keywords):
     if (inner := local.local_of(derivative)) is not None:
         return local.call(t, derivative, inner, args[1:], keywords)
     return inline.spliced(t, derivative, args[1:], keywords)
+
+
+_OF_SETS = ("issubset", "issuperset", "isdisjoint", "union", "intersection", "difference")  # none changes it
+
+
+def _of_set(t, target, args):
+    """Call a method of a set; its arguments are collections of what is known."""
+    items = [items_of(t, a) for a in args]
+    if not all(isinstance(v, Known | Const) for values in items for v in values):
+        raise Refused(f"`{target.__name__}` of a set with values that only run time knows", fix="use comparisons")
+    found = target(*([v.value for v in values] for values in items))
+    return Known(found) if isinstance(found, set | frozenset) else t.lift(found)
 
 
 class _NotStatic(Exception):
@@ -273,6 +287,10 @@ def _class(t, cls, args, keywords, node):
     known = all(isinstance(a, Known | Const) for a in (*args, *keywords.values()))
     if known and _harmless(cls):
         return _now(t, cls, args, keywords)
+    if cls in (set, frozenset) and len(args) == 1 and not keywords:
+        items = items_of(t, args[0])
+        if all(isinstance(v, Known | Const) for v in items):
+            return Known(cls(v.value for v in items))
     if objects.can_make(cls):
         return objects.make(t, cls, args, keywords)
     if known:

@@ -16,7 +16,7 @@ from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, ext
 from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce
 from srcdiff.frontend.translate.numpy_shapes import derived, diff, flat, with_axes
 from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
-from srcdiff.frontend.translate.views import as_atom
+from srcdiff.frontend.translate.views import as_atom, shape_of
 from srcdiff.syntax import Const
 
 __all__ = ["HANDLERS", "METHODS"]
@@ -243,6 +243,8 @@ def polyval(t, p, x):
         for item in items_of(t, p):
             total = arithmetic(t, "Add", arithmetic(t, "Mult", total, value), as_atom(t, item)) \
                 if total != Const(0) else as_atom(t, item)
+        if n == 1 and t.ndim(value) and not t.ndim(total):
+            total = t.emit("full", total, *shape_of(t, value), dtype=t.type_of(total).dtype)
         return total
     coefficients = array(t, p)
     if t.ndim(coefficients) != 1:
