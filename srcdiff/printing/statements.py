@@ -306,7 +306,9 @@ class Writer:
             a, b = (*trees, None)[:2]
             floats = [is_float(t) and not self.narrow and t.ndim == given.ndim for t in (*types, given)[:2]]
             signed = all(t.dtype in ("float64", "int64") for t in types)     # a bool takes no minus sign
-            return tidy(op, a, b, isinstance(given, Scalar) and signed, floats)
+            made = tidy(op, a, b, isinstance(given, Scalar) and signed, floats)
+            fresh = isinstance(given, Scalar) or isinstance(made, gast.BinOp | gast.UnaryOp)
+            return made if fresh else None          # an operand alone may be a view that is still to change
         if given.dtype == "int64" and isinstance(given, Scalar) and len(trees) == 2:
             return tidy_integers(op, *trees)
         return None

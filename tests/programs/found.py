@@ -95,3 +95,11 @@ def list_that_is_written_and_grows(x):
         if v > 0.5:
             items.append(v * items[0])
     return items[0] * items[2] * items[-1], np.array(items)
+
+
+@program(X)
+def part_times_one_written_over_itself(x):
+    for k in range(3):
+        x[:k] = np.sin(1.0 * x[:k])
+        x[k:] = -(np.cos(x[k:]) * -1.0)
+    return x * np.arange(5.0)
