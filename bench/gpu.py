@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--output", default="bench/results")
     options = parser.parse_args()
-    simulated = not has_device()
+    simulated = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1" or not has_device()
     if simulated:
         os.environ["NUMBA_ENABLE_CUDASIM"] = "1"
     import numpy as np
