@@ -28,7 +28,7 @@ _TAKEN = """
     stack hstack vstack column_stack append diff flip zeros empty ones full zeros_like empty_like ones_like full_like
     array asarray asanyarray ascontiguousarray asfortranarray copy where isscalar take result_type copyto
     fill_diagonal norm matrix_power kron tril triu meshgrid tile repeat roll trapezoid cumprod polyval einsum
-    real imag conjugate angle iscomplexobj isrealobj at complex128 complex64
+    real imag conjugate angle iscomplexobj isrealobj at complex128 complex64 solve det inv
     flatten astype fill item tolist conj __len__
 """.split()
 
