@@ -26,6 +26,7 @@ from srcdiff.assemble import bind, keep, require_same_shape, require_shape_of_re
 from srcdiff.backend import Compiled, Options, compile_program, compile_source
 from srcdiff.batches import Batch, batch_text, split
 from srcdiff.forward import tangent
+from srcdiff.halves import halves
 from srcdiff.jacobians import forward_jacobian, reverse_jacobian
 from srcdiff.kernels import (
     GridPlan,
@@ -49,7 +50,8 @@ from srcdiff.syntax import Const, Doc, Program
 from srcdiff.vectorize import vectorize
 
 __all__ = ["Options", "build", "build_parallel", "derivatives", "gradient", "gradient_along", "is_parallel",
-           "jacobian", "over_directions", "over_samples", "parallel_text", "pullback", "pushforward", "text"]
+           "jacobian", "over_directions", "over_samples", "parallel_text", "pullback", "pullback_halves",
+           "pushforward", "text"]
 
 
 # -- derivatives: Program -> Program ---------------------------------------------------
@@ -94,6 +96,14 @@ def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]
     bars = [p.name for p in along.params[len(program.params):]]
     models = [program.results[position] for position in outputs]
     return require_shape_of_results(along, list(zip(bars, models, strict=True)))
+
+
+@_remembered
+def pullback_halves(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]) -> tuple[Program, Program]:
+    """Split the pullback: the program with what is kept appended, and the adjoints alone, from that and the cotangents."""
+    along = optimised(pullback(program, active, outputs))
+    bars = [p.name for p in along.params[len(program.params):]]
+    return halves(along, frozenset(bars), len(program.results))
 
 
 @_derivative

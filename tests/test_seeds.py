@@ -66,7 +66,7 @@ def test_s2_vmap_of_a_pullback_is_one_program(data):
     text = rows.source(np.eye(M), level="array")
     text = text[text.index("def predict"):]
     assert "in range(" not in text, "the loop over directions is in the statements"
-    assert text.count("= np.tanh(") == 1, "the primal is computed once"
+    assert "= np.tanh(" not in text, "the primal has been computed by `vjp`"
     (columns,) = sd.vmap(pullback, in_dims=1, out_dims=1)(np.eye(M))
     close(columns, jacobian_of_x(w, b, x).T)
     _, along = sd.linearize(functools.partial(predict, w, b), x)

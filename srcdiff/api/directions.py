@@ -110,8 +110,12 @@ def tangent_leaves(primal: Special, base, trees, given):
     return [p for p, _ in found], [t for _, t in found]
 
 
-def cotangents(primal: Special, outputs, given, active, base):
-    """Return the adjoint program, the names of all cotangents, and of those that are read."""
+def cotangents(primal: Special, outputs, given, active, base, make=None):
+    """Return the adjoint program, the names of all cotangents, and of those that are read.
+
+    ``make(names, outputs)`` gives the program, whose last parameters are the
+    cotangents of these outputs; that of the pullback if it is None.
+    """
     require_real(primal.program, outputs, base.__name__)
     found = direction_leaves(primal, outputs, given, "cotangent", f"the output of {base.__name__}")
     read = []
@@ -120,8 +124,9 @@ def cotangents(primal: Special, outputs, given, active, base):
         if is_float(own):
             check_direction(own, type_, "cotangent", f"the output of {base.__name__}")
             read.append((position, type_))
-    program = compiler.pullback(primal.bare, names_of(primal, active), tuple(p for p, _ in read), base.options.memory)
-    program, bars = with_directions(program, len(primal.program.params), [t for _, t in read])
+    names, positions = names_of(primal, active), tuple(p for p, _ in read)
+    program = make(names, positions) if make else compiler.pullback(primal.bare, names, positions, base.options.memory)
+    program, bars = with_directions(program, len(program.params) - len(read), [t for _, t in read])
     linear, names, rest = frozenset(bars), [], iter(bars)
     for position, type_ in found:
         if is_float(primal.program.type_of(primal.program.results[position])):

@@ -7,23 +7,31 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from srcdiff.api.arguments import float_leaves, names_of, signature_of
 from srcdiff.api.differentiate import as_function, within
+from srcdiff.api.directions import cotangents, fill
 from srcdiff.api.function import Function
+from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import Pullback, Pushforward, Recipe
 from srcdiff.api.special import Special, output_leaves, refuse, split_aux
+from srcdiff.errors import SrcdiffError
 from srcdiff.structure import (
     abstract,
     array_of_list,
     children,
     flat_values,
     is_leaf,
+    leaves,
     map_tree,
     ready,
     rebuild,
 )
-from srcdiff.syntax import Static
+from srcdiff.syntax import Program, Static, is_float
 
 __all__ = ["Bound", "Value", "linearize", "vjp"]
+
+compiler, Builder = lazy("srcdiff.compiler"), lazy("srcdiff.builder", "Builder")
+keep = lazy("srcdiff.assemble", "keep")
 
 
 @dataclass(frozen=True)
@@ -40,19 +48,91 @@ class Value(Recipe):
         return primal
 
 
+@dataclass(frozen=True)
+class Forward(Recipe):
+    """``primals -> (value, what the reverse sweep reads of it)``: the first half of a pullback."""
+
+    has_aux: bool = False
+    word = "forward sweep"
+
+    def specialise(self, base, args, keywords):
+        primal = base.specialise(args, keywords)
+        outputs, _ = split_aux(primal.program.tree, self.has_aux, base.__name__)
+        first, _ = split_pullback(primal, outputs)
+        n = len(primal.program.results)
+        return primal.made(first, (primal.program.tree, tuple(range(n, len(first.results)))))
+
+
+@dataclass(frozen=True)
+class Reverse(Pullback):
+    """``(primals, cotangent, held) -> cotangents of the primals``: the second half of a pullback."""
+
+    def specialise(self, base, args, keywords):
+        primals, given, held = args
+        primal = base.specialise(tuple(primals), keywords)
+        outputs, _ = split_aux(primal.program.tree, self.has_aux, base.__name__)
+        active = float_leaves(primal, primal.inputs[0])
+        _, second = split_pullback(primal, outputs)
+        params = second.params[sum(not p.captured for p in primal.program.params):][:len(held)]
+        taken: list[str] = []
+
+        def make(names, positions):
+            program = second
+            if positions != float_outputs(primal, outputs):         # the forward sweep was that of other outputs
+                whole = compiler.pullback(primal.bare, names, positions)
+                program = keep(whole, range(len(primal.program.results), len(whole.results)))
+            program, found = with_arguments(program, primal.program, params, len(positions))
+            taken.extend(found)
+            return program
+
+        program, bars, linear = cotangents(primal, outputs, given, active, base, make)
+        place = {p: i for i, p in enumerate(active)}
+        tree = map_tree(lambda p: Static(None) if p not in place else place[p], primal.inputs[0])
+        names = ((primal.names[0], fill(given, bars), tuple(taken)), {})
+        return primal.made(program, tree, names=names, linear=linear)
+
+    def signature(self, base):
+        return signature_of("primals", "cotangent", "held")
+
+
+def with_arguments(program: Program, primal: Program, held, count: int) -> tuple[Program, list[str]]:
+    """Let a program take all arguments of the second half, whether or not it reads them; the last `count` are cotangents.
+
+    Returns the program and the names of what is held.
+    """
+    builder = Builder(program.types)
+    own = {p.name for p in program.params}
+    taken = [p if p.name in own else replace(p, name=builder.fresh(p.name, p.type)) for p in held]
+    bars = program.params[len(program.params) - count:]
+    return replace(program, params=(*primal.params, *taken, *bars), types=builder.types), [p.name for p in taken]
+
+
+def float_outputs(primal: Special, outputs) -> tuple[int, ...]:
+    """Return the positions of the floating-point outputs, in order."""
+    return tuple(p for p in output_leaves(outputs) if is_float(primal.program.type_of(primal.program.results[p])))
+
+
+def split_pullback(primal: Special, outputs):
+    """Return both halves of the pullback of all floating-point outputs."""
+    active = names_of(primal, float_leaves(primal, primal.inputs[0]))
+    return compiler.pullback_halves(primal.bare, active, float_outputs(primal, outputs))
+
+
 class Bound(Function):
     """A linear map at a point: `base` with its first argument, the primals, given.
 
-    The primals are copied, because the caller may change them afterwards.
+    The primals are copies, because the caller may change his own afterwards.
 
     Parameters
     ----------
     spread
         Take the directions as separate arguments, not as one.
+    held
+        What `base` takes behind the directions: nothing, or what a forward sweep has kept.
     """
 
-    def __init__(self, base: Function, primals: tuple, spread: bool):
-        self.primals, self.spread = tuple(map(kept, primals)), spread
+    def __init__(self, base: Function, primals: tuple, spread: bool, held: tuple = ()):
+        self.primals, self.spread, self.held = tuple(primals), spread, held
         self._lists = has_list(self.primals)
         super().__init__(base, base.recipe, base.options)
 
@@ -68,15 +148,16 @@ class Bound(Function):
     def __call__(self, *args, **keywords):
         if keywords or (not self.spread and len(args) != 1):
             self.bind(args, keywords)
-        out = self.base(self.primals, self.given(args))
+        out = self.base(self.primals, self.given(args), *self.held)
         return like_lists(self.primals, out) if self._lists and not self.spread else out
 
     def specialise(self, args, keywords) -> Special:
         specs = tuple(abstract(p, f"primal {i}") for i, p in enumerate(self.primals))
-        found = self.base.specialise((specs, self.given(args)), {})
-        bound = output_leaves(found.inputs[0][0])
-        names = [found.name(p) for p in bound]
-        values = [v for p in self.primals for v in flat_values(p)]
+        held = tuple(abstract(h, "what is kept") for h in self.held)
+        found = self.base.specialise((specs, self.given(args), *held), {})
+        trees = found.inputs[0]
+        names = [found.name(p) for tree in (trees[0], *trees[2:]) for p in output_leaves(tree)]
+        values = [v for p in (*self.primals, *self.held) for v in flat_values(p)]
         params = [p for p in found.program.params if p.name not in names]
         own = [replace(p, captured=True) for p in found.program.params if p.name in names]
         free = [p for p in params if not p.captured]
@@ -91,17 +172,18 @@ class Bound(Function):
 
     def derive(self, recipe):
         if hasattr(recipe, "bound"):
-            return Bound(self.base.derive(recipe.bound(self.spread)), self.primals, self.spread)
+            recipe = recipe.bound(self.spread, len(self.held))
+            return Bound(self.base.derive(recipe), self.primals, self.spread, self.held)
         return super().derive(recipe)
 
     def with_options(self, options):
-        return Bound(self.base.with_options(options), self.primals, self.spread)
+        return Bound(self.base.with_options(options), self.primals, self.spread, self.held)
 
     def describe(self):
         return f"{self.base.describe()} at a point"
 
     def __reduce__(self):
-        return Bound, (self.base, self.primals, self.spread)
+        return Bound, (self.base, self.primals, self.spread, self.held)
 
 
 def kept(value):
@@ -145,9 +227,29 @@ def vjp(f, *primals, has_aux: bool = False, memory: int | str | None = None):
     (array([1., 2.]),)
     """
     function = within(f, memory)
-    out = function.derive(Value(has_aux))(*primals)
-    pullback = Bound(function.derive(Pullback(has_aux)), primals, spread=False)
+    try:
+        out, pullback = in_halves(function, primals, has_aux)
+    except SrcdiffError:            # what is wrong with the reverse sweep is said when it is asked for
+        out = function.derive(Value(has_aux))(*primals)
+        pullback = Bound(function.derive(Pullback(has_aux)), tuple(map(kept, primals)), spread=False)
     return (out[0], pullback, out[1]) if has_aux else (out, pullback)
+
+
+def in_halves(function: Function, primals: tuple, has_aux: bool):
+    """Run the forward sweep, and return the value and the pullback that reads what it has kept."""
+    if function.options.memory is not None:
+        refuse("what a budget saves would be kept")
+    out, held = function.derive(Forward(has_aux))(*primals)
+    held = tuple(apart(v, leaves(primals)) for v in held)
+    pullback = Bound(function.derive(Reverse(has_aux)), tuple(map(kept, primals)), False, (held,))
+    return map_tree(lambda v: apart(v, held), out), pullback
+
+
+def apart(value, others):
+    """Return an array, or a copy of it if it shares memory with one of the others."""
+    if isinstance(value, np.ndarray) and any(np.may_share_memory(value, v) for v in others if isinstance(v, np.ndarray)):
+        return value.copy()
+    return value
 
 
 def linearize(f, *primals, has_aux: bool = False):
@@ -156,5 +258,5 @@ def linearize(f, *primals, has_aux: bool = False):
     if not primals:
         refuse("linearize needs the point at which to linearize", code="SD0306")
     out = function.derive(Value(has_aux))(*primals)
-    along = Bound(function.derive(Pushforward(has_aux, value=False)), primals, spread=True)
+    along = Bound(function.derive(Pushforward(has_aux, value=False)), tuple(map(kept, primals)), spread=True)
     return (out[0], along, out[1]) if has_aux else (out, along)

@@ -104,12 +104,12 @@ class VMap(Recipe):
             found[position] = dim % (ndim + 1)
         return tuple(found)
 
-    def bound(self, spread: bool) -> VMap:
-        """Return the recipe that leaves the primals in front of the mapped arguments alone."""
-        if spread:
-            return replace(self, in_dims=(None, self.in_dims))
+    def bound(self, spread: bool, behind: int = 0) -> VMap:
+        """Return the recipe that leaves the primals in front of the mapped arguments alone, and what stands behind them."""
         dims = self.in_dims
-        return replace(self, in_dims=(None, dims[0] if isinstance(dims, tuple) and len(dims) == 1 else dims))
+        if not spread and isinstance(dims, tuple) and len(dims) == 1:
+            (dims,) = dims
+        return replace(self, in_dims=(None, dims, *[None] * behind))
 
 
 def valid(axis: int | None, leaf, name: str) -> int | None:
@@ -263,7 +263,7 @@ def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None 
     -----
     The `vmap` of a pullback, of a tangent map or of their like pushes the loop
     over directions into the generated code: ``sd.vmap(pullback)(np.eye(M))`` is
-    one call that computes the primal once.
+    one call; `vjp` has computed the primal.
     """
     if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
         refuse(f"chunk_size is {chunk_size!r}", fix="use a positive int, or None", code="SD0318")
