@@ -13,9 +13,11 @@ from collections import Counter
 
 import numpy as np
 
+from srcdiff import compiler
 from srcdiff.backend import compile_program
 from srcdiff.errors import UnsupportedError
 from srcdiff.lower import lower
+from srcdiff.notation import run as interpreted
 from srcdiff.optimize import optimize
 from srcdiff.reverse import adjoint
 from srcdiff.samples import samples
@@ -25,7 +27,8 @@ from tests.modes import Modes, flatten
 from tests.oracle import differences, flat, inner
 from tests.random_programs import Generated, load
 
-__all__ = ["Failure", "check", "check_compiled", "check_memory", "check_samples", "check_second", "check_vectorized"]
+__all__ = ["Failure", "check", "check_compiled", "check_halves", "check_memory", "check_samples", "check_second",
+           "check_vectorized"]
 
 LIMIT = 1e4     # programs with larger values are passed over: differences cannot be trusted
 
@@ -237,6 +240,24 @@ def check_memory(case: Case):
     close("lowered budgeted adjoint", case.call(sound(lower(better)), *cotangents), expected, 1e-11, 1e-11)
 
 
+def tuple_of(results) -> tuple:
+    return results if isinstance(results, tuple) else (results,)
+
+
+def check_halves(case: Case):
+    """The forward sweep alone, then the reverse sweep from what it has kept, give the adjoints; as often as asked."""
+    rng = np.random.default_rng(case.seed + 8)
+    cotangents = case.random(rng, [case.values()[i] for i in case.outputs])
+    expected = case.call(case.adjoint_program(), *cotangents)
+    first, second = map(sound, compiler.pullback_halves(case.program, case.active, tuple(case.outputs)))
+    given = copy.deepcopy(case.inputs)
+    n = len(case.program.results)
+    values = tuple_of(interpreted(first, *given))
+    close("forward half", values[:n], expected[:n], 1e-12, 1e-12)
+    for _ in range(2):
+        close("reverse half", tuple_of(interpreted(second, *case.args, *values[n:], *cotangents)), expected[n:], 1e-11, 1e-11)
+
+
 def check_compiled(case: Case):
     """The compiled adjoint equals the interpreted one."""
     rng = np.random.default_rng(case.seed + 4)
@@ -267,7 +288,7 @@ def check_samples(case: Case):
 
 
 SHARES = {check_optimised: 3, check_second: 10, check_vectorized: 10, check_lowered: 8, check_memory: 2,
-          check_samples: 12}
+          check_samples: 12, check_halves: 3}
 
 
 def one(seed: int, counts: Counter, shares=SHARES) -> str | None:

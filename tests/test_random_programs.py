@@ -12,6 +12,7 @@ from tests.random_checks import (
     Failure,
     check,
     check_compiled,
+    check_halves,
     check_lowered,
     check_memory,
     check_optimised,
@@ -23,7 +24,7 @@ from tests.random_checks import (
 from tests.random_programs import Generated, load
 
 SEEDS = range(100_000, 100_060)
-SHARES = {check_optimised: 2, check_lowered: 6, check_memory: 2, check_second: 10, check_vectorized: 10}
+SHARES = {check_optimised: 2, check_lowered: 6, check_memory: 2, check_halves: 3, check_second: 10, check_vectorized: 10}
 
 
 @pytest.mark.filterwarnings("ignore")

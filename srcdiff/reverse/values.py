@@ -49,6 +49,10 @@ class Values:
         """Tell whether `name` counts a loop around `node`; the reverse loop counts it too."""
         return any(isinstance(p.stmt, For) and p.stmt.var == name for p in node.parents())
 
+    def _is_of_iteration(self, name: str, node: Node) -> bool:
+        """Tell whether one statement gives `name` its value, and does so in the iteration in which `node` reads it."""
+        return self.tree.is_single(name) and set(self.tree.changes[name][0].loops()) <= set(node.loops())
+
     def resolve(self, name: str, node: Node, after: bool = False, create: bool = True) -> str | None:
         """Return the name that holds the value of `name` as it is at `node`.
 
@@ -59,7 +63,7 @@ class Values:
         create
             Take a snapshot if there is none; otherwise return None.
         """
-        if (name in self.tree.params or self.is_index(name, node) or self.tree.is_single(name)
+        if (name in self.tree.params or self.is_index(name, node) or self._is_of_iteration(name, node)
                 or self.is_stable(name, node, after)):
             return name
         place, follows = self._snapshot_place(name, node, after)
