@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 import srcdiff as sd
-from srcdiff.api.linear import Bound
-from srcdiff.api.recipes import Pullback
 
 __all__ = ["CASES", "Case", "jacobian"]
 
@@ -151,7 +149,7 @@ V = np.array([1.0, -0.5, 0.25, 2.0])
 W, B, INPUT = np.arange(6.0).reshape(3, 2) / 7 - 0.3, np.array([0.1, -0.2]), np.array([0.5, -1.0, 0.25])
 TIMES, DATA = np.array([0.5, 1.0, 2.0]), np.array([0.8, 0.55, 0.3])
 LABELS = np.array([0.0, 1.0, 0.0, 0.0])
-PULLED = Bound(sd.differentiate(heat).derive(Pullback()), (X, 2, 0.1), spread=False)
+PULLED = sd.vjp(heat, X, 2, 0.1)[1]
 
 
 def at(function, *rest):

@@ -10,7 +10,7 @@ __all__ = ["heat_vjp"]
 
 
 @njit(error_model="numpy", fastmath={"contract"})
-def heat_vjp(y_bar, u, steps, k):
+def heat_vjp(y_bar, u, steps, k, t_tape):
     """Pullback of heat (golden_functions.py:79).
 
     J^T cotangent, where J is the Jacobian of heat
@@ -22,6 +22,7 @@ def heat_vjp(y_bar, u, steps, k):
     u : float64 array [:], captured
     steps : int, captured
     k : float, captured
+    t_tape : float64 array [:, :], captured
 
     Returns
     -------
@@ -29,31 +30,6 @@ def heat_vjp(y_bar, u, steps, k):
     k_bar : float
     """
     n_u = u.shape[0]
-    u_2 = np.empty(n_u)
-    # line 80: for _ in range(steps):
-    for j in range(n_u):
-        u_2[j] = u[j]
-    # line 82: for i in range(1, u.shape[0] - 1):
-    n_u_prev = n_u - 1
-    t_tape = np.empty((max(steps, 0), len(range(1, n_u_prev))))
-    new = np.empty(n_u)
-    # line 80: for _ in range(steps):
-    for trip in range(steps):
-        # line 81: new = u.copy()
-        for j in range(n_u):
-            new[j] = u_2[j]
-        # line 82: for i in range(1, u.shape[0] - 1):
-        for i in range(1, n_u_prev):
-            # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
-            u_i = u_2[i]
-            i_prev = i - 1
-            t = u_2[i_prev] - 2.0 * u_i + u_2[i + 1]
-            t_tape[trip, i_prev] = t
-            new[i] = u_i + k * t
-        # line 80: for _ in range(steps):
-        u_old = u_2
-        u_2 = new
-        new = u_old
     n_u_2 = y_bar.shape[0]
     if n_u_2 != n_u:
         raise ValueError("[SD0310] the cotangent does not have the shape of the output")
@@ -63,7 +39,7 @@ def heat_vjp(y_bar, u, steps, k):
     u_bar = np.zeros(n_u_2)
     k_bar = 0.0
     # line 82: for i in range(1, u.shape[0] - 1):
-    last = n_u_prev - 1
+    last = n_u - 2
     new_bar = np.empty(n_u_2)
     # line 80: for _ in range(steps):
     for trip in range(steps - 1, -1, -1):
