@@ -24,6 +24,7 @@ __all__ = ["GridLauncher", "Launcher", "Overfull", "capability", "free_bytes", "
            "simulated", "stand_in"]
 
 BLOCK = 128                             # threads
+ENOUGH_THREADS = 1 << 18                # to keep a device busy; with fewer samples, several share one
 SIMULATED_THREADS = 24                  # at most, of one launch: each takes a millisecond to start
 GRID_THREADS = 1 << 17                  # of a shared loop: as many on every device, so that sums are the same
 FIRST_SLOTS = 64
@@ -275,9 +276,10 @@ class Launcher(Kernels):
                        for i, (shape, out) in enumerate(zip(shapes, outs, strict=True))]
             given = self._given(stream)
             numbers = dict(zip(self.plan.size_names, sizes, strict=True))
+            parts = _parts(count, dict(self.plan.each.roles).get("parts", 1))
             for kernel in self.kernels:
-                self._launch(kernel, kernel.items or count,
-                             {"count": lambda _: count, "input": flat.__getitem__, "given": given.__getitem__,
+                self._launch(kernel, kernel.items or count * parts,
+                             {"parts": lambda _: parts, "count": lambda _: count, "input": flat.__getitem__, "given": given.__getitem__,
                               "size": numbers.__getitem__, "result": results.__getitem__}, stream)
         if not host:
             return results
@@ -383,6 +385,11 @@ class GridLauncher(Kernels):
         if not hasattr(value, "copy_to_host"):
             return value
         return value.copy_to_host(stream=stream) if host or kind == "number" else value
+
+
+def _parts(count: int, most: int) -> int:
+    """Return how many threads share a sample."""
+    return max(1, min(most, (SIMULATED_THREADS if simulated() else ENOUGH_THREADS) // count))
 
 
 def _shape_only(value):

@@ -19,6 +19,7 @@ from srcdiff.analysis.shapes import Shapes
 from srcdiff.batches import without_reserved
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
+from srcdiff.kernels.loops import own, side_by_side, steps, trips
 from srcdiff.kernels.memory import Memory
 from srcdiff.kernels.plan import WORDS, Kernel, kernel, require_device_code
 from srcdiff.lower import lower
@@ -28,16 +29,13 @@ from srcdiff.syntax import (
     Atom,
     Const,
     For,
-    If,
     Load,
     Param,
     Program,
     Stmt,
     Store,
     Var,
-    While,
     atoms_of,
-    blocks_of,
     defined,
     walk,
 )
@@ -47,7 +45,6 @@ __all__ = ["FOLD", "GridPlan", "grid_plan"]
 SHARED = 512                            # iterations from which a loop is shared
 FOLD = 256                              # threads of the second step of a reduction
 SERIAL = 2_000_000                      # iterations that one thread may take: about a tenth of a second
-UNKNOWN = 1000                          # iterations of a loop of which nothing is known
 THREADS = -1                            # an extent: as many as there are threads
 REDUCTIONS = {"add": ("add", 0), "subtract": ("add", 0), "multiply": ("multiply", 1),
               "maximum": ("maximum", -math.inf), "minimum": ("minimum", math.inf)}
@@ -144,17 +141,17 @@ class _Grid:
 
     def _reductions(self, stmt: Stmt, rest) -> dict[str, str] | None:
         """Return the numbers that a loop reduces, with the operation; None if it is not to be shared."""
-        if not isinstance(stmt, For) or (trips := _trips(stmt)) is None or trips < SHARED:
+        if not isinstance(stmt, For) or (count := trips(stmt)) is None or count < SHARED:
             return None
         reduced = _reduced(stmt, self.types)
         assigned = {defined(s) for s in walk(stmt.body)} - {None}
         numbers = {n for n in assigned if not self.types[n].ndim} - set(reduced)
         read_later = {a.name for s in walk(rest) for a in atoms_of(s) if isinstance(a, Var)} | _names(
             self.program.results)
-        if numbers & read_later or not _own(stmt.body, numbers, set()):
+        if numbers & read_later or not own(stmt.body, numbers, set()):
             return None
         arrays = {s.array for s in walk(stmt.body) if isinstance(s, Store) and s.array in self.shared}
-        return reduced if all(_side_by_side(stmt, name) for name in arrays) else None
+        return reduced if all(side_by_side(stmt, name) for name in arrays) else None
 
     def _combined(self, reduced: dict[str, str]) -> list[Stmt]:
         """Return what adds the folded results of a loop to the numbers from before it."""
@@ -200,11 +197,11 @@ class _Grid:
             for name, part in parts.items():
                 b.store(part, (thread,), Var(name))
 
-        self._add(builder, items=_trips(loop), loop=counted, after=after)
+        self._add(builder, items=trips(loop), loop=counted, after=after)
         for name, op in segment.reduced.items():
-            self._fold(name, op, parts[name], min(_trips(loop), 1 << 62))
+            self._fold(name, op, parts[name])
 
-    def _fold(self, name: str, op: str, parts: str, trips: int) -> None:
+    def _fold(self, name: str, op: str, parts: str) -> None:
         dtype = self.types[name].dtype
         folded = next(n for n in self.given if n.startswith(f"{name}_folded") and n not in self._folded())
         builder = Builder(self.types)
@@ -269,24 +266,8 @@ def _shared_arrays(program: Program) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _trips(loop: For) -> int | None:
-    bounds = (loop.start, loop.stop, loop.step)
-    if not all(isinstance(b, Const) for b in bounds):
-        return None
-    return len(range(*(b.value for b in bounds)))
-
-
-def _steps(stmt: Stmt) -> int:
-    """Estimate the iterations that a statement takes."""
-    inner = sum(_steps(s) for block in blocks_of(stmt) for s in block)
-    if isinstance(stmt, For):
-        trips = _trips(stmt)
-        return (UNKNOWN if trips is None else trips) * max(inner, 1)
-    return UNKNOWN * max(inner, 1) if isinstance(stmt, While) else inner
-
-
 def _require_short(stmt: Stmt) -> None:
-    if _steps(stmt) > SERIAL:
+    if steps(stmt) > SERIAL:
         where = next((s.where for s in walk((stmt,)) if s.where.line), stmt.where)
         raise UnsupportedError(Problem(
             "SD0354", "a long loop cannot be shared among threads: its iterations depend on each other", where,
@@ -315,41 +296,6 @@ def _reduced(loop: For, types) -> dict[str, str]:
     return {n: op for n, op in found.items() if n not in spoilt and types[n].dtype in ("float32", "float64", "int64")}
 
 
-def _own(body, numbers: set[str], known: set[str]) -> bool:
-    """Tell whether each iteration sets these numbers before it reads them."""
-    for stmt in body:
-        if any(isinstance(a, Var) and a.name in numbers and a.name not in known
-               for a in atoms_of(stmt) if not isinstance(stmt, While)):
-            return False
-        if isinstance(stmt, For):
-            known.add(stmt.var)
-        after = []
-        for block in blocks_of(stmt):
-            inside = set(known)
-            if not _own(block, numbers, inside):
-                return False
-            after.append(inside)
-            if isinstance(stmt, While):
-                known |= after[0]                   # the test runs at least once
-        if isinstance(stmt, If) and len(after) == 2:
-            known |= after[0] & after[1]
-        if (name := defined(stmt)) is not None:
-            known.add(name)
-    return True
-
-
-def _side_by_side(loop: For, array: str) -> bool:
-    """Tell whether each iteration touches a part of its own of an array: the loop variable is on one axis always."""
-    axes = None
-    for stmt in walk(loop.body):
-        if array in {a.name for a in atoms_of(stmt) if isinstance(a, Var)} and not isinstance(stmt, Load):
-            return False
-        if isinstance(stmt, Load | Store) and stmt.array == array:
-            here = {k for k, item in enumerate(stmt.index) if item == Var(loop.var)}
-            axes = here if axes is None else axes & here
-    return bool(axes)
-
-
 def _counted(builder: Builder, loop: For) -> For:
     """Return a loop that counts from 0 in steps of 1."""
     if loop.start == Const(0) and loop.step == Const(1):
@@ -358,7 +304,7 @@ def _counted(builder: Builder, loop: For) -> For:
     with builder.nested() as head:
         step = builder.op("multiply", Var(item), loop.step, stem="p")
         builder.assign(loop.var, "add", step, loop.start)
-    return replace(loop, var=item, start=Const(0), stop=Const(_trips(loop)), step=Const(1), body=(*head, *loop.body))
+    return replace(loop, var=item, start=Const(0), stop=Const(trips(loop)), step=Const(1), body=(*head, *loop.body))
 
 
 def _read(body) -> dict[str, None]:

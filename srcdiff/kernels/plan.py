@@ -18,6 +18,7 @@ from srcdiff.analysis.shapes import Shapes
 from srcdiff.batches import Batch, split, with_given, without_reserved
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
+from srcdiff.kernels.loops import own, side_by_side, steps, trips
 from srcdiff.kernels.memory import OVERFLOW, Memory
 from srcdiff.kernels.spelling import DEVICE_HELPERS
 from srcdiff.lower import lower
@@ -34,6 +35,7 @@ from srcdiff.syntax import (
     Program,
     Raise,
     Stmt,
+    Store,
     Var,
     atoms_of,
     defined,
@@ -44,6 +46,7 @@ from srcdiff.syntax import (
 __all__ = ["WORDS", "Kernel", "Plan", "device_function", "kernel", "plan", "require_device_code"]
 
 WORDS = frozenset({"cuda", "cmath", "status", "thread", "threads", *DEVICE_HELPERS})
+SHARED = 8                              # iterations from which the last loop of a sample is shared
 SMALL = 64                              # elements of a constant array that each thread makes for itself
 
 
@@ -56,7 +59,8 @@ class Kernel:
     program
         Its statements; the parameters are those of the kernel, in order.
     roles
-        What the host passes for each parameter: ``("count", "")``, ``("input", position)``,
+        What the host passes for each parameter: ``("count", "")``, ``("parts", n)`` (how many threads share
+        a sample, at most n), ``("input", position)``,
         ``("given", name)``, ``("size", name)``, ``("result", position)``, ``("work", dtype)`` or
         ``("status", "")``.
     failures
@@ -239,7 +243,8 @@ class _Planner:
         if part is None:
             raise UnsupportedError(Problem("SD0350", f"{self.program.name}: the samples cannot be separated",
                                            fix='use target="numba"'))
-        first, last, *params = part.params
+        _, last, *params = part.params
+        part, last = _renamed(part, last)
         numbers = [n for n in computed if not self.program.types[n].ndim]
         builder = Builder(part.types)
         loads = []
@@ -257,10 +262,57 @@ class _Planner:
                          ("result", self.results.index(p.name)) if p.name in self.results else ("given", p.name))
         params = [Param(holders[p.name], builder.types[holders[p.name]]) if p.name in holders else p
                   for p in params]
+        loop = replace(loop, start=Const(0), stop=Var(last.name))
+        inner = _shareable(loop, part.types, set(self.results))
+        if inner is not None:
+            parts = builder.fresh("parts", INT)
+            params.insert(0, Param(parts, INT))
+            roles.insert(1, ("parts", trips(inner)))
+            total = builder.op("multiply", Var(last.name), Var(parts), stem="total")
+            front = [*front, *builder.take()]
+            sample, loop = loop.var, _in_parts(builder, loop, inner, parts, total)
+        else:
+            sample = loop.var
         program = replace(part, name=f"{self.program.name}_kernel", params=(last, *params), types=builder.types,
-                          body=(*read, *front, replace(loop, start=Const(0), stop=Var(last.name))))
-        del first
-        return kernel(program, roles, loop)
+                          body=(*read, *front, loop))
+        return kernel(program, roles, loop, sample=sample)
+
+
+def _renamed(part: Program, last: Param) -> tuple[Program, Param]:
+    """Call the end of the range of samples what it is here: their number."""
+    count = Param(Builder(part.types).fresh("count", INT), INT)
+    return replace(part, body=rename(part.body, {last.name: count.name}), types={**part.types, count.name: INT}), count
+
+
+def _shareable(loop: For, types, results: set[str]) -> For | None:
+    """Return the last loop of a sample, if several threads may share it: it is most of the work, and in any order."""
+    *before, inner = loop.body
+    if not isinstance(inner, For) or (inner.start, inner.step) != (Const(0), Const(1)) or (
+            (trips(inner) or 0) < SHARED or steps(inner) < sum(map(steps, before))):
+        return None
+    stored = {s.array for s in walk(inner.body) if isinstance(s, Store)}
+    made = {s.target for s in walk(inner.body) if isinstance(s, Assign) and types[s.target].ndim}
+    numbers = {n for s in walk(inner.body) if (n := defined(s)) is not None and not types[n].ndim}
+    apart = all(side_by_side(inner, name) for name in stored - made) and own(inner.body, numbers, {inner.var})
+    once = not any(isinstance(s, Store) and s.array in results for s in walk(before))
+    return inner if apart and once else None
+
+
+def _in_parts(builder: Builder, loop: For, inner: For, parts: str, total: Atom) -> For:
+    """Return a loop over parts of samples: neighbouring items are the same part of neighbouring samples."""
+    item, part = builder.fresh("item", INT), builder.fresh("part", INT)
+    with builder.nested() as body:
+        builder.assign(loop.var, "remainder", Var(item), loop.stop)
+        builder.assign(part, "floor_divide", Var(item), loop.stop)
+        builder.append(*loop.body[:-1])
+        builder.copy(inner.var, Var(part))
+        with builder.nested() as test:
+            more = builder.op("less", Var(inner.var), inner.stop, stem="more")
+        with builder.nested() as shared:
+            builder.append(*inner.body)
+            builder.assign(inner.var, "add", Var(inner.var), Var(parts))
+        builder.repeat(test, more, shared)
+    return replace(loop, var=item, stop=total, body=tuple(body))
 
 
 def _write(builder: Builder, target: str, extents, atom: Atom, type_) -> None:
@@ -280,7 +332,7 @@ def _nested(builder, extents, at, body) -> None:
 
 
 def kernel(program: Program, roles, loop: For | None = None, after: Callable = lambda builder, thread: None,
-           items: int | None = None) -> Kernel:
+           items: int | None = None, sample: str = "") -> Kernel:
     """Return a lowered program without results as a kernel.
 
     Parameters
@@ -291,8 +343,8 @@ def kernel(program: Program, roles, loop: For | None = None, after: Callable = l
         Its last statement, over what the threads share.
     after
         Writes what each thread does after that.
-    items
-        See `Kernel.items`.
+    items, sample
+        See `Kernel`; the sample is the variable of the loop, if it is not given.
     """
     builder = Builder(program.types)
     thread, threads = builder.fresh("thread", INT), builder.fresh("threads", INT)
@@ -321,7 +373,7 @@ def kernel(program: Program, roles, loop: For | None = None, after: Callable = l
     params, roles = zip(*kept, strict=True) if kept else ((), ())
     final = replace(program, params=(*params, Param(thread, INT), Param(threads, INT)), body=body, results=(),
                     types=b.types)
-    return Kernel(final, tuple(roles), tuple(dict.fromkeys(raised)), loop.var if loop else "",
+    return Kernel(final, tuple(roles), tuple(dict.fromkeys(raised)), sample or (loop.var if loop else ""),
                   items)
 
 
