@@ -86,6 +86,12 @@ def special_functions(x):
     return a + b + np.hypot(x[0], x[1]) + np.arctan2(x[2], x[3]) + np.expm1(x[0]) + np.log1p(x[1])
 
 
+@example(np.ones((2, 4)), transform=sd.grad)
+def impedance(x):
+    z = x[0] + 1j * x[1] + np.exp(1j * x[2])
+    return np.abs(z) + (np.conj(z) * z / (1.0 + z)).real * x[3]
+
+
 @example(np.ones((2, 4)), 6, transform=sd.grad, in_dims=(0, None))
 def run_time_extents(x, n):
     y = np.zeros(n)

@@ -17,8 +17,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from srcdiff.backend import modules, python
+from srcdiff.backend import numba as numba_backend
 from srcdiff.errors import ArgumentError, DeviceError, Problem
 from srcdiff.kernels import GridPlan, Kernel, Plan, module_text
+from srcdiff.syntax import walk
 
 __all__ = ["GridLauncher", "Launcher", "Overfull", "capability", "free_bytes", "is_device_array", "launches", "load", "require_device",
            "simulated", "stand_in"]
@@ -186,11 +188,20 @@ class Kernels:
         _COUNT[0] += 1
         function = getattr(self.module, kernel.program.name)
         if not simulated():
-            function[blocks, block, stream](*args)
+            try:
+                function[blocks, block, stream](*args)
+            except Exception as error:
+                if not numba_backend.is_compile_error(error):
+                    raise
+                raise numba_backend.explain(error, kernel.program.name, self.text, self._file(kernel)) from None
             return
         with _LOCK, warnings.catch_warnings():          # the simulator runs one kernel at a time
             warnings.simplefilter("ignore", RuntimeWarning)
             function[blocks, block, stream](*args)
+
+    @staticmethod
+    def _file(kernel: Kernel) -> str:
+        return next((s.where.file for s in walk(kernel.program.body) if s.where.line), "<unknown>")
 
     def _threads(self, kernel: Kernel, count: int) -> int:
         if simulated():

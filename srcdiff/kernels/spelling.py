@@ -111,10 +111,21 @@ def quotient(a, b):
     return a / b
 '''
 
+# As Python divides, but without an exception: in a thread that would be the end of it.
+COMPLEX_QUOTIENT = '''\
+def complex_quotient(a, b):
+    """Return a / b; nan for b = 0."""
+    scale = abs(b.real) + abs(b.imag)
+    x, y = b.real / scale, b.imag / scale
+    square = (x * x + y * y) * scale
+    return complex((a.real * x + a.imag * y) / square, (a.imag * x - a.real * y) / square)
+'''
+
 # name -> (text, names of the helpers it calls)
 DEVICE_HELPERS = {
     "maximum": (MAXIMUM, ()), "minimum": (MINIMUM, ()), "fmax": (FMAX, ()), "fmin": (FMIN, ()), "sign": (SIGN, ()),
     "rint": (RINT, ()), "cbrt": (CBRT, ()), "logaddexp": (LOGADDEXP, ()), "quotient": (QUOTIENT, ()),
+    "complex_quotient": (COMPLEX_QUOTIENT, ()),
     "digamma": (DIGAMMA, ("digamma_positive",)), "polygamma": (POLYGAMMA, ()),
 }
 
@@ -149,6 +160,11 @@ def spell_for_device(op: str, types: tuple[Type, ...], result: Type, operands, s
 
 def _template(op: str, types: tuple[Type, ...], result: Type, count: int) -> str | None:
     kinds = {t.dtype for t in types}
+    if op == "conjugate":
+        return "a.conjugate()" if "complex" in result.dtype else "a"
+    if op in ("divide", "reciprocal") and "complex" in result.dtype:
+        text = "complex_quotient(a, b)" if op == "divide" else "complex_quotient(1.0, a)"
+        return f"np.complex64({text})" if result.dtype == "complex64" else text
     if kinds & {"complex64", "complex128"}:
         return _call(COMPLEX[op], count, result) if op in COMPLEX else None
     if kinds <= INTEGERS:
