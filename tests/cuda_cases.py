@@ -139,6 +139,11 @@ def test_what_threads_cannot_do_is_refused_with_its_line():
     assert "np.linalg.svd" in str(caught.value)
 
 
+def test_functions_that_only_numpy_has_are_refused_with_their_line():
+    with pytest.raises(sd.errors.UnsupportedError, match="log1p of complex128 numbers does not run on the GPU"):
+        sd.vmap(lambda x: np.log1p(1j * x).real, target="cuda")(X[:, 0])
+
+
 def test_captured_values_are_read_at_each_call():
     factor = np.array([1.0, 2.0])
 

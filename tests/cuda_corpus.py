@@ -160,7 +160,10 @@ def compared(number: int, name: str, modes) -> dict:
         except sd.errors.UnsupportedError as error:
             return {"refused": str(error)}
         function, args = mapped(PROGRAMS[name], mode, "cuda")
-        worst = max(worst, difference(function(*args), expected))
+        try:
+            worst = max(worst, difference(function(*args), expected))
+        except sd.errors.UnsupportedError as error:
+            return {"refused": str(error)}
     return {"difference": worst, "launches": cuda.launches() - count,
             "single": any(np.asarray(leaf).dtype == np.float32 for leaf in leaves(args))}
 

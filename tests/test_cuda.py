@@ -17,6 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 TOOLKIT = Path("/usr/local/cuda")
 
 
+# What no target takes; and logarithms of complex numbers that CUDA does not have.
+REFUSED = {"everyday.guarded_ratio", "complex_numbers.elementary_functions"}
+
+
 @functools.cache
 def has_gpu() -> bool:
     code = "from numba import cuda; print(cuda.is_available())"
@@ -50,7 +54,7 @@ def test_each_program_gives_the_numbers_of_the_cpu():
     tolerance = 1e-10 if has_gpu() else 1e-12
     assert set(found) == set(PROGRAMS)
     ran = {name: r for name, r in found.items() if "refused" not in r}
-    assert len(ran) > 100
+    assert set(found) - set(ran) <= REFUSED
     assert not {name: r for name, r in ran.items() if not r["launches"]}
     assert not {name: r for name, r in ran.items()
                 if not r["difference"] <= (1e-4 if r["single"] and has_gpu() else 1e-6 if r["single"] else tolerance)}

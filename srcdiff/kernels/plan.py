@@ -20,7 +20,7 @@ from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.kernels.loops import own, side_by_side, steps, trips
 from srcdiff.kernels.memory import OVERFLOW, Memory
-from srcdiff.kernels.spelling import DEVICE_HELPERS
+from srcdiff.kernels.spelling import DEVICE_HELPERS, is_known
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
 from srcdiff.primitives import PRIMITIVES
@@ -346,6 +346,7 @@ def kernel(program: Program, roles, loop: For | None = None, after: Callable = l
     items, sample
         See `Kernel`; the sample is the variable of the loop, if it is not given.
     """
+    _require_known(program)
     builder = Builder(program.types)
     thread, threads = builder.fresh("thread", INT), builder.fresh("threads", INT)
     memory = Memory(replace(program, types=builder.types), thread)
@@ -392,6 +393,7 @@ def device_function(program: Program, out: str | None) -> Program:
     """
     require_device_code(program)
     program = lower(optimize(without_reserved(program, WORDS | {out or ""})), device=True)
+    _require_known(program)
     arrays = {a.name for a in program.results if isinstance(a, Var) and program.types[a.name].ndim}
     _require_out(program, arrays, out)
     builder = Builder(program.types)
@@ -423,6 +425,21 @@ def _require_out(program: Program, arrays: set[str], out: str | None) -> None:
                                                                 "and gives an array"),
             why="a thread cannot return an array",
             fix="pass the array to write into: out=...; results must be one array, or numbers"))
+
+
+def _require_known(program: Program) -> None:
+    """Refuse what no thread can compute: operations on numbers that only NumPy knows."""
+    problems = []
+    for stmt in walk(program.body):
+        if isinstance(stmt, Assign) and PRIMITIVES[stmt.op].kind == "elementwise" and stmt.op not in ("cast", "weaken"):
+            types = tuple(map(program.type_of, stmt.args))
+            if not is_known(stmt.op, types, program.types[stmt.target]):
+                problems.append(Problem(
+                    "SD0351", f"{stmt.op} of {types[0].dtype} numbers does not run on the GPU", stmt.where,
+                    why="neither CUDA's functions nor those of srcdiff have it",
+                    fix='use target="numba", or write it with other functions'))
+    if problems:
+        raise UnsupportedError(list(dict.fromkeys(problems)))
 
 
 def _strided(memory: Memory, loop: For, threads: str) -> None:

@@ -6,13 +6,19 @@ What neither has stands in the module as a device function.
 
 from __future__ import annotations
 
+import ast
+import functools
+import re
+
 import gast
 
 from srcdiff.printing.helpers import HELPERS
 from srcdiff.printing.spelling import MATH, converter, dtype_name, expression, sequence, spell
 from srcdiff.syntax import Array, Scalar, Type
 
-__all__ = ["DEVICE_HELPERS", "helpers_for", "spell_for_device"]
+__all__ = ["DEVICE_HELPERS", "helpers_for", "is_known", "spell_for_device"]
+
+_OF_THE_HOST = re.compile(r"\bnp\.(?!float|int|uint|bool_|complex|nan|inf|pi)")
 
 MAXIMUM = '''\
 def maximum(a, b):
@@ -156,6 +162,17 @@ def spell_for_device(op: str, types: tuple[Type, ...], result: Type, operands, s
         return _converted(types[0], result, names)
     template = _template(op, types, result, len(operands))
     return expression(template, **names) if template else spell(op, types, result, operands, static)
+
+
+@functools.cache
+def is_known(op: str, types: tuple[Type, ...], result: Type) -> bool:
+    """Tell whether a thread knows an operation on numbers, and need not call NumPy."""
+    operands = [gast.Name(name, gast.Load(), None, None) for name in "abcdefgh"[:len(types)]]
+    return not _OF_THE_HOST.search(unparse(spell_for_device(op, types, result, operands, ())))
+
+
+def unparse(tree) -> str:
+    return ast.unparse(gast.gast_to_ast(tree))
 
 
 def _template(op: str, types: tuple[Type, ...], result: Type, count: int) -> str | None:
