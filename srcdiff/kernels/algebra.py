@@ -321,11 +321,18 @@ def with_algebra(program: Program) -> Program:
 def _block(builder: Builder, body) -> tuple[Stmt, ...]:
     with builder.nested() as block:
         for stmt in body:
-            if isinstance(stmt, Assign) and (stmt.op in ALGEBRA or stmt.op == "solve"):
+            if isinstance(stmt, Assign) and _is_here(builder, stmt):
                 _expand(builder, stmt)
             else:
                 builder.append(with_blocks(stmt, [_block(builder, inner) for inner in blocks_of(stmt)]))
     return tuple(block)
+
+
+def _is_here(builder: Builder, stmt: Assign) -> bool:
+    """Tell whether a function of this module does what a statement says; most are for real matrices."""
+    if "complex" in builder.type_of(stmt.args[0]).dtype if stmt.args else False:
+        return stmt.op in ("solve", "inv", "det")
+    return stmt.op in ALGEBRA or stmt.op == "solve"
 
 
 def _expand(builder: Builder, stmt: Assign) -> None:
