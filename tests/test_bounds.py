@@ -293,3 +293,21 @@ def test_a_raise_of_the_user_comes_first():
         run(program, np.array([1.0, -1.0]), 5)
     with pytest.raises(IndexError, match="SD0343"):
         run(program, np.array([1.0, 1.0]), 5)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_an_array_is_unpacked_into_as_many_names_as_it_has_items(count):
+    def sides(x):
+        a, b, c = x
+        return a * b + c
+
+    x = np.arange(1.0, count + 1)
+    for derivative in (sd.grad, sd.jacfwd, sd.hessian):
+        function = derivative(sd.differentiate(sides, target="python"))
+        if count == 3:
+            function(x)
+            continue
+        with pytest.raises(ValueError):
+            sides(x)
+        with pytest.raises(sd.errors.ShapeError, match=r"SD0347\] there are not 3 values to unpack"):
+            function(x)

@@ -111,7 +111,7 @@ def matrix_norm(x, *, keepdims=False, ord="fro"):               # noqa: A002
 def require_full_rank(r):
     size = np.abs(np.diag(r))
     if np.min(size) <= 1e-13 * np.max(size):
-        raise ValueError("[SD0344] a matrix without full rank has no derivative of its pseudo-inverse")
+        raise ValueError("[SD0346] a matrix without full rank has no derivative of its pseudo-inverse")
 
 
 def least_squares(a, b):

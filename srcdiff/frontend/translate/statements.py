@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import gast
 
+from srcdiff.assemble import require_equal
 from srcdiff.frontend.fence import reason
 from srcdiff.frontend.translate import indexing, objects
 from srcdiff.frontend.translate.attributes import attribute
 from srcdiff.frontend.translate.context import Translator, text_of
 from srcdiff.frontend.translate.expressions import evaluate, lookup
-from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.iteration import items_of, length
 from srcdiff.frontend.translate.kinds import ARRAY, kind_of, set_cell
 from srcdiff.frontend.translate.liveness import assigned_names
 from srcdiff.frontend.translate.loops import for_, while_
@@ -136,6 +137,7 @@ def unpack(t: Translator, target, value):
         from srcdiff.frontend.translate.iteration import item_at
         if any(isinstance(e, gast.Starred) for e in target.elts):
             raise Refused("an array is unpacked with a star", fix="use slices")
+        _require_length(t, value, target)
         items = [item_at(t, value, Const(k)) for k in range(len(target.elts))]
     else:
         items = list(items_of(t, value))
@@ -148,6 +150,16 @@ def unpack(t: Translator, target, value):
         items = [*items[:star], middle, *items[len(items) - after:]]
     for element, item in zip(target.elts, items, strict=True):
         assign_to(t, element.value if isinstance(element, gast.Starred) else element, item)
+
+
+def _require_length(t, value, target):
+    """Append Python's check that an array has as many items as there are targets."""
+    count, wanted = length(t, value), len(target.elts)
+    known = t.static_number(count)
+    if known is None:
+        require_equal(t.builder, count, Const(wanted), f"[SD0347] there are not {wanted} values to unpack")
+    elif known != wanted:
+        raise Refused(f"{known} values for {wanted} targets", node=target, code="SD0238")
 
 
 # -- augmented assignment --------------------------------------------------------------------
