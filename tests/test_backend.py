@@ -43,8 +43,10 @@ def all_scalar_operations():
         if p.kind != "elementwise" or p.name in SKIPPED:
             continue
         args = (("i", "j") if p.name in BITS else ("x", "z"))[:arity(p.name)]
-        target = f"y_{p.name}"
-        types[target] = infer(p.name, tuple(types[a] for a in args))
+        target, type_ = f"y_{p.name}", infer(p.name, tuple(types[a] for a in args))
+        if type_.dtype.startswith("complex"):
+            continue                    # does not fit the array of results; tests/test_complex.py has it compiled
+        types[target] = type_
         statements.append(Assign(target, p.name, tuple(map(Var, args))))
         names.append(p.name)
     return Program("operations", params, tuple(statements),

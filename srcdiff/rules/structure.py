@@ -11,7 +11,8 @@ from srcdiff.syntax import ALL, Array, Const, Span
 
 moves("transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "sum_to", "cumsum", "take")
 moves("tape_grow")
-zero("zeros", "empty", "eye", "arange", "seed", "size", "trips", "segment_length", "segment_within", "next_checkpoint")
+zero("zeros", "empty", "eye", "arange", "seed", "size", "trips")
+zero("segment_length", "segment_within", "next_checkpoint")
 
 
 @dataclass(frozen=True)
