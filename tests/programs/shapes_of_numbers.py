@@ -60,7 +60,7 @@ def einsums_with_ellipsis(a, x):
             np.einsum("...i,i->...", a, x), np.einsum("...->...", x))
 
 
-@program(X, compiled=True)
+@program(X)
 def positions(x):
     found, = np.where(x > 0)
     return x[found] ** 2, x[np.flatnonzero(x < 0)], np.sum(x[np.nonzero(x > 1)[0]])
