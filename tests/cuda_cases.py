@@ -252,6 +252,18 @@ def test_linear_algebra(function):
         np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("small", [1e-9, 1e-200, 0.0])
+def test_reflections_see_elements_that_a_difference_of_squares_loses(small):
+    """Such a column must be reflected as LAPACK does: else r keeps it below its diagonal, and signs differ."""
+    matrices = A.copy()
+    matrices[:, 1:, 0] *= small
+    factors = sd.vmap(lambda a: np.linalg.qr(a), target="cuda")(matrices)
+    for got, expected in zip(factors, np.linalg.qr(matrices), strict=True):
+        if small > 1e-150 or not small:             # the square of smaller ones is zero: the sign is free
+            np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(factors[0] @ factors[1], matrices, rtol=1e-12, atol=1e-14)
+
+
 def test_the_source_is_a_module_that_runs():
     scope = {}
     exec(GRADIENT.source(X), scope)

@@ -32,22 +32,27 @@ def _torch():
     return torch if torch.cuda.is_available() else None
 
 
+def array_functions(xp, erfc) -> dict:
+    """Return the functions that read alike in both packages; `xp` is its module of array functions."""
+    def predict(weight, bias, x):
+        return xp.tanh(weight @ x + bias)
+
+    def black_scholes(option):
+        spot, strike, rate, volatility, time = option
+        width = volatility * xp.sqrt(time)
+        d1 = (xp.log(spot / strike) + (rate + 0.5 * volatility**2) * time) / width
+        d2 = d1 - width
+        upper, lower = 0.5 * erfc(-d1 / math.sqrt(2.0)), 0.5 * erfc(-d2 / math.sqrt(2.0))
+        return spot * upper - strike * xp.exp(-rate * time) * lower
+
+    return {"predict": predict, "black_scholes": black_scholes}
+
+
 @functools.cache
 def jax_functions() -> dict:
     import jax
     import jax.numpy as jnp
     from jax.scipy.special import erfc
-
-    def predict(weight, bias, x):
-        return jnp.tanh(weight @ x + bias)
-
-    def black_scholes(option):
-        spot, strike, rate, volatility, time = option
-        width = volatility * jnp.sqrt(time)
-        d1 = (jnp.log(spot / strike) + (rate + 0.5 * volatility**2) * time) / width
-        d2 = d1 - width
-        upper, lower = 0.5 * erfc(-d1 / math.sqrt(2.0)), 0.5 * erfc(-d2 / math.sqrt(2.0))
-        return spot * upper - strike * jnp.exp(-rate * time) * lower
 
     def predator_prey(rates):
         a, b, c, d = rates
@@ -89,25 +94,13 @@ def jax_functions() -> dict:
         s = p @ p
         return block[14] * (p * (1.0 + kappa[0] * s + kappa[1] * s * s) * focal + offset - feature)
 
-    return {f.__name__: f for f in (predict, black_scholes, predator_prey, kepler, reprojection)}
+    return {**array_functions(jnp, erfc), **{f.__name__: f for f in (predator_prey, kepler, reprojection)}}
 
 
 @functools.cache
 def torch_functions() -> dict:
     import torch
-
-    def predict(weight, bias, x):
-        return torch.tanh(weight @ x + bias)
-
-    def black_scholes(option):
-        spot, strike, rate, volatility, time = option
-        width = volatility * torch.sqrt(time)
-        d1 = (torch.log(spot / strike) + (rate + 0.5 * volatility**2) * time) / width
-        d2 = d1 - width
-        upper, lower = 0.5 * torch.erfc(-d1 / math.sqrt(2.0)), 0.5 * torch.erfc(-d2 / math.sqrt(2.0))
-        return spot * upper - strike * torch.exp(-rate * time) * lower
-
-    return {f.__name__: f for f in (predict, black_scholes)}
+    return array_functions(torch, torch.erfc)
 
 
 def jax_batch(name: str, transform: str, arrays, dims, argnums: int = 0) -> list[Contestant]:

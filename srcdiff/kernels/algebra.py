@@ -33,20 +33,31 @@ __all__ = ["ALGEBRA", "with_algebra"]
 
 # -- in Python: Gauss --------------------------------------------------------------------
 
+def pivot_row(u, k):
+    """Return the row, from k on, with the largest element of column k."""
+    best = k
+    for i in range(k + 1, u.shape[0]):
+        if abs(u[i, k]) > abs(u[best, k]):
+            best = i
+    return best
+
+
+def exchange(u, k, other):
+    """Exchange two rows."""
+    for j in range(u.shape[1]):
+        held = u[k, j]
+        u[k, j] = u[other, j]
+        u[other, j] = held
+
+
 def solve_vector(a, b):
     """Solve a x = b by elimination with the largest pivot of each column."""
     n = a.shape[0]
     u, x = a * 1.0, b * 1.0
     for k in range(n):
-        best = k
-        for i in range(k + 1, n):
-            if abs(u[i, k]) > abs(u[best, k]):
-                best = i
+        best = pivot_row(u, k)
         if best != k:
-            for j in range(n):
-                held = u[k, j]
-                u[k, j] = u[best, j]
-                u[best, j] = held
+            exchange(u, k, best)
             held = x[k]
             x[k] = x[best]
             x[best] = held
@@ -68,19 +79,10 @@ def solve_matrix(a, b):
     n, m = a.shape[0], b.shape[1]
     u, x = a * 1.0, b * 1.0
     for k in range(n):
-        best = k
-        for i in range(k + 1, n):
-            if abs(u[i, k]) > abs(u[best, k]):
-                best = i
+        best = pivot_row(u, k)
         if best != k:
-            for j in range(n):
-                held = u[k, j]
-                u[k, j] = u[best, j]
-                u[best, j] = held
-            for j in range(m):
-                held = x[k, j]
-                x[k, j] = x[best, j]
-                x[best, j] = held
+            exchange(u, k, best)
+            exchange(x, k, best)
         for i in range(k + 1, n):
             factor = u[i, k] / u[k, k]
             for j in range(k + 1, n):
@@ -113,16 +115,10 @@ def pivots(a):
     found = u[:, 0] * 0.0
     sign = 1.0
     for k in range(n):
-        best = k
-        for i in range(k + 1, n):
-            if abs(u[i, k]) > abs(u[best, k]):
-                best = i
+        best = pivot_row(u, k)
         if best != k:
             sign = -sign
-            for j in range(n):
-                held = u[k, j]
-                u[k, j] = u[best, j]
-                u[best, j] = held
+            exchange(u, k, best)
         found[k] = u[k, k]
         if u[k, k] != 0.0:
             for i in range(k + 1, n):
@@ -168,47 +164,22 @@ def cholesky(a):
     return low
 
 
-def qr_r(a):
-    """Return r of a = q r, by Householder's reflections, with the signs that LAPACK gives."""
-    m, n = a.shape
-    k = min(m, n)
-    r = a * 1.0
-    for j in range(k):
-        norm = 0.0
-        for i in range(j, m):
-            norm = norm + r[i, j] * r[i, j]
-        below = norm - r[j, j] * r[j, j]
-        if below > 0.0:
-            alpha = -np.sqrt(norm) if r[j, j] >= 0.0 else np.sqrt(norm)
-            head = r[j, j] - alpha
-            length = head * head + below
-            for c in range(j + 1, n):
-                dot = head * r[j, c]
-                for i in range(j + 1, m):
-                    dot = dot + r[i, j] * r[i, c]
-                scale = 2.0 * dot / length
-                r[j, c] = r[j, c] - scale * head
-                for i in range(j + 1, m):
-                    r[i, c] = r[i, c] - scale * r[i, j]
-            r[j, j] = alpha
-            for i in range(j + 1, m):
-                r[i, j] = 0.0
-    return r[:k, :].copy()
+def reflected(a):
+    """Apply Householder's reflections I - 2 v v^T / |v|^2, with the signs that LAPACK gives.
 
-
-def qr_q(a):
-    """Return q of a = q r: the reflections, applied to the columns of the identity from the last to the first."""
+    Returns r, with v below its diagonal; the first elements of each v, and its squared length (0: no reflection).
+    """
     m, n = a.shape
     k = min(m, n)
     r = a * 1.0
     heads = np.zeros(k)
     lengths = np.zeros(k)
     for j in range(k):
-        norm = 0.0
-        for i in range(j, m):
-            norm = norm + r[i, j] * r[i, j]
-        below = norm - r[j, j] * r[j, j]
+        below = 0.0                     # summed alone: a difference of squares would lose small elements
+        for i in range(j + 1, m):
+            below = below + r[i, j] * r[i, j]
         if below > 0.0:
+            norm = r[j, j] * r[j, j] + below
             alpha = -np.sqrt(norm) if r[j, j] >= 0.0 else np.sqrt(norm)
             head = r[j, j] - alpha
             heads[j] = head
@@ -221,6 +192,24 @@ def qr_q(a):
                 r[j, c] = r[j, c] - scale * head
                 for i in range(j + 1, m):
                     r[i, c] = r[i, c] - scale * r[i, j]
+            r[j, j] = alpha
+    return r, heads, lengths
+
+
+def qr_r(a):
+    """Return r of a = q r."""
+    r, _, _ = reflected(a)
+    for j in range(min(a.shape[0], a.shape[1])):
+        for i in range(j + 1, a.shape[0]):
+            r[i, j] = 0.0
+    return r[:min(a.shape[0], a.shape[1]), :].copy()
+
+
+def qr_q(a):
+    """Return q of a = q r: the reflections, applied to the columns of the identity from the last to the first."""
+    m, n = a.shape
+    k = min(m, n)
+    r, heads, lengths = reflected(a)
     q = a[:, :k] * 0.0
     for j in range(k):
         q[j, j] = 1.0
@@ -305,7 +294,7 @@ def eigenvectors(a):
 
 ALGEBRA = {function.__name__: function for function in (
     inv, det, det_sign, logabsdet, cholesky, qr_r, qr_q, eigvalsh, eigenvectors)}
-for _function in (*ALGEBRA.values(), solve_vector, solve_matrix, pivots, eigensystem):
+for _function in (*ALGEBRA.values(), pivot_row, exchange, solve_vector, solve_matrix, pivots, reflected, eigensystem):
     _function.__srcdiff_translated__ = True
 
 

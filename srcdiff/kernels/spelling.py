@@ -109,14 +109,6 @@ def polygamma(n, x):
         term *= (power + 2 * k + 1) * (power + 2 * k + 2) / (y * y)
     return scale * total
 '''
-QUOTIENT = '''\
-def quotient(a, b):
-    """Return a / b, where 0 / 0 = 0 and zeros have no sign."""
-    if b == 0:
-        return a * b if a == 0 else a * np.inf
-    return a / b
-'''
-
 # As Python divides, but without an exception: in a thread that would be the end of it.
 COMPLEX_QUOTIENT = '''\
 def complex_quotient(a, b):
@@ -130,7 +122,7 @@ def complex_quotient(a, b):
 # name -> (text, names of the helpers it calls)
 DEVICE_HELPERS = {
     "maximum": (MAXIMUM, ()), "minimum": (MINIMUM, ()), "fmax": (FMAX, ()), "fmin": (FMIN, ()), "sign": (SIGN, ()),
-    "rint": (RINT, ()), "cbrt": (CBRT, ()), "logaddexp": (LOGADDEXP, ()), "quotient": (QUOTIENT, ()),
+    "rint": (RINT, ()), "cbrt": (CBRT, ()), "logaddexp": (LOGADDEXP, ()), "quotient": HELPERS["quotient"],
     "complex_quotient": (COMPLEX_QUOTIENT, ()),
     "digamma": (DIGAMMA, ("digamma_positive",)), "polygamma": (POLYGAMMA, ()),
 }
