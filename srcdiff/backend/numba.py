@@ -10,7 +10,7 @@ import re
 import threading
 import types
 
-from srcdiff.backend import modules, python, vector_math
+from srcdiff.backend import large_pages, modules, python, vector_math
 from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import CompileError, Problem, Where
 
@@ -47,6 +47,8 @@ def _jit_functions(module, options):
             setattr(module, name, custom.compiled(name))
     if options.vector_math and "math" in vars(module) and vector_math.available():
         module.math = vector_math.vector_module()
+    if "np" in vars(module) and large_pages.available():
+        module.np = large_pages.numpy_module()
     for key, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
             parallel = options.parallel and "prange" in value.__code__.co_names
