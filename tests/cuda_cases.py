@@ -11,12 +11,12 @@ import pytest
 from numba import cuda as numba_cuda
 
 import srcdiff as sd
-from srcdiff.backend import cuda
+from srcdiff.backend import cuda, gpu
 from srcdiff.structure import leaves
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(0.5, 1.5, (5, 3))
-EXACT = dict(rtol=1e-12, atol=1e-12) if cuda.simulated() else dict(rtol=1e-10, atol=1e-10)
+EXACT = dict(rtol=1e-12, atol=1e-12) if gpu.simulated() else dict(rtol=1e-10, atol=1e-10)
 
 
 def wave(x):
@@ -47,7 +47,7 @@ class Foreign:
 
     @property
     def __cuda_array_interface__(self):
-        if cuda.simulated():
+        if gpu.simulated():
             return dict(self.array.__array_interface__, version=3)
         return self.array.__cuda_array_interface__
 
@@ -62,13 +62,13 @@ def test_numpy_in_gives_numpy_out_and_launches_a_kernel():
 
 def test_device_arrays_in_give_device_arrays_out_with_the_samples_side_by_side():
     result = GRADIENT(numba_cuda.to_device(X))
-    assert cuda.is_device_array(result)
+    assert gpu.is_device_array(result)
     assert result.strides == (8, 40)
     np.testing.assert_allclose(result.copy_to_host(), EXPECTED, **EXACT)
 
 
 def test_arrays_of_other_libraries():
-    given = X.copy() if cuda.simulated() else numba_cuda.to_device(X)
+    given = X.copy() if gpu.simulated() else numba_cuda.to_device(X)
     result = GRADIENT(Foreign(given))
     np.testing.assert_allclose(result.copy_to_host(), EXPECTED, **EXACT)
 
@@ -364,7 +364,7 @@ def test_an_elementwise_gradient_is_one_shared_loop_and_deterministic():
 def test_large_device_arrays_stay_there_and_out_is_filled():
     f = sd.differentiate(payoff, target="cuda")
     result = f.grad(numba_cuda.to_device(LONG), numba_cuda.to_device(LONG + 0.5), 0.3)
-    assert cuda.is_device_array(result)
+    assert gpu.is_device_array(result)
     out = np.empty(N)
     assert f.grad(LONG, LONG + 0.5, 0.3, out=out) is out
     assert np.array_equal(result.copy_to_host(), out)

@@ -19,7 +19,7 @@ from srcdiff.api.dispatch import Stale, _store, abstract_call, same_value
 from srcdiff.api.function import Function
 from srcdiff.api.special import Special, refuse
 from srcdiff.api.titles import titled
-from srcdiff.backend import cuda
+from srcdiff.backend import cuda, gpu
 from srcdiff.errors import DeviceError, Problem, ShapeError, SrcdiffError
 from srcdiff.structure import (
     Names,
@@ -40,7 +40,7 @@ __all__ = ["OnDevice", "on_device"]
 
 def flat(value) -> list:
     """Return the numeric leaves of a value; arrays on the device stay there."""
-    if cuda.is_device_array(value):
+    if gpu.is_device_array(value):
         return [value]
     if is_leaf(value) or isinstance(value, list) and array_of_list(value) is not None:
         return flat_values(value)
@@ -49,8 +49,8 @@ def flat(value) -> list:
 
 def described(value):
     """Return a value with host arrays of the same shapes and dtypes in place of those on the device."""
-    if cuda.is_device_array(value):
-        return cuda.stand_in(value)
+    if gpu.is_device_array(value):
+        return gpu.stand_in(value)
     if is_leaf(value):
         return value
     return rebuild(value, list(map(described, children(value))))
@@ -58,7 +58,7 @@ def described(value):
 
 def has_device_array(value) -> bool:
     if is_leaf(value):
-        return cuda.is_device_array(value)
+        return gpu.is_device_array(value)
     return any(map(has_device_array, children(value)))
 
 
@@ -133,7 +133,7 @@ class OnDevice(Function):
         """Run the batch; `out` takes the result, and kernels are queued on `stream`."""
         own = {name: keywords.pop(name) for name in ("out", "stream")
                if name in keywords and name not in self.__signature__.parameters}
-        cuda.require_device()
+        gpu.require_device()
         args, keywords = self.bind(args, keywords)
         function = self._in_mode(args, keywords)
         try:
@@ -148,7 +148,7 @@ class OnDevice(Function):
         except Stale:
             made = self._made(args, keywords, anew=True)
             captured = made.current_captures()
-        host = not (has_device_array((args, tuple(keywords.values()))) or cuda.is_device_array(out))
+        host = not (has_device_array((args, tuple(keywords.values()))) or gpu.is_device_array(out))
         values = [v for value in (*args, *keywords.values(), *captured) for v in flat(value)]
         try:
             results = made.launcher(values, self._outs(made, out), stream, host)
@@ -162,11 +162,11 @@ class OnDevice(Function):
     def _outs(self, made: Made, out) -> list:
         """Return for each result the device array to write it into, or None."""
         count = len(made.special.program.results)
-        if not cuda.is_device_array(out):
+        if not gpu.is_device_array(out):
             return [None] * count
         if count != 1:
             refuse("out= needs a derivative that is one array", fix="leave out= away", code="SD0308")
-        return [cuda.as_device_array(out)]
+        return [gpu.as_device_array(out)]
 
     def _in_halves(self, args, keywords, own, why: str):
         """Run a batch that does not fit the device as two, if its arrays are on the host."""
@@ -174,7 +174,7 @@ class OnDevice(Function):
         axes = expand(self.recipe.in_dims, args, "in_dims")
         counts = {np.shape(leaf)[axis] for leaf, axis in zip(leaves(args), axes, strict=True) if axis is not None}
         (count,) = counts
-        if count < 2 or has_device_array(args) or cuda.is_device_array(own.get("out")):
+        if count < 2 or has_device_array(args) or gpu.is_device_array(own.get("out")):
             raise DeviceError(Problem("SD0511", why, fix="give vmap a chunk_size, or pass fewer samples at a time"))
         parts = [self(*part(args, axes, start, stop), **keywords)
                  for start, stop in ((0, count // 2), (count // 2, count))]
@@ -277,7 +277,7 @@ class OnDevice(Function):
     def explain(self, *args, **keywords) -> Kernels:
         """Return what the kernels of a call take of a GPU: registers, local memory, spills."""
         from srcdiff.backend.ptx import resources
-        capability = cuda.capability()
+        capability = gpu.capability()
         return Kernels(tuple(resources(k, *capability) for k in self.kernels(*args, **keywords)))
 
     def _program_and_shapes(self, args, keywords) -> tuple:

@@ -5,8 +5,10 @@ computes for them; `memory` gives each array a place; `spelling` and `text` prin
 """
 
 from srcdiff.kernels.algebra import with_algebra
+from srcdiff.kernels.device_functions import device_function
 from srcdiff.kernels.grid import GridPlan, grid_plan
-from srcdiff.kernels.plan import Kernel, Plan, device_function, plan
+from srcdiff.kernels.kernel import Kernel
+from srcdiff.kernels.plan import Plan, plan
 from srcdiff.kernels.shapes import with_extents
 from srcdiff.kernels.text import device_text, module_text
 

@@ -19,9 +19,9 @@ from srcdiff.analysis.shapes import Shapes
 from srcdiff.batches import without_reserved
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
+from srcdiff.kernels.kernel import WORDS, Kernel, kernel, require_device_code
 from srcdiff.kernels.loops import own, side_by_side, steps, trips
 from srcdiff.kernels.memory import Memory
-from srcdiff.kernels.plan import WORDS, Kernel, kernel, require_device_code
 from srcdiff.lower import lower
 from srcdiff.syntax import (
     Array,

@@ -12,8 +12,8 @@ import re
 
 import gast
 
+from srcdiff.kernels.kernel import Kernel
 from srcdiff.kernels.memory import OVERFLOW
-from srcdiff.kernels.plan import Kernel
 from srcdiff.kernels.spelling import helpers_for, spell_for_device
 from srcdiff.printing import comments_of, rename_trees
 from srcdiff.printing.names import compact
