@@ -12,7 +12,7 @@ from srcdiff.errors import Where
 from srcdiff.notation import read, run
 from srcdiff.printing import algebra, docstrings, to_source
 from srcdiff.printing.algebra import merged, tidy, tidy_integers
-from srcdiff.printing.names import stems
+from srcdiff.printing.stems import stems
 from srcdiff.syntax import blocks_of, map_atoms, with_blocks
 
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}

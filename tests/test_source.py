@@ -15,7 +15,8 @@ import pytest
 
 from srcdiff.errors import NoSourceError
 from srcdiff.frontend.desugar.text import runnable, show
-from srcdiff.frontend.source import environment, fetch, source_of, unwrap, where
+from srcdiff.frontend.environment import environment, fetch
+from srcdiff.frontend.source import source_of, unwrap, where
 
 SCALE = 3.0
 

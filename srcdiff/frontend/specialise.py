@@ -11,6 +11,7 @@ import gast
 from srcdiff.errors import NOWHERE, NoSourceError, Problem, SrcdiffError, UnsupportedError, Where
 from srcdiff.frontend.source import unwrap
 from srcdiff.frontend.translate import calls
+from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.inline import frame_of
 from srcdiff.frontend.translate.tidy import tidy
@@ -143,7 +144,7 @@ def _parameter(t: Translator, stem: str, spec):
             t.nested.add(value.key)
         return value, len(t.params) - 1
     if isinstance(spec, Static):
-        return t.lift(spec.value), spec
+        return lift(t, spec.value), spec
     if isinstance(spec, dict):
         pairs = {k: _parameter(t, _joined(stem, k), v) for k, v in spec.items()}
         value = t.allocate(Dict(tuple((k, v) for k, (v, _) in pairs.items())), dict)

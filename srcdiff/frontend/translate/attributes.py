@@ -7,6 +7,7 @@ import types
 import numpy as np
 
 from srcdiff.frontend.translate import objects
+from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.kinds import one_class
 from srcdiff.frontend.translate.values import (
@@ -56,11 +57,11 @@ def _known(t, value, name):
                       python=AttributeError) from None
     owner = value.value
     if isinstance(owner, types.ModuleType) and owner.__name__.split(".")[0] in _OF_CONSTANTS:
-        return t.lift(found)
+        return lift(t, found)
     if isinstance(found, types.MethodType) and found.__self__ is owner and not isinstance(owner, type):
         return Method(value, name)
     origin = value.origin.attribute(name) if value.origin is not None else None
-    return t.lift(found, origin, name)
+    return lift(t, found, origin, name)
 
 
 _OF_CONSTANTS = ("math", "numpy", "scipy", "cmath")     # modules whose numbers never change

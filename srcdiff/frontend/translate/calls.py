@@ -15,7 +15,6 @@ from srcdiff.frontend import in_python
 from srcdiff.frontend.translate import (
     builtin_calls,
     complex_numbers,
-    indexing,
     inline,
     library,
     local,
@@ -24,11 +23,13 @@ from srcdiff.frontend.translate import (
     numpy_more,
     objects,
 )
+from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe, text_of
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, kind_of, marked
 from srcdiff.frontend.translate.numeric import elementwise
+from srcdiff.frontend.translate.storing import store_subscript
 from srcdiff.frontend.translate.values import (
     Closure,
     Dict,
@@ -108,7 +109,7 @@ def _known(t, function, args, keywords, node):
     if (primitive := _find(_OTHER, target)) is not None:
         return _primitive(t, primitive, args, keywords)
     if getattr(target, "__srcdiff_stop_gradient__", False):
-        from srcdiff.frontend.translate.statements import constant
+        from srcdiff.frontend.translate.assignment import constant
         return constant(t, *args)
     if (inner := local.local_of(target)) is not None:
         return local.call(t, target, inner, args, keywords)
@@ -193,7 +194,7 @@ def _of_set(t, target, args):
     if not all(isinstance(v, Known | Const) for values in items for v in values):
         raise Refused(f"`{target.__name__}` of a set with values that only run time knows", fix="use comparisons")
     found = target(*([v.value for v in values] for values in items))
-    return Known(found) if isinstance(found, set | frozenset) else t.lift(found)
+    return Known(found) if isinstance(found, set | frozenset) else lift(t, found)
 
 
 class _NotStatic(Exception):
@@ -236,7 +237,7 @@ def _elementwise(t, op, target, args, keywords):
         raise Refused(f"the argument `{name}=` of `{target.__name__}` is not supported",
                       fix="assign the result instead", code="SD0239")
     if out is not None:
-        indexing.store_subscript(t, out, Known(Ellipsis), _elementwise(t, op, target, args[:arity], {}))
+        store_subscript(t, out, Known(Ellipsis), _elementwise(t, op, target, args[:arity], {}))
         return out
     if op == "log" and len(args) == 2 and not isinstance(target, np.ufunc):
         logs = [elementwise(t, "log", (a,), True) for a in args]
@@ -281,7 +282,7 @@ def _class(t, cls, args, keywords, node):
     if hasattr(cls, "_fields") and issubclass(cls, tuple):
         values = dict(zip(cls._fields, args, strict=False)) | keywords
         defaults = getattr(cls, "_field_defaults", {})
-        return Tuple(tuple(values[f] if f in values else t.lift(defaults[f]) for f in cls._fields), cls)
+        return Tuple(tuple(values[f] if f in values else lift(t, defaults[f]) for f in cls._fields), cls)
     if issubclass(cls, BaseException):
         return Known(cls)
     known = all(isinstance(a, Known | Const) for a in (*args, *keywords.values()))
@@ -319,4 +320,4 @@ def _now(t, target, args, keywords):
         raise Refused(f"this raises {type(error).__name__}: {error}", python=type(error)) from error
     if texts:
         return Known(RunTimeText(found)) if isinstance(found, str) else texts[0].ask()
-    return t.lift(found)
+    return lift(t, found)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import gast
 
 from srcdiff.frontend.translate import inline
-from srcdiff.frontend.translate.context import Attempt, Frame, Translator
+from srcdiff.frontend.translate.attempts import Attempt
+from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.expressions import distinct, evaluate
+from srcdiff.frontend.translate.frames import Frame
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import length, static_items
 from srcdiff.frontend.translate.numeric import truth
@@ -61,7 +63,7 @@ def _function(name, params, body):
 
 def unrolled(t: Translator, node, frame):
     """Return the items of a comprehension over iterables of known length, else None."""
-    from srcdiff.frontend.translate.statements import assign_to
+    from srcdiff.frontend.translate.assignment import assign_to
     outer, t.frame = t.frame, scope(t, node, frame)
     made = []
 
@@ -211,8 +213,8 @@ def _known_elements(t, node) -> bool:
 
 def _sample(t, node, items):
     """Return the type of an element, and how to compute its extents: by a discarded translation."""
+    from srcdiff.frontend.translate.assignment import assign_to
     from srcdiff.frontend.translate.iteration import item_at
-    from srcdiff.frontend.translate.statements import assign_to
     from srcdiff.frontend.translate.views import as_atom
     outer, state = t.frame, dict(t.state)
     t.frame = scope(t, node, t.frame)

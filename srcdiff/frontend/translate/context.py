@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import gast
 import numpy as np
@@ -14,10 +12,10 @@ import numpy as np
 from srcdiff.builder import Builder
 from srcdiff.errors import Problem, SrcdiffError, UnsupportedError
 from srcdiff.frontend.source import where as place_of
+from srcdiff.frontend.translate.captured import assume
 from srcdiff.frontend.translate.extents import note_extents
+from srcdiff.frontend.translate.frames import Frame
 from srcdiff.frontend.translate.kinds import PYTHON, kind_of, marked, result_kind
-from srcdiff.frontend.translate.liveness import assigned_names, liveness_of
-from srcdiff.frontend.translate.subclasses import as_base
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Dict,
@@ -32,42 +30,10 @@ from srcdiff.frontend.translate.values import (
     Tuple,
     View,
 )
-from srcdiff.places import follow
-from srcdiff.primitives import PRIMITIVES, type_of_value
+from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import ALL, Array, Atom, Const, Param, Scalar, Span, Var, is_complex
 
-__all__ = ["Attempt", "Frame", "Translator"]
-
-_DICT_AT_MOST = 1000
-_WIDE = {"float64", "int64", "bool", "complex128"}
-
-
-@dataclass(eq=False)
-class Frame:
-    """One activation of a user function: its source, its scopes, its liveness."""
-
-    key: int
-    name: str
-    source: object
-    node: object
-    globals: dict
-    cells: dict[str, tuple[str, Callable]] = field(default_factory=dict)     # a unique path, and a getter
-    parent: Frame | None = None
-    code: object = None
-    caller: Frame | None = None
-    depths: tuple = ()              # the known integers and lengths among its arguments
-
-    @property
-    def is_own(self) -> bool:
-        """Tell whether the function is none of the user's, but one that stands for one of NumPy's."""
-        return self.globals.get("__name__", "").startswith("srcdiff.frontend.")
-
-    def __post_init__(self):
-        self.liveness = liveness_of(self.node)
-        args = self.node.args
-        every = [*args.args, *args.posonlyargs, *args.kwonlyargs, args.vararg, args.kwarg]
-        self.params = [a.id for a in every if a is not None]
-        self.locals = {*self.params, *assigned_names(self.node.body)}
+__all__ = ["Translator"]
 
 
 class Translator:
@@ -321,73 +287,7 @@ class Translator:
             return isinstance(atom.value, int) and atom.value >= 0
         return isinstance(atom, Var) and atom.name in self.nonnegative
 
-    # -- captured values --------------------------------------------------------------
-
-    def lift(self, value, origin: Origin | None = None, stem: str = "constant"):
-        """Return the abstract value of a Python object.
-
-        Numbers and arrays that come from outside (`origin`) become hidden
-        parameters, flags stay known but are noted in `assumed`.
-        """
-        if isinstance(value, bool | np.bool_):
-            self.assume(origin, value)
-            return Const(bool(value))
-        if isinstance(value, int | float | complex | np.number):
-            plain = as_base(value, stem)
-            if plain is not value:      # an enumeration, a unit: known, and compared at each call
-                self.assume(origin, value)
-                return Const(plain)
-            if origin is not None:
-                return self.capture(value, origin, stem)
-            return Const(value.item() if isinstance(value, np.generic) else value)
-        if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-            value = as_base(value, stem)
-            return self.capture(value, origin or Origin(f"array:{id(value)}", lambda: value), stem)
-        if isinstance(value, tuple | list) and not isinstance(value, np.ndarray):
-            return self.lift_sequence(value, origin, stem)
-        if isinstance(value, range):
-            return Known(value)
-        if type(value) is dict and origin is not None and len(value) <= _DICT_AT_MOST:
-            return self.lift_dict(value, origin, stem)
-        if value is None or isinstance(value, str) or callable(value):
-            self.assume(origin, value)
-        return Known(value, origin)
-
-    def lift_dict(self, value, origin, stem):
-        if _plain(tuple(value.values())):
-            self.assume(origin, value)
-            pairs = tuple((k, self.lift(v)) for k, v in value.items())
-        else:
-            self.assume(Origin(f"{origin.path}.keys", follow(origin.get, "keys", 0)), list(value))
-            pairs = tuple((k, self.lift(v, origin.item(k), f"{stem}_{k}")) for k, v in value.items())
-        return self.allocate(Dict(pairs), dict)
-
-    def lift_sequence(self, value, origin, stem):
-        if origin is not None and _plain(value):
-            self.assume(origin, value)
-            origin = None
-        items = tuple(self.lift(v, origin and origin.item(i), f"{stem}_{i}") for i, v in enumerate(value))
-        cls = type(value) if hasattr(value, "_fields") else None
-        made = Tuple(items, cls)
-        return self.allocate(made, list) if isinstance(value, list) else made
-
-    def assume(self, origin: Origin | None, value) -> None:
-        if origin is not None:
-            kept = copy.deepcopy(value) if isinstance(value, list | tuple | dict) else value
-            self.assumed.setdefault(origin.path, (origin, kept))
-
-    def capture(self, value, origin: Origin, stem: str) -> Atom:
-        if origin.path in self.captures:
-            return self.captures[origin.path][0]
-        if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-            raise Refused(f"`{stem}` is an array of Python objects", fix="use a numeric dtype")
-        type_ = type_of_value(value)
-        self.narrow |= type_.dtype not in _WIDE
-        name = self.builder.fresh(stem if stem.isidentifier() else "constant", type_)
-        self.stems[name] = stem
-        self.params.append(Param(name, type_, captured=True))
-        self.captures[origin.path] = (Var(name), origin)
-        return Var(name)
+    # -- what is known ------------------------------------------------------------------
 
     def static_number(self, value):
         """Return the Python number behind a value, or None if only run time knows it.
@@ -406,7 +306,7 @@ class Translator:
             if atom == value and isinstance(self.type_of(atom), Scalar):
                 present = origin.get()
                 if isinstance(present, int | np.integer):
-                    self.assume(origin, present)
+                    assume(self, origin, present)
                     return int(present)
         return None
 
@@ -456,37 +356,6 @@ def require_complex(op: str, static) -> None:
     if not PRIMITIVES[op].on_complex:
         raise Refused(f"`{op}` of complex numbers is not supported", code="SD0245",
                       fix="write it with real and imaginary parts: z.real, z.imag")
-
-
-@dataclass
-class Attempt:
-    """What must be put back to try another translation of the same statement."""
-
-    state: dict
-    problems: int
-    emitted: int
-    shared: dict
-    twins: dict
-    kept: int = 1
-
-    @staticmethod
-    def of(t):
-        return Attempt(dict(t.state), len(t.problems), len(t.builder.block), dict(t.shared),
-                       {name: dict(others) for name, others in t.twins.items()})
-
-    def undo(self, t):
-        t.state = self.state
-        del t.problems[self.problems:]
-        del t.builder.block[self.emitted:]
-        t.shared, t.twins = self.shared, self.twins
-        t.loaded.clear()                # what was loaded there is gone
-
-
-def _plain(value) -> bool:
-    """Tell whether a sequence holds only numbers, strings, None and such sequences."""
-    if isinstance(value, tuple | list):
-        return all(map(_plain, value))
-    return value is None or isinstance(value, bool | int | float | str)
 
 
 def is_full(item) -> bool:

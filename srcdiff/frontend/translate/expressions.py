@@ -8,9 +8,11 @@ import gast
 
 from srcdiff.frontend.translate import indexing
 from srcdiff.frontend.translate.attributes import attribute
+from srcdiff.frontend.translate.captured import lift
+from srcdiff.frontend.translate.comparisons import compare
 from srcdiff.frontend.translate.context import Translator, text_of
 from srcdiff.frontend.translate.merge import either
-from srcdiff.frontend.translate.numeric import _evaluate, binary, compare, logical, truth, unary
+from srcdiff.frontend.translate.numeric import binary, logical, on_known, truth, unary
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Closure,
@@ -86,11 +88,11 @@ def lookup(t: Translator, identifier: str, assured: bool = False):
             value = get()
         except ValueError:
             raise Refused(f"the closure variable `{identifier}` has no value yet") from None
-        return t.lift(value, Origin(path, get), identifier)
+        return lift(t, value, Origin(path, get), identifier)
     if identifier in frame.globals:
         scope = frame.globals
         origin = Origin(f"globals:{id(scope)}.{identifier}", of_global(scope, identifier))
-        return t.lift(scope[identifier], origin, identifier)
+        return lift(t, scope[identifier], origin, identifier)
     if hasattr(builtins, identifier):
         return Known(getattr(builtins, identifier))
     raise Refused(f"the name `{identifier}` is not defined", fix="define or import it first", code="SD0201")
@@ -175,7 +177,7 @@ def formatted(t, node):
         return Known(RunTimeText(f"<{text_of(node.value)}>"))
     specification = "" if node.format_spec is None else evaluate(t, node.format_spec).value
     shown = {114: repr, 115: str, 97: ascii}.get(node.conversion, lambda v: v)(value.value)
-    return Known(_evaluate(format, shown, specification))
+    return Known(on_known(format, shown, specification))
 
 
 # -- operators ----------------------------------------------------------------------------------

@@ -11,7 +11,9 @@ from srcdiff.errors import NoSourceError
 from srcdiff.frontend.desugar import desugar
 from srcdiff.frontend.fence import fence
 from srcdiff.frontend.source import source_of, unwrap
-from srcdiff.frontend.translate.context import Frame, Translator
+from srcdiff.frontend.translate.captured import assume, capture, lift
+from srcdiff.frontend.translate.context import Translator
+from srcdiff.frontend.translate.frames import Frame
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Closure,
@@ -116,7 +118,7 @@ def _defaults(t, frame, get):
         plain_number = isinstance(default, bool | int | float | complex | str | type(None))
         origin = None if plain_number else Origin(
             f"function:{id(plain)}.default.{name}", follow(get, "default", name))
-        defaults[name] = lambda d=default, o=origin, n=name: t.lift(d, o, n)
+        defaults[name] = lambda d=default, o=origin, n=name: lift(t, d, o, n)
     return defaults
 
 
@@ -229,9 +231,9 @@ def partial(t: Translator, value: Known, args, keywords):
     origin = value.origin or Origin(f"partial:{id(target)}", lambda: target)
     inner = Known(target.func, origin.attribute("func"))
     stems = _parameter_names(target.func)
-    first = tuple(t.lift(v, origin.attribute("args").item(k), stems[k] if k < len(stems) else f"argument_{k}")
+    first = tuple(lift(t, v, origin.attribute("args").item(k), stems[k] if k < len(stems) else f"argument_{k}")
                   for k, v in enumerate(target.args))
-    named = {n: t.lift(v, origin.attribute("keywords").item(n), n) for n, v in target.keywords.items()}
+    named = {n: lift(t, v, origin.attribute("keywords").item(n), n) for n, v in target.keywords.items()}
     return call(t, inner, first + args, {**named, **keywords})
 
 
@@ -251,14 +253,14 @@ def spliced(t: Translator, target, args, keywords):
                                       {k: specs_of(t, v) for k, v in keywords.items()})
     program = spec.program
     for k, (get, value) in enumerate(getattr(spec, "assumed", ())):
-        t.assume(Origin(f"{id(target)}.assumed.{k}", without_place(get)), value)
+        assume(t, Origin(f"{id(target)}.assumed.{k}", without_place(get)), value)
     leaves = [leaf for a in (*args, *keywords.values()) for leaf in _leaves(t, a)]
     names = {}
     captured = iter(spec.captures)
     for k, param in enumerate(program.params):
         if param.captured:
             get = next(captured)
-            atom = t.capture(get(), Origin(f"{id(target)}.{param.name}", without_place(get)), param.name)
+            atom = capture(t, get(), Origin(f"{id(target)}.{param.name}", without_place(get)), param.name)
         else:
             atom = leaves[k]
         if isinstance(atom, Const):
@@ -292,7 +294,7 @@ def _rebuild(t, tree, results):
     if isinstance(tree, int):
         return results[tree]
     if isinstance(tree, Static):
-        return t.lift(tree.value)
+        return lift(t, tree.value)
     if isinstance(tree, dict):
         return t.allocate(Dict(tuple((k, _rebuild(t, v, results)) for k, v in tree.items())), dict)
     items = Tuple(tuple(_rebuild(t, v, results) for v in tree),

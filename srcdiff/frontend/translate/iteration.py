@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 
+from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
     Dict,
@@ -44,10 +45,10 @@ def static_items(t: Translator, value):
     if isinstance(value, Tuple):
         return value.items
     if isinstance(value, Dict):
-        return tuple(t.lift(k) for k, _ in value.items)
+        return tuple(lift(t, k) for k, _ in value.items)
     if isinstance(value, Known) and not isinstance(value.value, range):
         try:
-            return tuple(t.lift(v, value.origin and value.origin.item(i))
+            return tuple(lift(t, v, value.origin and value.origin.item(i))
                          for i, v in enumerate(value.value))
         except TypeError:
             raise Refused(f"{describe(value)} cannot be iterated") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 
 from srcdiff.frontend.translate import complex_numbers, growing, library, numpy_calls, numpy_more, objects
+from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import items_of, length, static_items
@@ -187,11 +188,11 @@ def _get(t, owner, key, default=None):
 
 
 def _items(t, owner):
-    return Tuple(tuple(Tuple((t.lift(k), v)) for k, v in t.contents(owner).items))
+    return Tuple(tuple(Tuple((lift(t, k), v)) for k, v in t.contents(owner).items))
 
 
 def _keys(t, owner):
-    return Tuple(tuple(t.lift(k) for k, _ in t.contents(owner).items))
+    return Tuple(tuple(lift(t, k) for k, _ in t.contents(owner).items))
 
 
 def _values(t, owner):

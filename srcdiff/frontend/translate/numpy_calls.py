@@ -10,14 +10,7 @@ import numpy as np
 from srcdiff.frontend.translate.kinds import NUMPY, array_without_axes, marked, one_class
 from srcdiff.frontend.translate.library import nonzero
 from srcdiff.frontend.translate.numeric import elementwise
-from srcdiff.frontend.translate.numpy_arguments import (
-    NONE,
-    array,
-    axes_of,
-    integer_of,
-    none,
-    refuse_given,
-)
+from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, integer_of, none, refuse_given
 from srcdiff.frontend.translate.numpy_creation import (
     arange,
     as_array,
@@ -79,13 +72,7 @@ from srcdiff.frontend.translate.numpy_shapes import (
     transposed,
     vstack,
 )
-from srcdiff.frontend.translate.values import (
-    Known,
-    Refused,
-    Tuple,
-    View,
-    is_atom,
-)
+from srcdiff.frontend.translate.values import Known, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import as_atom, as_view, store
 from srcdiff.syntax import Const, Var
 
@@ -178,7 +165,7 @@ def scalar_type(name):
 
 
 def fill(t, a, value):
-    from srcdiff.frontend.translate.indexing import store_subscript
+    from srcdiff.frontend.translate.storing import store_subscript
     store_subscript(t, a, Known(Ellipsis), value)
     return NONE
 
@@ -204,7 +191,7 @@ def to_list(t, a):
 
 
 def copyto(t, target, source, casting=NONE, where=Const(True)):
-    from srcdiff.frontend.translate.indexing import store_subscript
+    from srcdiff.frontend.translate.storing import store_subscript
     if where != Const(True):
         source = t.emit("where", array(t, where), array(t, source), array(t, target))
     store_subscript(t, target, Known(Ellipsis), source)
@@ -212,7 +199,7 @@ def copyto(t, target, source, casting=NONE, where=Const(True)):
 
 
 def fill_diagonal(t, a, value):
-    from srcdiff.frontend.translate.indexing import change
+    from srcdiff.frontend.translate.storing import change
     value, view = as_atom(t, value), as_view(t, a if isinstance(a, View) else as_atom(t, a))
     if t.ndim(value) or len(view.axes) != 2:
         raise Refused("np.fill_diagonal of other than a matrix, or with an array of values",
@@ -227,8 +214,7 @@ def fill_diagonal(t, a, value):
 
 
 def add_at(t, a, indices, b):
-    from srcdiff.frontend.translate import indexing
-    indexing.add_at(t, a, indices, b)
+    add_at(t, a, indices, b)
     return NONE
 
 

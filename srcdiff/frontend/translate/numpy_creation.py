@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import describe
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.kinds import ARRAY, array_without_axes, kind_of
@@ -19,16 +20,7 @@ from srcdiff.frontend.translate.numpy_arguments import (
     refuse_given,
 )
 from srcdiff.frontend.translate.numpy_shapes import derived, with_axes
-from srcdiff.frontend.translate.values import (
-    Intrinsic,
-    Known,
-    Range,
-    Ref,
-    Refused,
-    Tuple,
-    View,
-    is_atom,
-)
+from srcdiff.frontend.translate.values import Intrinsic, Known, Range, Ref, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import array_of, as_atom, load_view, shape_of, store
 from srcdiff.syntax import Const
 
@@ -101,7 +93,7 @@ def make_array(t, value, dtype=NONE, *, copy=ALWAYS, order=NONE, ndmin=NONE, sub
 
 
 def _known_array(t, value, name):
-    lifted = t.lift(value.value, value.origin)
+    lifted = lift(t, value.value, value.origin)
     if isinstance(lifted, Known):
         raise Refused(f"an array cannot be made of {describe(value)}")
     return make_array(t, lifted, Known(name))

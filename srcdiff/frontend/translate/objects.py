@@ -11,6 +11,7 @@ import dataclasses
 import inspect
 import types
 
+from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.values import Known, Method, Origin, Record, Ref, Refused
 
@@ -56,7 +57,7 @@ def _fill_fields(t, ref, cls, args, keywords):
         if field.name in given:
             value = given[field.name]
         elif field.default is not dataclasses.MISSING:
-            value = t.lift(field.default)
+            value = lift(t, field.default)
         elif field.default_factory is not dataclasses.MISSING:
             from srcdiff.frontend.translate.calls import call
             value = call(t, Known(field.default_factory), (), {})
@@ -103,7 +104,7 @@ def get_attribute(t: Translator, value: Ref, name: str):
     if isinstance(held, types.FunctionType):
         return Method(value, name)
     origin = Origin(f"class:{id(cls)}.{name}", lambda: getattr(cls, name))
-    return t.lift(getattr(cls, name), origin, name)
+    return lift(t, getattr(cls, name), origin, name)
 
 
 def call_method(t: Translator, value: Ref, name: str, args, keywords):

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 import gast
 
-from srcdiff.frontend.translate.context import Attempt, Translator
+from srcdiff.frontend.translate.attempts import Attempt
+from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.kinds import PYTHON, kind_of
 from srcdiff.frontend.translate.merge import join

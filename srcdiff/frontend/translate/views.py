@@ -9,6 +9,7 @@ and a write reads, changes and writes back the whole view.
 
 from __future__ import annotations
 
+from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe, is_full
 from srcdiff.frontend.translate.extents import element_extents, span_extent
 from srcdiff.frontend.translate.values import (
@@ -41,7 +42,7 @@ def as_atom(t: Translator, value):
     if isinstance(value, Poison):
         t.use_poison(value)
     if isinstance(value, Known):
-        lifted = t.lift(value.value, value.origin)
+        lifted = lift(t, value.value, value.origin)
         if is_atom(lifted):
             return lifted
     if isinstance(value, Tuple | Ref | Range | Grown):
