@@ -13,20 +13,13 @@ from dataclasses import dataclass, field
 import gast
 
 from srcdiff.errors import Where
-from srcdiff.primitives import PRIMITIVES, infer
-from srcdiff.printing.algebra import merged, negated, positive, tidy, tidy_integers
+from srcdiff.primitives import infer
+from srcdiff.printing.accumulation import accumulated, with_sign
+from srcdiff.printing.algebra import tidy, tidy_integers
+from srcdiff.printing.precision import convert, narrowed, number
 from srcdiff.printing.sharing import Uses, may_share, shares
-from srcdiff.printing.spelling import constant, converter, dtype_name, expression, range_, spell
-from srcdiff.printing.trees import (
-    assign,
-    name_tree,
-    names_in,
-    plain_index,
-    same_element,
-    strength_differs,
-    unplaced,
-    width,
-)
+from srcdiff.printing.spelling import constant, expression, range_, spell
+from srcdiff.printing.trees import assign, name_tree, plain_index, same_element, unplaced, width
 from srcdiff.syntax import (
     Array,
     Assign,
@@ -150,8 +143,8 @@ class Writer:
 
     def _emit(self, block, node, where):
         if isinstance(node, gast.AugAssign):
-            node = self._with_sign(node)
-            node = self._accumulated(block, node)
+            room = WIDTH - block.indent - 20
+            node = accumulated(block.out, with_sign(node), room, self.types, self.places)
         node.lineno = len(self.places) + 2          # 1 is what nodes without a place get
         self.places[node.lineno] = where
         block.out.append(node)
@@ -160,56 +153,6 @@ class Writer:
         for name in [n for n in block.pending if n in names]:
             pending = block.pending.pop(name)
             self._emit(block, assign(name, pending.tree), pending.where)
-
-    @staticmethod
-    def _with_sign(node):
-        """Return ``x -= a`` for ``x += -a``, and the reverse."""
-        inner = positive(node.value) if isinstance(node.op, gast.Add | gast.Sub) else None
-        if inner is None:
-            return node
-        return gast.AugAssign(node.target, gast.Sub() if isinstance(node.op, gast.Add) else gast.Add(), inner)
-
-    def _accumulated(self, block, node):
-        """Put ``x[i] += b`` together with an ``x[i] += a`` above, if what stands between has to do with neither."""
-        if not isinstance(node.op, gast.Add | gast.Sub):
-            return node
-        target = gast.dump(node.target)
-        own = node.target.value.id if isinstance(node.target, gast.Subscript) else node.target.id
-        if own in names_in(node.value):
-            return node
-        if block.out and self._sets(block.out[-1], node) and (
-                width(block.out[-1].value) + width(node.value) <= WIDTH - block.indent - 20):
-            first = block.out.pop()
-            total = merged(gast.AugAssign(node.target, gast.Add(), first.value), node)
-            return gast.Assign(first.targets, negated(total.value) if isinstance(total.op, gast.Sub) else total.value,
-                               None)
-        for at in range(len(block.out) - 1, -1, -1):
-            above = block.out[at]
-            if isinstance(above, gast.AugAssign) and gast.dump(above.target) == target and (
-                    isinstance(above.op, gast.Add | gast.Sub)):
-                between = block.out[at + 1:]
-                fixed = names_in(above.value) | names_in(above.target)
-                if any(s.targets[0].id in fixed for s in between) or (
-                        width(above.value) + width(node.value) > WIDTH - block.indent - 20):
-                    return node
-                del block.out[at]
-                self._emit_again(above, between)
-                return merged(above, node)
-            if not (isinstance(above, gast.Assign) and isinstance(above.targets[0], gast.Name)) or (
-                    own in names_in(above)):
-                return node
-        return node
-
-    def _sets(self, above, node) -> bool:
-        """Tell whether the statement above is ``x = a`` for ``x += b``, of numbers."""
-        return (isinstance(above, gast.Assign) and isinstance(node.target, gast.Name)
-                and isinstance(above.targets[0], gast.Name) and above.targets[0].id == node.target.id
-                and isinstance(self.types.get(node.target.id), Scalar))
-
-    def _emit_again(self, gone, between):
-        """Let the statement behind one that has gone carry its comment."""
-        if between and self.places.get(between[0].lineno) is None:
-            self.places[between[0].lineno] = self.places[gone.lineno]
 
     # -- operands ---------------------------------------------------------------------
 
@@ -264,7 +207,7 @@ class Writer:
             (tree, given), kept = self._loaded(stmt, block), None
         else:
             tree, kept, given = self._operation(stmt, block, None if apart else source)
-        converted = self._convert(tree, given, declared, stmt)
+        converted = convert(tree, given, declared, self.narrow, isinstance(stmt, Assign))
         if converted is not tree:
             return converted, converted
         if apart:
@@ -285,18 +228,18 @@ class Writer:
         static = tuple((k, v) for k, v in stmt.static if k != "move")
         declared = self.types[stmt.target]
         if stmt.op == "copy" and isinstance(stmt.args[0], Const):
-            return self._constant(stmt.args[0], declared), None, declared
+            return number(stmt.args[0], declared, self.narrow), None, declared
         if stmt.op in ("zeros", "empty") and not stmt.args:
-            return self._constant(Const(0), declared), None, declared
+            return number(Const(0), declared, self.narrow), None, declared
         if stmt.op == "cast" and isinstance(stmt.args[0], Const) and declared.dtype == "float64":
-            return self._constant(stmt.args[0], declared), None, declared
+            return number(stmt.args[0], declared, self.narrow), None, declared
         try:
             given = infer(stmt.op, types, static)
         except (IndexError, ValueError, TypeError):
             given = declared
         waiting = block.pending.get(source)
         trees = [self._take(a, block) for a in stmt.args]
-        trees = self._narrowed(stmt, trees) if self.narrow else trees
+        trees = narrowed(stmt, types, trees) if self.narrow else trees
         kept = self.spell(stmt.op, types, given, [waiting.tree, *trees[1:]], static) if waiting else None
         return self._tidied(stmt.op, types, given, trees) or self.spell(stmt.op, types, given, trees, static), kept, given
 
@@ -312,42 +255,6 @@ class Writer:
         if given.dtype == "int64" and isinstance(given, Scalar) and len(trees) == 2:
             return tidy_integers(op, *trees)
         return None
-
-    def _constant(self, atom, declared):
-        kinds = {"bool": bool, "int64": int, "float64": float, "complex128": complex}
-        kind = kinds.get(declared.dtype)
-        if kind is None or (self.narrow and not declared.weak):
-            return expression(converter(declared), a=constant(atom.value))
-        return constant(kind(atom.value))
-
-    def _narrowed(self, stmt, trees):
-        """Give the Python numbers of an operation the precision of the narrow scalars they meet.
-
-        NumPy does so by itself; Numba would compute in double precision.
-        """
-        types = [self.program.type_of(a) for a in stmt.args]
-        if len(types) < 2 or any(isinstance(t, Array) for t in types):
-            return trees
-        if PRIMITIVES[stmt.op].kind != "elementwise":       # extents are no precision
-            return trees
-        if not any(t.dtype in ("float32", "complex64") and not t.weak for t in types):
-            return trees
-        if stmt.op == "power" and isinstance(trees[1], gast.Constant) and types[1].dtype == "int64":
-            return trees                # Numba keeps the type of the base
-        wide = [t.weak and t.dtype in ("float64", "int64") for t in types]
-        return [expression("np.float32(a)", a=tree) if w else tree for tree, w in zip(trees, wide, strict=True)]
-
-    def _convert(self, tree, given, declared, stmt):
-        """Return the tree, with a conversion if the variable's type is not the value's."""
-        if isinstance(declared, Array):
-            if given.dtype != declared.dtype:
-                return expression(f"a.astype({dtype_name(declared.dtype)})", a=tree)
-            return tree
-        strength = self.narrow and (given.weak != declared.weak or (
-            isinstance(stmt, Assign) and strength_differs(tree, declared)))
-        if given.dtype != declared.dtype or strength:
-            return expression(converter(declared), a=tree)
-        return tree
 
     # -- statements -------------------------------------------------------------------
 
