@@ -5,8 +5,9 @@ import pytest
 
 from srcdiff.reverse import adjoint
 from srcdiff.syntax import Assign, walk
+from srcdiff.verify import verify
 from tests.modes import Modes
-from tests.oracle import assert_adjoint
+from tests.oracle import assert_adjoint, inner
 
 RNG = np.random.default_rng(2)
 X = RNG.uniform(0.5, 1.5, 7)
@@ -180,3 +181,34 @@ def test_a_constant_of_an_inner_loop_is_kept_once():
     program = Modes(*CONSTANTS[0]).adjoint_program()
     kept = [s for s in walk(program.body) if isinstance(s, Assign) and s.op == "empty" and "tape" in s.target]
     assert {len(s.args) for s in kept} == {2}
+
+
+def test_a_tape_is_sized_by_what_is_there_before_the_loop():
+    """A part of the same length is made after the loop, and the snapshots before it put many statements in front."""
+    def f(x, k, n):
+        y = x * 1.0
+        y[:] = np.sin(y) * y + 0.5
+        y[:] = np.sin(y) * y + 0.4
+        y[:] = np.sin(y) * y + 0.3
+        y[:] = np.sin(y) * y - 0.2
+        y[:] = np.sin(y) * y - 0.1
+        y[:] = np.sin(y) * y - 0.2
+        y[:] = np.sin(y) * y - 0.3
+        y[:] = np.sin(y) * y - 0.4
+        y[:] = np.sin(y) * y - 0.5
+        y[:] = np.sin(y) * y - 0.6
+        y[:] = np.sin(y) * y - 0.7
+        y[:] = np.sin(y) * y - 0.8
+        y[:] = np.sin(y) * y - 0.9
+        total = 0.0
+        for i in range(n):
+            w = np.exp(y[:k] * np.sin(total + i))
+            total += np.sum(np.cos(w) * w) / 8
+        z = y[:k] * 2.0
+        return total + np.sum(z * z)
+
+    case = Modes(f, (np.linspace(0.1, 1.0, 5), 3, 4))
+    verify(case.adjoint_program())
+    direction = (np.cos(np.arange(5.0)),)
+    (expected, error), = case.oracle(direction)
+    np.testing.assert_allclose(inner(case.vjp((1.0,)), direction), expected, rtol=1e-9, atol=10 * error)

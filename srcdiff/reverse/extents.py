@@ -29,7 +29,7 @@ class Formula:
 
     def write(self, builder: Builder) -> Atom:
         def leaf(root: Root) -> Atom:
-            return builder.size(*self.known.place(self.known.shapes.root(root.kind, *root.key))[1:])
+            return builder.size(*self.known.place(self.known.shapes.root(root.kind, *root.key)))
         return ExtentWriter(builder, self.known.shapes, lambda root: True, leaf).write(self.extent)
 
 
@@ -42,21 +42,29 @@ class KnownExtents:
     def __init__(self, program: Program, tree: Tree):
         self.shapes = Shapes(program)
         self.tree = tree
-        self._sources: dict[Extent, list[tuple[int, str, int]]] = {}
+        self._made: dict[str, Node | None] = {}         # the one definition of an array; None for a parameter
+        self._sources: dict[Extent, list[tuple[str, int]]] = {}
         for name, type_ in program.types.items():
-            if isinstance(type_, Array) and (order := self._made_once(name)) is not None:
+            if isinstance(type_, Array) and self._is_made_once(name):
                 for axis, extent in enumerate(self.shapes.extents(name) or ()):
                     if extent is not None:
-                        self._sources.setdefault(extent, []).append((order, name, axis))
+                        self._sources.setdefault(extent, []).append((name, axis))
         for places in self._sources.values():
-            places.sort(key=lambda place: place[0])
+            places.sort(key=lambda place: self._order(place[0]))
 
-    def _made_once(self, name: str) -> int | None:
-        """Return the order of the one definition of `name` if it stands at the top."""
-        if name in self.tree.params:
-            return -1
+    def _is_made_once(self, name: str) -> bool:
+        """Tell whether `name` is a parameter or has one definition, at the top; it is noted."""
         whole = [c for c in self.tree.changes.get(name, ()) if not isinstance(c.stmt, Store)]
-        return whole[0].order if len(whole) == 1 and whole[0].block is self.tree.top else None
+        if name in self.tree.params:
+            self._made[name] = None
+        elif len(whole) == 1 and whole[0].block is self.tree.top:
+            self._made[name] = whole[0]
+        return name in self._made
+
+    def _order(self, name: str) -> int:
+        """Return where an array is made, as the tree is now: statements are inserted after the sources are found."""
+        made = self._made[name]
+        return -1 if made is None else made.order
 
     def sources(self, name: str, before: Node | None = None) -> tuple[Source, ...] | None:
         """Return where to read each extent of `name`, or None if one is not known.
@@ -76,13 +84,13 @@ class KnownExtents:
             place = self.place(extent, before)
             if place is None and not self._computable(extent, before):
                 return None
-            found.append(Formula(extent, self) if place is None else place[1:])
+            found.append(Formula(extent, self) if place is None else place)
         return tuple(found)
 
-    def place(self, extent: Extent, before: Node | None = None) -> tuple[int, str, int] | None:
-        """Return the order, name and axis of the first array that has this extent, if there is one before."""
+    def place(self, extent: Extent, before: Node | None = None) -> tuple[str, int] | None:
+        """Return the name and the axis of the first array that has this extent, if there is one before."""
         places = self._sources.get(extent)
-        return None if not places or (before is not None and places[0][0] >= before.order) else places[0]
+        return None if not places or (before is not None and self._order(places[0][0]) >= before.order) else places[0]
 
     def _computable(self, extent: Extent, before: Node | None) -> bool:
         """Tell whether an extent is made of extents that can be read, by what is cheap and cannot fail."""
