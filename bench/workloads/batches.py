@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -55,10 +56,24 @@ def trajectories(steps):
                 (0, None))
 
 
+@contextlib.contextmanager
+def all_cores():
+    """Let processes that are started here use every core, wherever this one is pinned.
+
+    The threading library looks at its start how many there are, so the process cannot widen its own set later.
+    """
+    pinned = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, pinned)
+
+
 def batches(rounds: int) -> list[Measurement]:
     """Return the measurements with one thread for each core."""
     cores = str(os.cpu_count())
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, all_cores():
         file = Path(folder) / "batches.json"
         subprocess.run([sys.executable, "-m", "bench.workloads.batches", str(file), str(rounds)], check=True,
                        env=os.environ | {"NUMBA_NUM_THREADS": cores, "OMP_NUM_THREADS": cores})
@@ -66,7 +81,6 @@ def batches(rounds: int) -> list[Measurement]:
 
 
 def main(file: str, rounds: str) -> None:
-    os.sched_setaffinity(0, range(os.cpu_count()))
     found = [m for w in (layers(4, 4), layers(8, 8), trajectories(20)) for m in measure(w, int(rounds))]
     Path(file).write_text(json.dumps([asdict(m) for m in found]))
 
