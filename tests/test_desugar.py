@@ -2,14 +2,12 @@
 
 import ast
 import contextlib
-import doctest
-import importlib
 import random
 
 import gast
 import pytest
 
-from srcdiff.frontend.desugar import REWRITINGS, desugar
+from srcdiff.frontend.desugar import desugar
 from srcdiff.frontend.desugar.making import own_nodes
 from srcdiff.frontend.desugar.text import parse, runnable, show
 
@@ -72,13 +70,6 @@ def outcome(function, *args):
 
 
 # -- single rewritings ----------------------------------------------------------------------
-
-@pytest.mark.parametrize("name", sorted(m.__name__ for m in REWRITINGS) + [parse.__module__])
-def test_the_examples_in_docstrings(name):
-    found = doctest.testmod(importlib.import_module(name))
-    assert found.failed == 0
-    assert found.attempted or name.endswith("assured")
-
 
 EARLY = {
     "early return": ("def f(x):\n if x > 0:\n  return 1\n x = x - 1\n if x < -3:\n  return 2\n return x",

@@ -1,6 +1,5 @@
 """What makes printed code readable changes no number: exact algebra, names, accumulations."""
 
-import doctest
 from dataclasses import replace
 
 import gast
@@ -10,7 +9,7 @@ import pytest
 from srcdiff.backend import compile_program
 from srcdiff.errors import Where
 from srcdiff.notation import read, run
-from srcdiff.printing import algebra, docstrings, to_source
+from srcdiff.printing import to_source
 from srcdiff.printing.algebra import merged, tidy, tidy_integers
 from srcdiff.printing.stems import stems
 from srcdiff.syntax import blocks_of, map_atoms, with_blocks
@@ -61,12 +60,6 @@ def test_two_accumulations_are_one(first, second):
     expected = 8.0 + (2.0 if first == "+" else -2.0) + (0.5 if second == "+" else -0.5)
     exec(gast.unparse(merged(one, two)), {}, values)
     assert values["s"] == expected
-
-
-@pytest.mark.parametrize("module", [algebra, docstrings])
-def test_examples_in_docstrings(module):
-    found = doctest.testmod(module)
-    assert found.attempted and not found.failed
 
 
 # -- whole programs -------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def implicit(equation: Callable) -> Callable:
     >>> @sd.implicit(lambda x, p: x * x - p)
     ... def root(p):
     ...     x = 1.0
-    ...     while abs(x * x - p) > 1e-14 * p:
+    ...     while abs(x * x - p) > 1e-15 * p:
     ...         x = 0.5 * (x + p / x)
     ...     return x
     >>> sd.grad(sd.differentiate(root, target="python"))(4.0)

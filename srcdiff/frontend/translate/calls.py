@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import sys
 import types
 
 import gast
@@ -153,11 +154,14 @@ def _of_numpy(t, target, args, result):
 
 
 def _is_transform(target) -> bool:
-    """Tell whether a function is one of srcdiff's own, like `grad`, and not one that is there to be translated."""
+    """Tell whether a function is one of srcdiff's own, like `grad`, and not one that is there to be translated.
+
+    Its module holds it: a function that a docstring of the package defines names the same module, and is a user's.
+    """
     module = getattr(target, "__module__", None) or ""
     translated = module.startswith((library.__name__, in_python.__name__)) or getattr(target, "__srcdiff_translated__", False)
-    return (module.split(".")[0] == "srcdiff" and not translated
-            and isinstance(target, types.FunctionType | type))
+    return (module.split(".")[0] == "srcdiff" and not translated and isinstance(target, types.FunctionType | type)
+            and getattr(sys.modules.get(module), target.__name__, None) is target)
 
 
 def _transform(t, target, args, keywords):
