@@ -9,33 +9,17 @@ import pytest
 
 import srcdiff as sd
 from srcdiff.errors import UnsupportedError
-from tests.test_translate import translated, value_of
-from tests.test_translate_more import agree
+from tests.translating import agree, assert_refused, cases, name_of, refusals, translated, value_of
 
 X = np.array([0.5, -1.2, 2.3, 0.7, 1.1])
-RIGHT, REFUSED = [], []
-
-
-def right(*args):
-    """Register a function whose program must compute what Python computes."""
-    def register(function):
-        RIGHT.append((function, args))
-        return function
-    return register
-
-
-def refused(code, line, *args):
-    """Register a function that is refused at this line."""
-    def register(function):
-        REFUSED.append((function, args, code, line))
-        return function
-    return register
+RIGHT, right = cases()
+REFUSED, refused = refusals()
 
 
 # -- iterators are used up --------------------------------------------------------------
 
 
-@right(X)
+@right((X,))
 def iterators_used_once(x):
     pairs, numbered, backwards = zip(x, x[::-1]), enumerate(x), reversed(x)
     s = sum(map(lambda v: v * 2, x))
@@ -52,7 +36,7 @@ def iterators_used_once(x):
     return s, max(reversed(x)), list(reversed([x[0], x[1]])), sum(reversed(x))
 
 
-@right(X)
+@right((X,))
 def iterator_made_anew(x):
     s = 0.0
     for k in range(3):
@@ -62,7 +46,7 @@ def iterator_made_anew(x):
     return s
 
 
-@right(X)
+@right((X,))
 def iterator_passed_to_a_helper(x):
     def folded(items):
         s = 0.0
@@ -139,14 +123,14 @@ def test_a_strict_zip_checks_the_lengths():
 # -- texts ---------------------------------------------------------------------------------
 
 
-@right(X)
+@right((X,))
 def texts_of_known_numbers(x):
     parts = {f"k{i:02d}": x[i] for i in range(3)}
     others = {f"{3.14159:.2f}": x[3], f"{'a'!r}": x[4], f"{2!s:>3}": x[0]}
     return parts["k01"] * others["3.14"] + others["'a'"] * others["  2"], f"{len(parts):03d}"
 
 
-@right(X)
+@right((X,))
 def messages(x):
     message = f"bad {x[0]} {len(x)}" + " and " + str(x[1]).strip() + "{:>5}".format(str(x[2]))
     if x[0] > 3:
@@ -189,7 +173,7 @@ def text_returned(x):
 # -- lists ---------------------------------------------------------------------------------
 
 
-@right(X)
+@right((X,))
 def slices_of_known_lists_are_assigned(x):
     a = [x[0], x[1], x[2], x[3]]
     b = a
@@ -203,7 +187,7 @@ def slices_of_known_lists_are_assigned(x):
     return b, c, d, e, len(b) * x[0]
 
 
-@right(X)
+@right((X,))
 def lists_change_in_place(x):
     a = [x[0], x[1]]
     b = a
@@ -216,7 +200,7 @@ def lists_change_in_place(x):
     return sum(a), len(b) * x[0], rows[0], len(first)
 
 
-@right(X)
+@right((X,))
 def parts_of_lists_are_new_lists(x):
     a = [0.0] * len(x)
     for i in range(len(x)):
@@ -227,7 +211,7 @@ def parts_of_lists_are_new_lists(x):
     return sum(a), sum(b), sum(c), sum(d), len(d)
 
 
-@right(X)
+@right((X,))
 def rows_of_tables(x):
     table = [[0.0] * 3 for _ in range(2)]
     for i in range(2):
@@ -242,7 +226,7 @@ def rows_of_tables(x):
     return len(joined) * joined[4], table[0][1] * part[0], s
 
 
-@right(X)
+@right((X,))
 def dynamic_programming(x):
     table = [[0.0] * 4 for _ in range(4)]
     for i in range(1, 4):
@@ -251,7 +235,7 @@ def dynamic_programming(x):
     return table[3][3], sum(table[-1])
 
 
-@right(X)
+@right((X,))
 def lists_are_compared(x):
     pair = (x[0], x[1])
     return ([x[0]] == [x[0], 1.0]) * x[0], (pair == [x[0], x[1]]) * x[1], (pair != (x[0], x[1])) * x[2], (pair == pair) * x[3]
@@ -377,7 +361,7 @@ def view_that_loops_and_branches_carry(x, c):
     return c.sum() + x[0]
 
 
-@right(X)
+@right((X,))
 def two_buffers_in_nested_loops(x):
     a, b = x * 1.0, x * 2.0
     for k in range(3):
@@ -391,15 +375,11 @@ def two_buffers_in_nested_loops(x):
 # -- both ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("function, args", RIGHT, ids=lambda v: getattr(v, "__name__", ""))
+@pytest.mark.parametrize("function, args", RIGHT, ids=name_of)
 def test_program_computes_what_python_does(function, args):
-    agree(value_of(translated(function, *args), *copy.deepcopy(args)), function(*copy.deepcopy(args)))
+    agree(value_of(translated(function, *args), *copy.deepcopy(args)), function(*copy.deepcopy(args)), grown=True)
 
 
-@pytest.mark.parametrize("function, args, code, line", REFUSED, ids=lambda v: getattr(v, "__name__", ""))
+@pytest.mark.parametrize("function, args, code, line", REFUSED, ids=name_of)
 def test_refused_with_the_line(function, args, code, line):
-    with pytest.raises(UnsupportedError) as caught:
-        translated(function, *args)
-    problem = caught.value.problems[0]
-    assert problem.code == code
-    assert problem.where.line and line in problem.where.text
+    assert_refused(function, args, code, line)

@@ -12,90 +12,12 @@ import pytest
 
 import srcdiff as sd
 from srcdiff.errors import UnsupportedError
-from srcdiff.frontend import specialise
-from srcdiff.notation import run, show
-from srcdiff.primitives import type_of_value
+from srcdiff.notation import show
 from srcdiff.syntax import Static
-from srcdiff.verify import verify
+from tests.translating import agree, assert_refused, cases, flat, name_of, refusals, translated, value_of
 
-CASES = []
-
-
-def case(*argument_lists):
-    """Register a function with the arguments that it is tried on (one tuple each)."""
-    def register(function):
-        CASES.extend((function, args) for args in argument_lists)
-        return function
-    return register
-
-
-# -- the harness --------------------------------------------------------------------
-
-def spec_of(value):
-    """Return the `Spec` of an argument."""
-    if isinstance(value, dict):
-        return {k: spec_of(v) for k, v in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*map(spec_of, value))
-    if isinstance(value, tuple | list):
-        return type(value)(map(spec_of, value))
-    if isinstance(value, bool | int | float | np.ndarray | np.generic):
-        return type_of_value(value)
-    return Static(value)
-
-
-def flat(value):
-    if isinstance(value, dict):
-        return [leaf for v in value.values() for leaf in flat(v)]
-    if isinstance(value, tuple | list):
-        return [leaf for v in value for leaf in flat(v)]
-    return [value] if isinstance(value, bool | int | float | np.ndarray | np.generic) else []
-
-
-def rebuild(tree, results):
-    if tree is None:
-        return results[0]
-    if isinstance(tree, Static):
-        return tree.value
-    if isinstance(tree, dict):
-        return {k: rebuild(v, results) for k, v in tree.items()}
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(rebuild(v, results) for v in tree))
-    if isinstance(tree, tuple | list):
-        return type(tree)(rebuild(v, results) for v in tree)
-    return results[tree]
-
-
-def translated(function, *args, **keywords):
-    made = specialise(function, tuple(map(spec_of, args)), {k: spec_of(v) for k, v in keywords.items()})
-    verify(made.program)
-    return made
-
-
-def value_of(made, *args):
-    """Run a specialisation on user arguments."""
-    results = run(made.program, *flat(args), *(get() for get in made.captures))
-    results = results if isinstance(results, tuple) else (results,)
-    return rebuild(made.program.tree, results)
-
-
-def agree(got, want):
-    assert type(got) is type(want) or not isinstance(want, tuple | list | dict), (got, want)
-    if isinstance(want, dict):
-        assert list(got) == list(want)
-        got, want = list(got.values()), list(want.values())
-    if isinstance(want, tuple | list):
-        assert len(got) == len(want)
-        for g, w in zip(got, want, strict=True):
-            agree(g, w)
-    elif want is None or isinstance(want, str):
-        assert got == want
-    else:
-        assert np.shape(got) == np.shape(want)
-        assert np.asarray(got).dtype == np.asarray(want).dtype
-        np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-300)
-
-
+CASES, case = cases()
+REFUSED, refused = refusals()
 X = np.array([0.5, -1.25, 2.0, 3.5])
 Y = np.array([1.5, 0.25, -2.0, 1.0])
 A = np.arange(12.0).reshape(3, 4) / 7 - 0.5
@@ -1261,7 +1183,7 @@ def objects(x, v, n):
     return state.x, line(v), state.steps, isinstance(state, Oscillator)
 
 
-@pytest.mark.parametrize("function, args", CASES, ids=lambda v: getattr(v, "__name__", ""))
+@pytest.mark.parametrize("function, args", CASES, ids=name_of)
 def test_program_computes_what_the_function_does(function, args):
     made = translated(function, *args)
     mine, theirs = copy.deepcopy(args), copy.deepcopy(args)
@@ -1375,17 +1297,6 @@ def test_same_text_every_time():
 
 
 # -- refusals ------------------------------------------------------------------------------
-
-REFUSED = []
-
-
-def refused(code, line, *args):
-    """Register a function that must be refused with this code, at this line."""
-    def register(function):
-        REFUSED.append((function, args, code, line))
-        return function
-    return register
-
 
 @refused("SD0220", "v[0] = u[0] + 1", X, 3)
 def swapped_with_the_argument(u, n):
@@ -1533,15 +1444,9 @@ def set_comprehension_of_values(x):
     return sum({v * v for v in (x, -x)})
 
 
-@pytest.mark.parametrize("function, args, code, line", REFUSED, ids=lambda v: getattr(v, "__name__", ""))
+@pytest.mark.parametrize("function, args, code, line", REFUSED, ids=name_of)
 def test_refused_with_the_line(function, args, code, line):
-    with pytest.raises(UnsupportedError) as caught:
-        translated(function, *args)
-    problem = caught.value.problems[0]
-    assert problem.code == code
-    assert line in problem.where.text
-    assert problem.where.file == __file__
-    assert problem.fix
+    assert_refused(function, args, code, line)
 
 
 def several_problems(x):

@@ -6,37 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from srcdiff.errors import UnsupportedError
-from tests.test_translate import translated, value_of
+from tests.translating import agree, assert_refused, cases, name_of, refusals, translated, value_of
 
 X = np.array([0.5, -1.25, 2.0, 3.5])
-CASES = []
-
-
-def case(*argument_lists):
-    """Register a function with the arguments that it is tried on (one tuple each)."""
-
-    def register(function):
-        CASES.extend((function, args) for args in argument_lists)
-        return function
-
-    return register
-
-
-def agree(got, want):
-    """Compare results; a list whose length only run time knows is an array."""
-    if isinstance(want, dict):
-        assert list(got) == list(want)
-        got, want = list(got.values()), list(want.values())
-    if isinstance(want, tuple) or isinstance(want, list) and isinstance(got, list):
-        assert len(got) == len(want)
-        for g, w in zip(got, want, strict=True):
-            agree(g, w)
-    elif want is None or isinstance(want, str):
-        assert got == want
-    else:
-        assert np.shape(got) == np.shape(want)
-        np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-300)
+CASES, case = cases()
+REFUSED, refused = refusals()
 
 
 # -- lists whose length only run time knows
@@ -359,9 +333,9 @@ def sums_of_maps(x):
     return sum(map(lambda v: v * v, x)), sum(map(abs, x), 1.0)
 
 
-@pytest.mark.parametrize("function, args", CASES, ids=lambda v: getattr(v, "__name__", ""))
+@pytest.mark.parametrize("function, args", CASES, ids=name_of)
 def test_program_computes_what_the_function_does(function, args):
-    agree(value_of(translated(function, *args), *copy.deepcopy(args)), function(*copy.deepcopy(args)))
+    agree(value_of(translated(function, *args), *copy.deepcopy(args)), function(*copy.deepcopy(args)), grown=True)
 
 
 # -- refusals
@@ -369,17 +343,6 @@ def test_program_computes_what_the_function_does(function, args):
 
 def unending(x, n):
     return x if x > n else unending(x + 1.0, n)
-
-
-REFUSED = []
-
-
-def refused(code, line, *args):
-    def register(function):
-        REFUSED.append((function, args, code, line))
-        return function
-
-    return register
 
 
 @refused("SD0220", "y[0] = v", X)
@@ -433,14 +396,9 @@ def items_of_two_kinds(x):
     return items
 
 
-@pytest.mark.parametrize("function, args, code, line", REFUSED, ids=lambda v: getattr(v, "__name__", ""))
+@pytest.mark.parametrize("function, args, code, line", REFUSED, ids=name_of)
 def test_refused_with_the_line(function, args, code, line):
-    with pytest.raises(UnsupportedError) as caught:
-        translated(function, *args)
-    problem = caught.value.problems[0]
-    assert problem.code == code
-    assert line in problem.where.text
-    assert problem.fix
+    assert_refused(function, args, code, line)
 
 
 @case((X,), (-X,))

@@ -67,7 +67,7 @@ def _equally_long(t, lengths):
             continue
         message = f"zip() argument {position} is of another length than argument 1"
         if isinstance(n, Const) and isinstance(lengths[0], Const):
-            raise Refused(message, python=ValueError)
+            raise Refused(message, fix="zip what is equally long, or leave `strict` out", python=ValueError)
         with t.builder.nested() as body:
             t.builder.fail("ValueError", message)
         t.builder.branch(t.emit("not_equal", n, lengths[0]), body)
