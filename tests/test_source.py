@@ -28,6 +28,7 @@ def plain(x, n=2):
 
 LAMBDAS = [lambda x: x * 2, lambda x: x * 2.0, lambda x: x * 2, lambda x: x + SCALE, lambda x: x * -2]
 FIRST, SECOND = (lambda x: 1.0), (lambda x: 1)
+OUTER = lambda x=lambda: 1.0: lambda y: lambda: 1.0      # noqa: E731
 
 
 class Model:
@@ -109,6 +110,14 @@ def test_lambdas_on_one_line():
     columns = [where(source_of(f), source_of(f).tree.body[0]).column for f in LAMBDAS]
     assert columns == sorted(set(columns))
     assert [text_of(f)[-3:] for f in (FIRST, SECOND)] == ["1.0", "n 1"]
+
+
+def test_lambdas_inside_a_lambda():
+    within = OUTER, OUTER(0), OUTER(0)(0), OUTER.__defaults__[0]
+    texts = [text_of(f).split("return ")[1] for f in within]
+    assert texts == ["lambda y: lambda: 1.0", "lambda: 1.0", "1.0", "1.0"]
+    columns = [where(source_of(f), source_of(f).tree.body[0]).column for f in within]
+    assert len(set(columns)) == 4
 
 
 def test_a_lambda_over_several_lines():

@@ -270,9 +270,7 @@ def _runs(node, top, code, imports=()) -> bool:
     mark = 1 << 24                          # a line of its own, to know the code of `node` again
     copies = {}
     top = clone(top, copies)
-    twin = copies[id(node)]
-    for part in (twin, *getattr(twin, "decorator_list", ())):
-        part.lineno, part.end_lineno = mark, mark + 1
+    _move(copies[id(node)], mark - _first_line(node))
     futures = {getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
     flags = sum(f for f in futures if f & code.co_flags & ~inspect.CO_NESTED)
     flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -282,6 +280,17 @@ def _runs(node, top, code, imports=()) -> bool:
         return False
     return any(c.co_firstlineno == mark and c.co_name == code.co_name and _same(c, code)
                for c in _nested(module))
+
+
+def _move(node, lines: int) -> None:
+    """Move a definition down as a whole, and each function inside it one line further.
+
+    A step from one line to the next inside an expression may leave an instruction behind.
+    """
+    if hasattr(node, "lineno"):
+        node.lineno, node.end_lineno = node.lineno + lines, node.end_lineno + lines
+    for part in ast.iter_child_nodes(node):
+        _move(part, lines + isinstance(part, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def _nested(code):
