@@ -51,6 +51,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import is_
 
 from srcdiff.errors import NOWHERE, Where
 
@@ -60,6 +61,24 @@ __all__ = [
     "atoms_of", "blocks_of", "const_type", "defined", "index_atoms", "is_complex", "is_float", "map_atoms",
     "map_index", "rename", "walk", "with_blocks",
 ]
+
+
+class fact:
+    """What follows from a node alone: computed when first asked for, and kept, because nodes never change."""
+
+    def __init__(self, compute):
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, node, owner=None):
+        if node is None:
+            return self
+        value = self.compute(node)
+        object.__setattr__(node, self.name, value)
+        return value
 
 
 # -- types ------------------------------------------------------------------
@@ -106,6 +125,12 @@ def is_complex(type_: Type) -> bool:
 class Var:
     name: str
 
+    def __eq__(self, other):
+        return other.__class__ is Var and self.name == other.name
+
+    def __hash__(self):
+        return hash(self.name)
+
     def __str__(self) -> str:
         return self.name
 
@@ -119,13 +144,16 @@ class Const:
     def __str__(self) -> str:
         return repr(self.value)
 
+    @fact
+    def _key(self) -> tuple[type, str]:
+        return type(self.value), repr(self.value)
+
     def __eq__(self, other):
         # 0, 0.0, -0.0 and False are different constants; nan equals itself.
-        return (isinstance(other, Const) and type(self.value) is type(other.value)
-                and repr(self.value) == repr(other.value))
+        return other.__class__ is Const and self._key == other._key
 
     def __hash__(self):
-        return hash((type(self.value), repr(self.value)))
+        return hash(self._key)
 
 
 Atom = Var | Const
@@ -146,8 +174,42 @@ ALL = Span()
 
 # -- statements ---------------------------------------------------------------
 
+class _Statement:
+    """What every statement tells of itself.
+
+    Attributes
+    ----------
+    blocks
+        The nested blocks, in the order they run.
+    nested
+        All statements of these blocks, nested ones after their parent.
+    reads
+        The atoms that the statement itself reads (nested blocks excluded).
+        The array of a `Load` is included; the array that a `Store` changes is not.
+    changes
+        The variables that it and its nested statements assign or store to, in program order.
+    """
+
+    blocks: tuple[tuple[Stmt, ...], ...] = ()
+    nested: tuple[Stmt, ...] = ()
+    reads: tuple[Atom, ...] = ()
+    changes: tuple[str, ...] = ()
+
+
+class _Compound(_Statement):
+
+    @fact
+    def nested(self):
+        return tuple(inner for block in self.blocks for stmt in block for inner in (stmt, *stmt.nested))
+
+    @fact
+    def changes(self):
+        own = (self.var,) if isinstance(self, For) else ()
+        return tuple(dict.fromkeys((*own, *(n for block in self.blocks for stmt in block for n in stmt.changes))))
+
+
 @dataclass(frozen=True)
-class Assign:
+class Assign(_Statement):
     """`target = op(*args, **static)`; `static` holds axis, dtype, ... as sorted pairs."""
 
     target: str
@@ -160,26 +222,50 @@ class Assign:
     def keywords(self) -> dict[str, object]:
         return dict(self.static)
 
+    @property
+    def reads(self):
+        return self.args
+
+    @property
+    def changes(self):
+        return (self.target,)
+
 
 @dataclass(frozen=True)
-class Load:
+class Load(_Statement):
     target: str
     array: str
     index: tuple[Item, ...]
     where: Where = field(default=NOWHERE, compare=False)
 
+    @fact
+    def reads(self):
+        return (Var(self.array), *index_atoms(self.index))
+
+    @property
+    def changes(self):
+        return (self.target,)
+
 
 @dataclass(frozen=True)
-class Store:
+class Store(_Statement):
     array: str
     index: tuple[Item, ...]
     value: Atom
     accumulate: bool = False
     where: Where = field(default=NOWHERE, compare=False)
 
+    @fact
+    def reads(self):
+        return (*index_atoms(self.index), self.value)
+
+    @property
+    def changes(self):
+        return (self.array,)
+
 
 @dataclass(frozen=True)
-class For:
+class For(_Compound):
     var: str
     start: Atom
     stop: Atom
@@ -187,25 +273,49 @@ class For:
     body: tuple[Stmt, ...]
     where: Where = field(default=NOWHERE, compare=False)
 
+    @property
+    def blocks(self):
+        return (self.body,)
+
+    @property
+    def reads(self):
+        return (self.start, self.stop, self.step)
+
 
 @dataclass(frozen=True)
-class While:
+class While(_Compound):
     test: tuple[Stmt, ...]
     condition: Atom
     body: tuple[Stmt, ...]
     where: Where = field(default=NOWHERE, compare=False)
 
+    @property
+    def blocks(self):
+        return (self.test, self.body)
+
+    @property
+    def reads(self):
+        return (self.condition,)
+
 
 @dataclass(frozen=True)
-class If:
+class If(_Compound):
     condition: Atom
     then: tuple[Stmt, ...]
     orelse: tuple[Stmt, ...] = ()
     where: Where = field(default=NOWHERE, compare=False)
 
+    @property
+    def blocks(self):
+        return (self.then, self.orelse)
+
+    @property
+    def reads(self):
+        return (self.condition,)
+
 
 @dataclass(frozen=True)
-class Raise:
+class Raise(_Statement):
     exception: str
     message: str = ""
     where: Where = field(default=NOWHERE, compare=False)
@@ -308,34 +418,28 @@ def const_type(constant: Const) -> Scalar:
 
 def blocks_of(stmt: Stmt) -> tuple[tuple[Stmt, ...], ...]:
     """Return the nested blocks of a statement, in the order they run."""
-    match stmt:
-        case For(body=body):
-            return (body,)
-        case While(test=test, body=body):
-            return (test, body)
-        case If(then=then, orelse=orelse):
-            return (then, orelse)
-    return ()
+    return stmt.blocks
 
 
 def with_blocks(stmt: Stmt, blocks) -> Stmt:
     """Return `stmt` with its nested blocks replaced, in the order of `blocks_of`."""
+    blocks = tuple(map(tuple, blocks))
+    if _same(blocks, stmt.blocks):
+        return stmt
     match stmt:
         case For():
-            return replace(stmt, body=tuple(blocks[0]))
+            return For(stmt.var, stmt.start, stmt.stop, stmt.step, blocks[0], stmt.where)
         case While():
-            return replace(stmt, test=tuple(blocks[0]), body=tuple(blocks[1]))
-        case If():
-            return replace(stmt, then=tuple(blocks[0]), orelse=tuple(blocks[1]))
-    return stmt
+            return While(blocks[0], stmt.condition, blocks[1], stmt.where)
+    return If(stmt.condition, *blocks, stmt.where)
 
 
 def walk(body) -> Iterator[Stmt]:
     """Yield every statement of a block, nested ones after their parent."""
     for stmt in body:
         yield stmt
-        for block in blocks_of(stmt):
-            yield from walk(block)
+        if stmt.nested:
+            yield from stmt.nested
 
 
 def index_atoms(index) -> Iterator[Atom]:
@@ -347,24 +451,12 @@ def index_atoms(index) -> Iterator[Atom]:
             yield item
 
 
-def atoms_of(stmt: Stmt) -> Iterator[Atom]:
-    """Yield the atoms that the statement itself reads (nested blocks excluded).
+def atoms_of(stmt: Stmt) -> tuple[Atom, ...]:
+    """Return the atoms that the statement itself reads (nested blocks excluded).
 
     The array of a `Load` is included; the array that a `Store` changes is not.
     """
-    match stmt:
-        case Assign(args=args):
-            yield from args
-        case Load(array=array, index=index):
-            yield Var(array)
-            yield from index_atoms(index)
-        case Store(index=index, value=value):
-            yield from index_atoms(index)
-            yield value
-        case For(start=start, stop=stop, step=step):
-            yield from (start, stop, step)
-        case While(condition=condition) | If(condition=condition):
-            yield condition
+    return stmt.reads
 
 
 def defined(stmt: Stmt) -> str | None:
@@ -375,54 +467,66 @@ def defined(stmt: Stmt) -> str | None:
     return None
 
 
+def _same(new: tuple, old: tuple) -> bool:
+    return all(map(is_, new, old))
+
+
 def map_index(index, change):
-    def span(item):
-        if isinstance(item, Span):
-            return Span(*(None if a is None else change(a)
-                          for a in (item.start, item.stop, item.step)))
-        return change(item)
-    return tuple(span(item) for item in index)
+    def bound(atom):
+        return None if atom is None else change(atom)
+
+    def one(item):
+        if not isinstance(item, Span):
+            return change(item)
+        old = item.start, item.stop, item.step
+        new = tuple(map(bound, old))
+        return item if _same(new, old) else Span(*new)
+
+    new = tuple(map(one, index))
+    return index if _same(new, index) else new
 
 
 def map_atoms(stmt: Stmt, change: Callable[[Atom], Atom]) -> Stmt:
-    """Return `stmt` with each atom it reads replaced (nested blocks untouched).
+    """Return `stmt` with each atom it reads replaced (nested blocks untouched); itself if nothing is new.
 
     The array of a `Load` is left alone: it must remain a variable (see `rename`).
     """
     match stmt:
-        case Assign():
-            return replace(stmt, args=tuple(map(change, stmt.args)))
-        case Load():
-            return replace(stmt, index=map_index(stmt.index, change))
-        case Store():
-            return replace(stmt, index=map_index(stmt.index, change), value=change(stmt.value))
+        case Assign(args=old):
+            new = tuple(map(change, old))
+            return stmt if _same(new, old) else Assign(stmt.target, stmt.op, new, stmt.static, stmt.where)
+        case Load(index=old):
+            new = map_index(old, change)
+            return stmt if new is old else Load(stmt.target, stmt.array, new, stmt.where)
+        case Store(index=old):
+            new, value = map_index(old, change), change(stmt.value)
+            return stmt if new is old and value is stmt.value else \
+                Store(stmt.array, new, value, stmt.accumulate, stmt.where)
         case For():
-            return replace(stmt, start=change(stmt.start), stop=change(stmt.stop),
-                           step=change(stmt.step))
+            new = tuple(map(change, stmt.reads))
+            return stmt if _same(new, stmt.reads) else For(stmt.var, *new, stmt.body, stmt.where)
         case While() | If():
-            return replace(stmt, condition=change(stmt.condition))
+            new = change(stmt.condition)
+            return stmt if new is stmt.condition else replace(stmt, condition=new)
     return stmt
 
 
 def rename(body, names: Mapping[str, str]) -> tuple[Stmt, ...]:
     """Rename variables throughout a block, definitions and uses alike."""
     def atom(a):
-        return Var(names.get(a.name, a.name)) if isinstance(a, Var) else a
+        return Var(names[a.name]) if isinstance(a, Var) and a.name in names else a
 
     def one(stmt):
         stmt = map_atoms(stmt, atom)
-        match stmt:
-            case Assign(target=t):
-                return replace(stmt, target=names.get(t, t))
-            case Load(target=t, array=a):
-                return replace(stmt, target=names.get(t, t), array=names.get(a, a))
-            case Store(array=a):
-                return replace(stmt, array=names.get(a, a))
-            case For(var=v):
-                stmt = replace(stmt, var=names.get(v, v))
-        return with_blocks(stmt, [rename(b, names) for b in blocks_of(stmt)])
+        if isinstance(stmt, Load) and stmt.array in names:
+            stmt = replace(stmt, array=names[stmt.array])
+        name = defined(stmt)
+        if name in names:
+            field = {Assign: "target", Load: "target", Store: "array", For: "var"}[type(stmt)]
+            stmt = replace(stmt, **{field: names[name]})
+        return with_blocks(stmt, [rename(b, names) for b in stmt.blocks]) if stmt.blocks else stmt
 
-    return tuple(one(stmt) for stmt in body)
+    return tuple(map(one, body))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from srcdiff.syntax import Assign, For, If, Load, Program, Store, Var, While, atoms_of, walk
+from srcdiff.syntax import Assign, For, If, Load, Program, Store, Var, While, walk
 
 __all__ = ["Stamps", "Uses", "changed", "exposed", "live_into"]
 
@@ -56,9 +56,7 @@ class Uses:
                     definition[name] = stmt
                 case Store(array=name):
                     self.stores[name] += 1
-            for atom in atoms_of(stmt):
-                if isinstance(atom, Var):
-                    self.reads[atom.name] += 1
+        self.reads.update(a.name for stmt in walk(program.body) for a in stmt.reads if isinstance(a, Var))
         self.definition = {n: s for n, s in definition.items() if self.assigned[n] == 1}
 
     def single(self, name: str) -> bool:
@@ -77,13 +75,7 @@ class Uses:
 
 def changed(*blocks) -> tuple[str, ...]:
     """Return the variables that the blocks assign or store to, in program order."""
-    names: dict[str, None] = {}
-    for block in blocks:
-        for stmt in walk(block):
-            match stmt:
-                case Assign(target=name) | Load(target=name) | Store(array=name) | For(var=name):
-                    names[name] = None
-    return tuple(names)
+    return tuple(dict.fromkeys(name for block in blocks for stmt in block for name in stmt.changes))
 
 
 def exposed(body) -> set[str]:
@@ -112,7 +104,7 @@ def live_into(body, live: set[str]) -> set[str]:
                 live |= {condition.name} if isinstance(condition, Var) else set()
                 live = live_into(test, live | exposed(inner))
                 continue
-        live.update(a.name for a in atoms_of(stmt) if isinstance(a, Var))
+        live.update(a.name for a in stmt.reads if isinstance(a, Var))
     return live
 
 

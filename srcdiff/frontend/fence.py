@@ -11,6 +11,7 @@ Not for what is wrong with values or calls: the translator refuses those.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -48,16 +49,22 @@ class Row:
 
 # -- finders ------------------------------------------------------------------------------
 
+@functools.lru_cache(maxsize=16)
+def _nodes(tree) -> tuple:
+    """Return the nodes of a scope; all rows look through the same ones."""
+    return tuple(own_nodes(tree.body))
+
+
 def _kinds(*kinds):
     def find(tree):
-        return (node for node in own_nodes(tree.body) if isinstance(node, kinds))
+        return (node for node in _nodes(tree) if isinstance(node, kinds))
     return find
 
 
 def _coroutines(tree):
     if isinstance(tree, gast.AsyncFunctionDef):
         yield tree
-    for node in own_nodes(tree.body):
+    for node in _nodes(tree):
         if isinstance(node, gast.Await | gast.AsyncFor | gast.AsyncWith):
             yield node
         elif isinstance(node, gast.comprehension) and node.is_async:
@@ -66,7 +73,7 @@ def _coroutines(tree):
 
 def _outer_writes(tree):
     outer, seen = declared(tree), set()
-    for node in own_nodes(tree.body):
+    for node in _nodes(tree):
         match node:
             case gast.Name(id=name, ctx=gast.Store() | gast.Del()):
                 names = [name]
@@ -88,13 +95,13 @@ def _walruses(tree):
 
 
 def _patterns(tree):
-    for node in own_nodes(tree.body):
+    for node in _nodes(tree):
         if isinstance(node, gast.match_case):
             yield from matches.refused(node.pattern)
 
 
 def _left_by_finally(tree):
-    for node in own_nodes(tree.body):
+    for node in _nodes(tree):
         if isinstance(node, gast.TryStar):
             yield node
         elif isinstance(node, gast.Try):
@@ -104,7 +111,7 @@ def _left_by_finally(tree):
 
 
 def _read_after_del(tree):
-    deleted = {n.id for n in own_nodes(tree.body) if isinstance(n, gast.Name) and isinstance(n.ctx, gast.Del)}
+    deleted = {n.id for n in _nodes(tree) if isinstance(n, gast.Name) and isinstance(n.ctx, gast.Del)}
     if deleted:
         marked = assured.rewrite(clone(tree))
         for node in own_nodes(marked.body):
@@ -113,17 +120,17 @@ def _read_after_del(tree):
 
 
 def _attribute_targets(tree):
-    return (node for node in own_nodes(tree.body)
+    return (node for node in _nodes(tree)
             if isinstance(node, gast.Attribute) and isinstance(node.ctx, gast.Store))
 
 
 def _deleted_parts(tree):
-    return (part for node in own_nodes(tree.body) if isinstance(node, gast.Delete)
+    return (part for node in _nodes(tree) if isinstance(node, gast.Delete)
             for part in node.targets if not isinstance(part, gast.Name))
 
 
 def _contexts(tree):
-    for node in own_nodes(tree.body):
+    for node in _nodes(tree):
         if isinstance(node, gast.With):
             for item in node.items:
                 if _last_name(item.context_expr) not in CONTEXTS:

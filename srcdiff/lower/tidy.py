@@ -55,10 +55,8 @@ from srcdiff.syntax import (
     Var,
     While,
     blocks_of,
-    defined,
     index_atoms,
     map_atoms,
-    walk,
     with_blocks,
 )
 
@@ -87,6 +85,7 @@ class _Tidy:
         self.program, self.types = program, dict(program.types)
         self.forms = Extents(program)
         self.same, self.known, self.memory = {}, [], {}
+        self.mentions = {}              # variable -> keys of `memory` that have depended on it
         self.tests, self.facts = {}, []
         self.last = {}                  # loop variable -> form of its greatest value
 
@@ -182,8 +181,8 @@ class _Tidy:
 
     def forget(self, stmt):
         """Forget the elements that a compound statement may change."""
-        changed = {defined(s) for s in walk((stmt,))}
-        self.memory = {k: v for k, v in self.memory.items() if not _touches(k, v, changed)}
+        for name in stmt.changes:
+            self.kill(name)
 
     # -- statements ------------------------------------------------------------------------
 
@@ -238,7 +237,7 @@ class _Tidy:
         if value is None:
             self.kill(target)
             if target not in (a.name for a in index_atoms(stmt.index) if isinstance(a, Var)):
-                self.memory[key] = Var(target)
+                self.remember(key, Var(target))
             return (stmt,)
         once = self.forms.counts[target] == 1
         if once and self.forwards(value, type_):
@@ -252,16 +251,25 @@ class _Tidy:
 
     def store(self, stmt):
         key = (stmt.array, stmt.index)
-        self.memory = {k: v for k, v in self.memory.items()
-                       if k[0] != stmt.array or k != key and _apart(k[1], stmt.index)}
+        for other in self.mentions.get(stmt.array, ()):
+            if other[0] == stmt.array and (other == key or not _apart(other[1], stmt.index)):
+                self.memory.pop(other, None)
         scalar = not any(isinstance(i, Span) for i in stmt.index) \
             and isinstance(self.program.type_of(stmt.value), Scalar)
         if scalar and not stmt.accumulate:
-            self.memory[key] = stmt.value
+            self.remember(key, stmt.value)
         return (stmt,)
 
+    def remember(self, key, value):
+        """Note which atom holds an element, and which variables that mentions."""
+        self.memory[key] = value
+        for name in _mentioned(key, value):
+            self.mentions.setdefault(name, {})[key] = None
+
     def kill(self, name):
-        self.memory = {k: v for k, v in self.memory.items() if not _touches(k, v, {name})}
+        for key in self.mentions.get(name, ()):
+            if key in self.memory and name in _mentioned(key, self.memory[key]):
+                del self.memory[key]
 
 
 def simplified(stmt, number, last):
@@ -294,10 +302,10 @@ def simplified(stmt, number, last):
     return None
 
 
-def _touches(key, value, changed) -> bool:
+def _mentioned(key, value) -> set[str]:
+    """Return the variables that an element and what it holds depend on."""
     array, index = key
-    atoms = (*index_atoms(index), value)
-    return array in changed or any(isinstance(a, Var) and a.name in changed for a in atoms)
+    return {array, *(a.name for a in (*index_atoms(index), value) if isinstance(a, Var))}
 
 
 def _apart(a, b) -> bool:
@@ -326,5 +334,5 @@ def _survivors(doomed, stmt):
     if isinstance(stmt, Load | Assign):
         names = {stmt.target} | ({stmt.array} if isinstance(stmt, Load) else
                                  {a.name for a in stmt.args if isinstance(a, Var)})
-        return {k for k in doomed if not _touches(k, Const(0), names)}
+        return {k for k in doomed if not names & _mentioned(k, Const(0))}
     return set()

@@ -13,6 +13,7 @@ __all__ = [
 
 FUNCTIONS = gast.FunctionDef | gast.AsyncFunctionDef | gast.Lambda
 COMPREHENSIONS = gast.ListComp | gast.SetComp | gast.DictComp | gast.GeneratorExp
+_SCOPES = (gast.FunctionDef, gast.AsyncFunctionDef, gast.Lambda, gast.ClassDef)
 PLACE = ("lineno", "col_offset", "end_lineno", "end_col_offset")
 
 
@@ -115,10 +116,24 @@ def own_nodes(roots: Iterable) -> Iterator:
 
 def _parts_outside(node) -> list:
     """Return the children that are evaluated in the scope where `node` stands."""
+    if not isinstance(node, _SCOPES):
+        return _children(node)
     parts = list(getattr(node, "decorator_list", ()))
     if isinstance(node, FUNCTIONS):
         return parts + node.args.defaults + [d for d in node.args.kw_defaults if d is not None]
-    return parts if isinstance(node, gast.ClassDef) else list(gast.iter_child_nodes(node))
+    return parts
+
+
+def _children(node) -> list:
+    """Return the child nodes in the order of their fields; a list, and faster than `gast.iter_child_nodes`."""
+    found = []
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            found += [part for part in value if isinstance(part, gast.AST)]
+        elif isinstance(value, gast.AST):
+            found.append(value)
+    return found
 
 
 def params(tree) -> list[str]:
@@ -150,10 +165,9 @@ def bound(tree) -> list[str]:
 
     The targets of a comprehension are its own.
     """
-    names = dict.fromkeys(params(tree))
-    inner = {id(target) for node in own_nodes(tree.body) if isinstance(node, gast.comprehension)
-             for target in gast.walk(node.target)}
-    for node in own_nodes(tree.body):
+    names, nodes = dict.fromkeys(params(tree)), list(own_nodes(tree.body))
+    inner = {id(target) for node in nodes if isinstance(node, gast.comprehension) for target in gast.walk(node.target)}
+    for node in nodes:
         match node:
             case gast.Name(id=name, ctx=gast.Store() | gast.Del()) if id(node) not in inner:
                 names[name] = None
