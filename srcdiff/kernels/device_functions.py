@@ -7,6 +7,7 @@ from dataclasses import replace
 from srcdiff.batches import without_reserved
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
+from srcdiff.kernels.counting import with_whiles
 from srcdiff.kernels.kernel import WORDS, require_device_code, require_known, without_unread
 from srcdiff.kernels.memory import Memory
 from srcdiff.lower import lower
@@ -53,7 +54,8 @@ def device_function(program: Program, out: str | None) -> Program:
     for stmt in program.body:
         memory.statement(stmt)
     b = memory.builder
-    return replace(program, params=params, body=without_unread(b.take(), program.results), types=b.types)
+    body = without_unread(b.take(), program.results)
+    return with_whiles(replace(program, params=params, body=body, types=b.types))
 
 
 def _require_out(program: Program, arrays: set[str], out: str | None) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
+from srcdiff.kernels.counting import with_whiles
 from srcdiff.kernels.memory import OVERFLOW, Memory
 from srcdiff.kernels.spelling import DEVICE_HELPERS, is_known
 from srcdiff.primitives import PRIMITIVES
@@ -106,7 +107,7 @@ def kernel(program: Program, roles, loop: For | None = None, after: Callable = l
     touched = _touched(body)
     passed = [(p, role) for p, role in passed if role[0] not in ("input", "given") or p.name in touched]
     params = (*(p for p, _ in passed), Param(thread, INT), Param(threads, INT))
-    final = replace(program, params=params, body=body, results=(), types=b.types)
+    final = with_whiles(replace(program, params=params, body=body, results=(), types=b.types))
     return Kernel(final, tuple(role for _, role in passed), tuple(dict.fromkeys(raised)),
                   sample or (loop.var if loop else ""), items)
 

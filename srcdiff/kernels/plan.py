@@ -20,6 +20,7 @@ from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.kernels.kernel import WORDS, Kernel, kernel, names_of, require_device_code
 from srcdiff.kernels.loops import trips
 from srcdiff.kernels.parts import in_parts, shareable
+from srcdiff.kernels.staging import staged
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
 from srcdiff.primitives import PRIMITIVES
@@ -213,7 +214,9 @@ class _Planner:
                   for p in params]
         loop = replace(loop, start=Const(0), stop=Var(last.name))
         inner = shareable(loop, part.types, set(self.results))
+        loop = staged(builder, loop, params, inner)
         if inner is not None:
+            inner = loop.body[-1]
             parts = builder.fresh("parts", INT)
             params.insert(0, Param(parts, INT))
             roles.insert(1, ("parts", trips(inner)))
