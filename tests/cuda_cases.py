@@ -383,3 +383,25 @@ def test_a_function_that_writes_its_argument_is_not_run_on_a_copy():
 
     with pytest.raises(sd.errors.ArgumentError, match="SD0355"):
         sd.differentiate(doubled, target="cuda")(LONG.copy())
+
+
+# -- the host's part of a call ---------------------------------------------------------------------
+
+def test_the_second_call_is_a_look_up(monkeypatch):
+    gradient = sd.vmap(sd.grad(wave), target="cuda")
+    first = gradient(X)
+
+    def again(*args):
+        raise AssertionError("specialised again")
+
+    monkeypatch.setattr(type(gradient), "_made", again)
+    assert np.array_equal(gradient(X), first)
+    with pytest.raises(AssertionError):
+        gradient(X[:4])                                 # another number of samples: found once, then known
+
+
+def test_another_number_of_samples_is_the_same_code():
+    gradient = sd.vmap(sd.grad(lambda x: np.sum(np.sin(x) ** 2)), target="cuda")
+    for count in (5, 4, 5, 1):
+        np.testing.assert_allclose(gradient(X[:count]), EXPECTED[:count], **EXACT)
+    assert len({id(made.launcher) for made in gradient._table.values()}) == 1

@@ -22,6 +22,7 @@ from srcdiff.api.titles import titled
 from srcdiff.backend import cuda, gpu
 from srcdiff.errors import DeviceError, Problem, ShapeError, SrcdiffError
 from srcdiff.structure import (
+    NUMBERS,
     Names,
     array_of_list,
     children,
@@ -31,17 +32,23 @@ from srcdiff.structure import (
     leaves,
     map_tree,
     pack,
+    ready,
     rebuild,
 )
 from srcdiff.syntax import Static
 
 __all__ = ["OnDevice", "on_device"]
 
+REMEMBERED = 512                        # calls of different shapes
+
 
 def flat(value) -> list:
     """Return the numeric leaves of a value; arrays on the device stay there."""
-    if gpu.is_device_array(value):
+    kind = type(value)
+    if kind in NUMBERS or gpu.is_device_array(value):
         return [value]
+    if kind is np.ndarray:
+        return [ready(value) if value.ndim else value[()]]
     if is_leaf(value) or isinstance(value, list) and array_of_list(value) is not None:
         return flat_values(value)
     return [v for child in children(value) for v in flat(child)]
@@ -87,6 +94,16 @@ def _kind(value) -> tuple:
     return key_of(value), tuple(np.shape(v) for v in flat(value))
 
 
+def call_key(value):
+    """Return what tells calls apart for which code has been found: types and shapes, read with little effort."""
+    kind = type(value)
+    if getattr(kind, "__cuda_ndarray__", False):
+        return kind, value.dtype, value.shape
+    if kind is np.ndarray:
+        return key_of(value), value.shape
+    return kind if kind in NUMBERS else _kind(value)
+
+
 @dataclass(frozen=True)
 class Kernels:
     """What kernels take of a GPU; `str` is a line for each."""
@@ -110,6 +127,7 @@ class OnDevice(Function):
     def __init__(self, base: Function):
         super().__init__(base, base.recipe, base.options)
         self._modes: dict = {}
+        self._found: dict = {}
 
     def _make_signature(self):
         return self.base.__signature__
@@ -134,20 +152,36 @@ class OnDevice(Function):
         own = {name: keywords.pop(name) for name in ("out", "stream")
                if name in keywords and name not in self.__signature__.parameters}
         gpu.require_device()
-        args, keywords = self.bind(args, keywords)
-        function = self._in_mode(args, keywords)
+        args, keywords = self.bind(args, keywords) if keywords else (args, keywords)
+        function, made, captured = self._find(args, keywords)
         try:
-            return function._run(args, keywords, own.get("out"), own.get("stream") or 0)
+            return function._run(made, captured, args, keywords, own.get("out"), own.get("stream") or 0)
         except cuda.Overfull as error:
             return function._in_halves(args, keywords, own, str(error))
 
-    def _run(self, args, keywords, out, stream):
-        made = self._made(args, keywords)
+    def _find(self, args, keywords) -> tuple[OnDevice, Made, list]:
+        """Return the function that computes a call, its code, and the captured values; the second time by a look-up."""
+        key = None
+        try:
+            key = tuple(map(call_key, args)), tuple(keywords), tuple(map(call_key, keywords.values()))
+            function, made = self._found[key]
+            return function, made, made.current_captures()
+        except (KeyError, TypeError, Stale):            # TypeError: of a value that cannot be hashed, refused below
+            args, keywords = self.bind(args, keywords)
+        function = self._in_mode(args, keywords)
+        made = function._made(args, keywords)
         try:
             captured = made.current_captures()
         except Stale:
-            made = self._made(args, keywords, anew=True)
+            made = function._made(args, keywords, anew=True)
             captured = made.current_captures()
+        if len(self._found) >= REMEMBERED:
+            self._found.clear()
+        if key is not None:
+            self._found[key] = function, made
+        return function, made, captured
+
+    def _run(self, made: Made, captured, args, keywords, out, stream):
         host = not (has_device_array((args, tuple(keywords.values()))) or gpu.is_device_array(out))
         values = [v for value in (*args, *keywords.values(), *captured) for v in flat(value)]
         try:

@@ -21,11 +21,12 @@ from srcdiff.backend import numba as numba_backend
 from srcdiff.backend.gpu import as_device_array, free_bytes, is_device_array, require_out, simulated, stand_in
 from srcdiff.errors import DeviceError, Problem
 from srcdiff.kernels import GridPlan, Kernel, Plan, module_text
-from srcdiff.syntax import walk
+from srcdiff.syntax import Load, Program, Var, atoms_of, walk
 
 __all__ = ["GridLauncher", "Launcher", "Overfull", "launches", "load"]
 
 BLOCK = 128                             # threads
+MOST_MEASURED = 512                     # calls whose sizes are remembered
 ENOUGH_THREADS = 1 << 18                # to keep a device busy; with fewer samples, several share one
 SIMULATED_THREADS = 24                  # at most, of one launch: each takes a millisecond to start
 GRID_THREADS = 1 << 17                  # of a shared loop: as many on every device, so that sums are the same
@@ -193,6 +194,8 @@ class Launcher(Kernels):
     def __init__(self, plan: Plan, options, sizes, constants: dict[str, np.ndarray]):
         super().__init__(plan, [k for k in (plan.once, plan.each) if k is not None], options)
         self.sizes, self._host_constants, self._constants = sizes, constants, {}
+        self._measured: dict = {}
+        self._by_shape = not _values_read(plan.sizes)
 
     def __call__(self, flat: Sequence, outs: Sequence, stream=0, host: bool = True) -> list:
         """Run; return the results, on the host or on the device.
@@ -206,8 +209,8 @@ class Launcher(Kernels):
         host
             Whether the results are copied to the host.
         """
-        count, *rest = self.sizes(*map(_shape_only, flat))
-        sizes, shapes = rest[:len(self.plan.size_names)], self._shapes(rest[len(self.plan.size_names):])
+        flat = [as_device_array(v) if is_device_array(v) else v for v in flat]
+        count, sizes, shapes = self._measure(flat)
         if not count:
             return self._empty(shapes, outs, host)
         with _out_of_memory(self.plan.name, sum(
@@ -231,6 +234,18 @@ class Launcher(Kernels):
         return copies
 
     # -- arrays -------------------------------------------------------------------------------
+
+    def _measure(self, flat) -> tuple[int, list, list[tuple[int, ...]]]:
+        """Return the number of samples, the sizes that kernels take, and the shapes of the results."""
+        key = tuple([v.shape if getattr(v, "shape", ()) else v for v in flat]) if self._by_shape else None
+        found = self._measured.get(key)
+        if found is None:
+            count, *rest = self.sizes(*map(_shape_only, flat))
+            known = len(self.plan.size_names)
+            found = count, rest[:known], self._shapes(rest[known:])
+            if self._by_shape and len(self._measured) < MOST_MEASURED:
+                self._measured[key] = found
+        return found
 
     def _shapes(self, extents) -> list[tuple[int, ...]]:
         """Cut the extents of all results into shapes."""
@@ -327,6 +342,14 @@ class GridLauncher(Kernels):
         if not hasattr(value, "copy_to_host"):
             return value
         return value.copy_to_host(stream=stream) if host or kind == "number" else value
+
+
+def _values_read(program: Program) -> bool:
+    """Tell whether a program reads elements of its arrays, and not their extents only."""
+    arrays = {p.name for p in program.params if p.type.ndim}
+    return any(isinstance(s, Load) and s.array in arrays or
+               any(isinstance(a, Var) and a.name in arrays for a in atoms_of(s)) and getattr(s, "op", "") != "size"
+               for s in walk(program.body))
 
 
 def _parts(count: int, most: int) -> int:
