@@ -16,9 +16,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from srcdiff.backend import modules, python
+from srcdiff.backend import gpu, modules, python
 from srcdiff.backend import numba as numba_backend
 from srcdiff.backend.gpu import as_device_array, free_bytes, is_device_array, require_out, simulated, stand_in
+from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import DeviceError, Problem
 from srcdiff.kernels import GridPlan, Kernel, Plan, module_text
 from srcdiff.syntax import Load, Program, Var, atoms_of, walk
@@ -50,7 +51,7 @@ def launches() -> int:
 
 def load(text: str, options) -> types.ModuleType:
     """Return the module of this text, its functions compiled for the device when they are first launched."""
-    module = modules.load(text, options, f"cuda {simulated()}")
+    module = modules.load(text, options, gpu.compiler())
     with _LOCK:
         if not hasattr(module, "_srcdiff_jitted"):
             _jit_functions(module, options)
@@ -67,7 +68,10 @@ def _jit_functions(module, options) -> None:
     for key, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
             device = key not in module.__all__
-            setattr(module, key, cuda.jit(value, device=device, fastmath=fastmath))
+            dispatcher = cuda.jit(value, device=device, fastmath=fastmath)
+            if not device and not simulated() and modules.is_on_disk(module):
+                keep_machine_code(dispatcher)           # its index names the compute capability and CUDA's version
+            setattr(module, key, dispatcher)
 
 
 @functools.cache

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import types
 
 import numpy as np
 
 from srcdiff.errors import ArgumentError, DeviceError, Problem
 
-__all__ = ["as_device_array", "capability", "free_bytes", "is_device_array", "require_device", "require_out", "simulated",
+__all__ = ["as_device_array", "capability", "compiler", "free_bytes", "is_device_array", "require_device", "require_out", "simulated",
            "stand_in"]
 
 
@@ -64,6 +65,17 @@ def stand_in(value) -> np.ndarray:
     array = as_device_array(value)
     return np.lib.stride_tricks.as_strided(np.ones((), array.dtype), tuple(array.shape), (0,) * len(array.shape),
                                            writeable=False)
+
+
+@functools.cache
+def compiler() -> str:
+    """Return what compiles kernels: the simulator, Numba's own target, or the package numba-cuda with its version."""
+    if simulated():
+        return "cuda simulator"
+    try:
+        return f"numba-cuda {importlib.metadata.version('numba-cuda')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "cuda"
 
 
 def capability() -> tuple:

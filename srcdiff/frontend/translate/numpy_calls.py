@@ -214,7 +214,8 @@ def fill_diagonal(t, a, value):
 
 
 def add_at(t, a, indices, b):
-    add_at(t, a, indices, b)
+    from srcdiff.frontend.translate import storing
+    storing.add_at(t, a, indices, b)
     return NONE
 
 
