@@ -405,3 +405,59 @@ def test_another_number_of_samples_is_the_same_code():
     for count in (5, 4, 5, 1):
         np.testing.assert_allclose(gradient(X[:count]), EXPECTED[:count], **EXACT)
     assert len({id(made.launcher) for made in gradient._table.values()}) == 1
+
+
+# -- what does not fit ------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("given, what", [
+    (X.astype(np.float16), "argument 'x' is an array of dtype float16"),
+    (X.astype(int), "argument 'x' cannot be differentiated: it is an array of dtype int64"),
+    (X > 1, "argument 'x' cannot be differentiated: it is an array of dtype bool"),
+    (np.array(1.0), "vmap cannot map over argument 'x': it is a number, without axes"),
+])
+def test_device_arrays_that_are_refused(given, what):
+    with pytest.raises(sd.SrcdiffError, match=what):
+        GRADIENT(numba_cuda.to_device(given))
+
+
+@pytest.mark.parametrize("given", [np.asfortranarray(X), np.repeat(X, 2, axis=1)])
+def test_device_arrays_of_any_layout(given):
+    placed = numba_cuda.to_device(given)
+    result = GRADIENT(placed if given.shape == X.shape else placed[:, ::2])
+    np.testing.assert_allclose(result.copy_to_host(), EXPECTED, **EXACT)
+
+
+def test_a_device_batch_without_samples():
+    nothing = numba_cuda.device_array((0, 3))
+    assert GRADIENT(nothing).shape == (0, 3)
+    with pytest.raises(sd.errors.ArgumentError, match=r"out has dtype float64 and shape \(4, 3\)"):
+        GRADIENT(nothing, out=numba_cuda.device_array((4, 3)))
+
+
+@pytest.mark.parametrize("name, value, what", [
+    ("out", [1.0], "out is a list, not an array"), ("stream", "first", "stream is a str, not a stream")])
+def test_what_is_no_array_and_no_stream(name, value, what):
+    with pytest.raises(sd.errors.ArgumentError, match=what):
+        GRADIENT(X, **{name: value})
+
+
+def test_a_full_device_says_how_much_was_wanted(monkeypatch):
+    def full(*args, **keywords):
+        raise RuntimeError("Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
+
+    placed = numba_cuda.to_device(X)
+    monkeypatch.setattr(numba_cuda, "device_array", full)
+    with pytest.raises(sd.errors.DeviceError, match="no memory left for results of 120 bytes(?s:.*)chunk_size"):
+        GRADIENT(placed)
+
+
+def test_a_memory_budget_is_refused():
+    def steps(x):
+        state = x[0]
+        for _ in range(60):
+            state = state + 0.01 * np.sin(state) * x[1]
+        return state
+
+    with pytest.raises(sd.errors.UnsupportedError, match='memory= does not go with target="cuda"') as caught:
+        sd.vmap(sd.grad(steps, memory="600B"), target="cuda")(X)
+    assert "for _ in range(60)" in str(caught.value)

@@ -6,10 +6,12 @@ tests.cuda_corpus run`` or ``... ptx`` prints one JSON object.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -18,9 +20,11 @@ from srcdiff.api.device import on_grid
 from srcdiff.backend import cuda
 from srcdiff.backend.ptx import assembled, ptx_of, resources
 from srcdiff.structure import leaves
+from tests.cuda_offline import kept
 from tests.programs import PROGRAMS
 
 SAMPLES = 3
+SCRIPTS = Path(__file__).resolve().parents[1] / "examples"
 EXAMPLES = {}
 
 
@@ -103,6 +107,28 @@ def run_time_extents(x, n):
     return s + y[0] + np.max(x)
 
 
+# -- the functions of examples/ ---------------------------------------------------------------
+
+
+def script(name: str):
+    """Import a script of examples/ under its own name."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# Of each script the functions that it differentiates: which derivative, the arguments of a batch, their axes of samples.
+BY_NAME = {
+    "fit_predator_prey.residuals": (sd.jacobian, (np.ones((2, 6)), np.ones(21), np.ones(21)), (0, None, None)),
+    "fit_predator_prey.rates": (lambda f: sd.jacobian(f, argnums=2), (np.ones(2), np.ones(2), np.ones((2, 4))), 0),
+    "jacobians_hessians.predict": (lambda f: sd.hessian(f, argnums=2), (np.ones((33, 31)), np.ones(33), np.ones((2, 31))),
+                                   (None, None, 0)),
+    "newton_in_numba.residual": (sd.grad, (np.ones(2), np.ones(2), 0.3), (0, 0, None)),
+    "newton_in_numba.solve": (lambda f: sd.grad(lambda m, e: f(m, e)[0], argnums=(0, 1)), (np.ones(2), np.full(2, 0.3)), 0),
+}
+
+
 # -- the corpus --------------------------------------------------------------------------
 
 
@@ -168,11 +194,20 @@ def compared(number: int, name: str, modes) -> dict:
             "single": any(np.asarray(leaf).dtype == np.float32 for leaf in leaves(args))}
 
 
+def made(name: str):
+    """Return the kernel of an example."""
+    if name in BY_NAME:
+        place, function = name.split(".")
+        transform, args, in_dims = BY_NAME[name]
+        function = getattr(script(place), function)
+    else:
+        transform, function, args, in_dims = EXAMPLES[name]
+    return sd.vmap(transform(function), in_dims=in_dims, target="cuda").kernels(*args)[-1]
+
+
 def compiled(name: str) -> dict:
     """Compile the kernel of an example, and count what it takes."""
-    transform, function, args, in_dims = EXAMPLES[name]
-    made = sd.vmap(transform(function), in_dims=in_dims, target="cuda").kernels(*args)
-    return vars(resources(made[-1]))
+    return vars(resources(made(name)))
 
 
 def price(spot, volatility):
@@ -219,8 +254,9 @@ def main(task: str, *modes) -> None:
     if task == "run":
         found = {name: compared(i, name, modes) for i, name in enumerate(PROGRAMS)}
     else:
-        found = {name: compiled(name) for name in EXAMPLES} | {
+        found = {name: compiled(name) for name in [*EXAMPLES, *BY_NAME]} | {
             "called_in_a_kernel": called_in_a_kernel(), "one_big_problem": one_big_problem()}
+        found = {"kernels": found, "kept": kept(made("predict"))}
     print(json.dumps(found))
 
 

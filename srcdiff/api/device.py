@@ -152,6 +152,7 @@ class OnDevice(Function):
         own = {name: keywords.pop(name) for name in ("out", "stream")
                if name in keywords and name not in self.__signature__.parameters}
         gpu.require_device()
+        _require_own(own)
         args, keywords = self.bind(args, keywords) if keywords else (args, keywords)
         function, made, captured = self._find(args, keywords)
         try:
@@ -320,6 +321,17 @@ class OnDevice(Function):
         args, keywords = described(args), described(keywords)
         shapes = list(map(tuple, function._extents(args, keywords)))
         return function._planned(args, keywords, shapes)[1:3]
+
+
+def _require_own(own: dict) -> None:
+    """Refuse an `out` that is no array, and a `stream` that is no stream."""
+    out, stream = own.get("out"), own.get("stream")
+    if not (out is None or isinstance(out, np.ndarray) or gpu.is_device_array(out)):
+        refuse(f"out is a {type(out).__name__}, not an array", fix="pass a NumPy array, or an array on the device",
+               code="SD0308")
+    if not (stream is None or stream == 0 or hasattr(stream, "synchronize")):
+        refuse(f"stream is a {type(stream).__name__}, not a stream", fix="pass what numba.cuda.stream() gives",
+               code="SD0308")
 
 
 def _sample(leaf, axis: int | None):

@@ -263,7 +263,7 @@ class Launcher(Kernels):
         from numba import cuda
         if host:
             return [np.empty(s, dtype) for s, (dtype, _, _) in zip(shapes, self.plan.results, strict=True)]
-        return [cuda.device_array(s, dtype) if out is None else out
+        return [cuda.device_array(s, dtype) if out is None else require_out(out, dtype, s)
                 for s, (dtype, _, _), out in zip(shapes, self.plan.results, outs, strict=True)]
 
     def _allocate(self, position: int, shape, stream, host: bool):
