@@ -3,13 +3,14 @@
 The passes, in order: `scalarize` writes each array statement as a loop nest,
 `tidy` names equal extents once, `fuse` joins neighbouring loops, `tidy` turns
 the temporaries inside them into scalars, `hoist` moves allocations out of
-loops, `moves` hands arrays on that need no copy, `registers` keeps elements in variables,
-`names` gives the loop variables short names.
+loops, `moves` hands arrays on that need no copy, `gather` turns sums into neighbouring elements
+around, `registers` keeps elements in variables, `names` gives the loop variables short names.
 """
 
 from __future__ import annotations
 
 from srcdiff.lower.fuse import fuse
+from srcdiff.lower.gather import gather
 from srcdiff.lower.hoist import hoist
 from srcdiff.lower.moves import moves
 from srcdiff.lower.names import apart, names
@@ -20,7 +21,7 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (tidy, fuse, tidy, hoist, moves, tidy, registers)
+PASSES = (tidy, fuse, tidy, hoist, moves, tidy, gather, registers)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:

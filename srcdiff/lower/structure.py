@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from srcdiff.lower.context import STRETCHED
 from srcdiff.lower.forms import plus
 from srcdiff.lower.views import Dim, View, add
 from srcdiff.syntax import Const, Scalar, Var
@@ -32,11 +33,16 @@ def _broadcast_to(ctx, stmt):
 
 
 def _sum_to(ctx, stmt):
-    """Return the operand itself where provably nothing is summed."""
+    """Return the operand itself where nothing is summed: provably, or because no axis may be stretched."""
     view, dims = _source(ctx, stmt), tuple(map(ctx.given, stmt.args[1:]))
-    if len(dims) == len(view.dims) and all(ctx.same(d, e) for d, e in zip(dims, view.dims, strict=True)):
-        return view
-    return None
+    if len(dims) != len(view.dims):
+        return None
+    differ = [(d, e) for d, e in zip(dims, view.dims, strict=True) if not ctx.same(d, e)]
+    if differ and (ctx.stretch or any(ctx.is_one(d) for d, _ in differ)):
+        return None
+    for d, e in differ:
+        ctx.require("equal", d.atom, e.atom, STRETCHED)
+    return view
 
 
 def _copy(ctx, stmt):

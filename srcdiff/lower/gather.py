@@ -1,0 +1,195 @@
+"""Let a loop gather what it scattered to neighbouring elements of an array.
+
+>>> from srcdiff.notation import read, show
+>>> print(show(gather(read('''
+... def f(a: "float64[:]", n: "weak int64"):
+...     b = zeros(n, dtype="float64")
+...     for i in range(1, n, 1):
+...         t = a[i]
+...         p = subtract(i, 1)
+...         b[p] += t
+...         b[i] += t
+...     return b
+... '''))), end="")
+def f(a: "float64[:]", n: "weak int64"):
+    b = zeros(n, dtype='float64')
+    count = subtract(n, 1)
+    long = greater_equal(count, 1)
+    if long:
+        t_2 = a[1]
+        b[0] += t_2
+        p_2 = subtract(n, 1)
+        t_3 = a[p_2]
+        b[p_2] += t_3
+        for i_2 in range(1, p_2, 1):
+            p_3 = add(i_2, 1)
+            t_4 = a[p_3]
+            t_5 = a[i_2]
+            total = add(t_4, t_5)
+            b[i_2] += total
+    else:
+        for i in range(1, n, 1):
+            t = a[i]
+            p = subtract(i, 1)
+            b[p] += t
+            b[i] += t
+    return b
+
+A sum into an element that the iteration before has stored must wait for it,
+one element at a time.  Where each element collects its terms, the loop stores
+it once, and several of them in one instruction.  The first and last elements
+lack some of the terms, and are written before the loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from srcdiff.builder import Builder
+from srcdiff.lower.extents import Extents
+from srcdiff.lower.moves import mentions
+from srcdiff.lower.scatter import Group, Scatter, scatter_of
+from srcdiff.lower.views import add
+from srcdiff.optimize.dead import dead
+from srcdiff.syntax import (
+    Atom,
+    Const,
+    For,
+    Program,
+    Store,
+    Var,
+    blocks_of,
+    map_atoms,
+    rename,
+    with_blocks,
+)
+
+__all__ = ["gather"]
+
+
+def gather(program: Program) -> Program:
+    """Return `program` with the innermost loops that scatter to neighbouring elements made to gather."""
+    return _Gatherer(program).run()
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """The number ``atom + more``."""
+
+    atom: Atom
+    more: int
+
+    def plus(self, distance: int) -> _Bound:
+        return _Bound(self.atom, self.more + distance)
+
+
+
+def _ends(loop: For) -> tuple[_Bound, _Bound]:
+    """Return the first index of a loop in ascending order, and the one after its last."""
+    if loop.step == Const(1):
+        return _Bound(loop.start, 0), _Bound(loop.stop, 0)
+    return _Bound(loop.stop, 1), _Bound(loop.start, 1)
+
+
+class _Gatherer:
+    def __init__(self, program: Program):
+        self.program, self.builder = program, Builder(program.types)
+        self.forms = None
+        self.numbers: dict[_Bound, Atom] = {}
+
+    def run(self) -> Program:
+        body = self.block(self.program.body)
+        if self.forms is None or body == self.program.body:
+            return self.program
+        return dead(self.program.with_body(body, types=self.builder.types))
+
+    def block(self, body) -> tuple:
+        return tuple(new for stmt in body for new in self.statement(stmt))
+
+    def statement(self, stmt) -> tuple:
+        if isinstance(stmt, For) and (found := self.scatter(stmt)) is not None:
+            return self.gathered(found)
+        return (with_blocks(stmt, [self.block(b) for b in blocks_of(stmt)]) if blocks_of(stmt) else stmt,)
+
+    def scatter(self, loop: For) -> Scatter | None:
+        if sum(isinstance(s, Store) and s.accumulate for s in loop.body) < 2:
+            return None
+        if self.forms is None:                          # few programs have such loops
+            self.forms, self.mentions = Extents(self.program), mentions(self.program.body)
+        return scatter_of(loop, self.program, self.forms, self.mentions)
+
+    def gathered(self, found: Scatter) -> tuple:
+        """Return the statements that take the place of a loop: it remains for few iterations."""
+        b, (low, high) = self.builder, _ends(found.loop)
+        self.numbers = {}
+        width = max(g.width for g in found.groups)
+        with b.nested() as out, b.at(found.loop.where):
+            count = b.op("subtract", self.number(high), self.number(low), stem="count")
+            long = b.op("greater_equal", count, Const(width), stem="long")
+            with b.nested() as then:
+                for group in found.groups:
+                    self.edges(found, group, low, high)
+                    self.inside(found, group, low, high)
+                self.rest(found)
+            b.branch(long, then, (found.loop,))
+        return tuple(out)
+
+    def edges(self, found: Scatter, group: Group, low: _Bound, high: _Bound) -> None:
+        """Write the sums of the first and last iterations into elements that lack terms."""
+        first, last = group.distances[0], group.distances[-1]
+        for number in range(group.width):
+            self.sums(found, group, low.plus(number), [(d, s) for d, s in group.terms if d + number < last])
+            self.sums(found, group, high.plus(-1 - number), [(d, s) for d, s in group.terms if d - number > first])
+
+    def sums(self, found: Scatter, group: Group, at: _Bound, terms) -> None:
+        """Write some of the sums of one iteration."""
+        values = self.values(found, terms, at)
+        for (distance, store), value in zip(terms, values, strict=True):
+            with self.builder.at(store.where):
+                self.builder.store(group.array, self.index(group, at.plus(distance)), value, accumulate=True)
+
+    def inside(self, found: Scatter, group: Group, low: _Bound, high: _Bound) -> None:
+        """Write the loop over the elements that get all of their terms."""
+        b, first, last = self.builder, group.distances[0], group.distances[-1]
+        start, stop = self.number(low.plus(last)), self.number(high.plus(first))
+        with b.loop(start, stop, stem=found.loop.var) as k, b.at(group.terms[0][1].where):
+            total = None
+            for distance in group.distances:
+                terms = [t for t in group.terms if t[0] == distance]
+                for value in self.values(found, terms, _Bound(k, -distance)):
+                    total = value if total is None else b.op("add", total, value, stem="total")
+            b.store(group.array, self.index(group, _Bound(k, 0)), total, accumulate=True)
+
+    def rest(self, found: Scatter) -> None:
+        """Write the loop without what is gathered."""
+        b, loop = self.builder, found.loop
+        gathered = {id(s) for g in found.groups for _, s in g.terms}
+        body = tuple(s for s in loop.body if id(s) not in gathered)
+        if any(isinstance(s, Store) for s in body):
+            new = {name: b.fresh(name, b.types[name]) for name in (loop.var, *found.sources)}
+            b.append(replace(loop, var=new[loop.var], body=rename(body, new)))
+
+    # -- one iteration and its numbers ----------------------------------------------------------------
+
+    def values(self, found: Scatter, terms, at: _Bound) -> list[Atom]:
+        """Write the values of some sums as the iteration `at` computes them."""
+        b, new = self.builder, {}
+
+        def here(atom: Atom) -> Atom:
+            if isinstance(atom, Var) and atom.name in found.offsets and atom.name not in new:
+                new[atom.name] = self.number(at.plus(found.offsets[atom.name]))
+            return new.get(atom.name, atom) if isinstance(atom, Var) else atom
+
+        for stmt in found.values(s.value for _, s in terms):
+            stmt = map_atoms(stmt, here)
+            new[stmt.target] = Var(b.fresh(stmt.target, b.types[stmt.target]))
+            b.append(replace(stmt, target=new[stmt.target].name))
+        return [here(s.value) for _, s in terms]
+
+    def number(self, at: _Bound) -> Atom:
+        if at not in self.numbers:
+            self.numbers[at] = add(self.builder, at.atom, Const(at.more))
+        return self.numbers[at]
+
+    def index(self, group: Group, at: _Bound) -> tuple[Atom, ...]:
+        return tuple(self.number(at) if i is None else i for i in group.index)

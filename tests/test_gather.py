@@ -1,0 +1,146 @@
+"""Loops that add to neighbouring elements: gathered where the iterations commute, left alone where they do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from srcdiff.lower import lower
+from srcdiff.lower.gather import gather
+from srcdiff.notation import read, run
+from srcdiff.syntax import If, walk
+from srcdiff.verify import verify
+
+RNG = np.random.default_rng(3)
+HEAD = 'def f(a: "float64[:]", b: "float64[:]", start: "weak int64", stop: "weak int64"):\n'
+
+
+def loop(*body, header="range(start, stop, 1)", before=(), results="a, b"):
+    """Return a program with one loop; it may change the copies of its arguments."""
+    lines = ["    a = copy(a_0)", "    b = copy(b_0)", *("    " + s for s in before), f"    for i in {header}:",
+             *("        " + s for s in body), f"    return {results}"]
+    return HEAD.replace("a:", "a_0:").replace("b:", "b_0:") + "\n".join(lines) + "\n"
+
+
+def shifted(distance, name="p"):
+    return f"{name} = add(i, {distance})" if distance >= 0 else f"{name} = subtract(i, {-distance})"
+
+
+def scatter(distances, clear=True):
+    """Return the statements that hand ``a[i]`` to the elements of `b` at these distances."""
+    body = ["t = a[i]", "v = multiply(2.0, t)"] + (["a[i] = 0.0"] if clear else [])
+    for n, d in enumerate(distances):
+        body += [shifted(d, f"p_{n}"), f"b[p_{n}] += {'v' if n % 2 else 't'}"]
+    return body
+
+
+def gathers(program) -> bool:
+    return any(isinstance(s, If) for s in walk(program.body))
+
+
+def same(text, *args):
+    """Assert that gathering keeps the results; returns the gathered program."""
+    program = read(text)
+    new = gather(program)
+    verify(new)
+    for expected, found in zip(run(program, *args), run(new, *args), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
+    return new
+
+
+@pytest.mark.parametrize("distances", [(1, 0, -1), (0, 2), (-3, 1), (2, 2, 0), (-1, -2), (1, -1, 0, 3)])
+@pytest.mark.parametrize("size", [8, 9, 10, 11, 13, 20])
+@pytest.mark.parametrize("step", [1, -1])
+def test_each_element_collects_its_terms(distances, size, step):
+    """Loops of all lengths, from none to many iterations; both directions."""
+    start, stop = 3, size - 5                   # no iteration where size is 8
+    header = "range(3, stop, 1)" if step > 0 else "range(start, 2, -1)"
+    given = (0, stop) if step > 0 else (stop - 1, 0)
+    new = same(loop(*scatter(distances), header=header), RNG.normal(size=size), RNG.normal(size=size), *given)
+    assert gathers(new) == (len(set(distances)) > 1)
+    assert start == 3
+
+
+def test_random_loops():
+    """Several values, several arrays, several widths, against the loop as it was."""
+    for _ in range(60):
+        distances = RNG.integers(-3, 4, size=RNG.integers(2, 6))
+        start, count = int(RNG.integers(3, 6)), int(RNG.integers(0, 9))
+        size = start + count + 3
+        body = ["u = a[i]", "w = multiply(u, u)", "t = add(w, 1.5)"]
+        for n, d in enumerate(distances):
+            body += [shifted(int(d), f"p_{n}"), f"{RNG.choice(['b', 'c'])}[p_{n}] += {RNG.choice(['t', 'u', 'w'])}"]
+        text = loop(*body, header=f"range({start}, stop, 1)", before=[f"c = zeros({size}, dtype='float64')"],
+                    results="a, b, c")
+        same(text, RNG.normal(size=size), RNG.normal(size=size), 0, start + count)
+
+
+def test_indices_from_the_end_stay():
+    """An index that is -1 in the first iteration is that of the last element."""
+    text = loop(*scatter((-1, 0), clear=False), header="range(0, stop, 1)")
+    assert gathers(same(text, RNG.normal(size=9), RNG.normal(size=9), 0, 9))
+
+
+ILLEGAL = {
+    "the array is read": loop("t = b[i]", "p = add(i, 1)", "b[p] += t", "b[i] += t", header="range(0, stop, 1)"),
+    "what is read changes elsewhere": loop("t = a[i]", "p = add(i, 1)", "a[p] = 0.0", "b[p] += t", "b[i] += t",
+                                           header="range(0, stop, 1)"),
+    "two iterations may meet at an index from the end": loop(*scatter((0, 1)), header="range(start, stop, 1)"),
+    "a scalar is carried": loop("s = add(s, 1.0)", "p = add(i, 1)", "b[p] += s", "b[i] += s", before=["s = 0.0"],
+                                header="range(0, stop, 1)"),
+    "a scalar is read after the loop": loop("t = a[i]", "p = add(i, 1)", "b[p] += t", "b[i] += t", before=["t = 0.0"],
+                                            header="range(0, stop, 1)", results="t, b"),
+    "the value was changed before": loop("a[i] = 0.5", "t = a[i]", "p = add(i, 1)", "b[p] += t", "b[i] += t",
+                                         header="range(0, stop, 1)"),
+    "a plain store among the sums": loop("t = a[i]", "p = add(i, 1)", "b[p] += t", "b[i] = t",
+                                         header="range(0, stop, 1)"),
+    "a step of two": loop(*scatter((0, 1)), header="range(1, stop, 2)"),
+    "one place": loop(*scatter((0, 0)), header="range(0, stop, 1)"),
+    "an expensive value": loop("t = a[i]", "v = exp(t)", "p = add(i, 1)", "b[p] += v", "b[i] += v",
+                               header="range(0, stop, 1)"),
+}
+
+
+@pytest.mark.parametrize("text", ILLEGAL.values(), ids=ILLEGAL.keys())
+def test_left_alone(text):
+    assert not gathers(same(text, RNG.normal(size=12), RNG.normal(size=12), -3, 10))
+
+
+def test_rows():
+    """Neighbours in the row are gathered; other rows are other groups."""
+    text = '''
+def f(x: "float64[:,:]", n: "weak int64", m: "weak int64"):
+    y = zeros(n, m, dtype="float64")
+    last = subtract(m, 1)
+    end = subtract(n, 1)
+    for i in range(1, end, 1):
+        above = subtract(i, 1)
+        for j in range(1, last, 1):
+            t = x[i, j]
+            p = add(j, 1)
+            q = subtract(j, 1)
+            y[i, p] += t
+            y[i, j] += t
+            y[above, j] += t
+            y[above, q] += t
+    return y
+'''
+    for shape in ((5, 7), (3, 3), (4, 2), (2, 5), (3, 4)):
+        x = RNG.normal(size=shape)
+        assert gathers(gather(read(text)))
+        np.testing.assert_allclose(run(lower(read(text)), x, *shape), run(read(text), x, *shape), rtol=1e-13)
+
+
+def test_sums_to_equal_extents_are_views():
+    """Where no axis may be stretched, nothing is summed: what is read is the operand itself."""
+    text = '''
+def f(x: "float64[:,:]", n: "weak int64", m: "weak int64"):
+    t = sum_to(x, n, m)
+    y = sin(t)
+    return y
+'''
+    x, tight = RNG.normal(size=(3, 4)), lower(read(text), stretch=False)
+    np.testing.assert_allclose(run(tight, x, 3, 4), np.sin(x))
+    with pytest.raises(ValueError, match="SD0340"):
+        run(tight, x, 1, 4)
+    np.testing.assert_allclose(run(lower(read(text)), x, 1, 4), np.sin(x.sum(0, keepdims=True)))
