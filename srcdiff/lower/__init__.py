@@ -1,14 +1,16 @@
 """From array statements to loops: `lower(program) -> Program`.
 
 The passes, in order: `scalarize` writes each array statement as a loop nest,
-`tidy` names equal extents once, `fuse` joins neighbouring loops, `tidy` turns
-the temporaries inside them into scalars, `hoist` moves allocations out of
-loops, `moves` hands arrays on that need no copy, `gather` turns sums into neighbouring elements
-around, `registers` keeps elements in variables, `names` gives the loop variables short names.
+`checks` compares extents before the loops, `tidy` names equal extents once,
+`fuse` joins neighbouring loops, `tidy` turns the temporaries inside them into
+scalars, `hoist` moves allocations out of loops, `moves` hands arrays on that
+need no copy, `gather` turns sums into neighbouring elements around, `registers`
+keeps elements in variables, `names` gives the loop variables short names.
 """
 
 from __future__ import annotations
 
+from srcdiff.lower.checks import checks
 from srcdiff.lower.fuse import fuse
 from srcdiff.lower.gather import gather
 from srcdiff.lower.hoist import hoist
@@ -21,7 +23,7 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (tidy, fuse, tidy, hoist, moves, tidy, gather, registers)
+PASSES = (checks, tidy, fuse, tidy, hoist, moves, tidy, gather, registers)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
@@ -42,5 +44,8 @@ def lower(program: Program, stretch: bool = True, blas: bool = True, device: boo
     program, old = apart(program)
     program = scalarize(program, stretch, blas and not device)
     for one in PASSES:
-        program = one(program, device) if one is fuse else one(program)
+        if one is fuse:
+            program = fuse(program, device)
+        elif not (device and one is gather):            # a thread has no vectors to fill
+            program = one(program)
     return names(program, users, old)

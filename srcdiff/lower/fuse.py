@@ -26,8 +26,11 @@ def f(x: "float64[:]", n: "weak int64", t: "float64[:]"):
 Two loops may be joined where each iteration of the second needs at most what
 the same iteration of the first has done: every array that one of them changes
 and the other uses is indexed, in one of its axes, by the loop variable in all
-of these places.  What stands between them moves in front of the first, or
-stays behind; the second never moves in front of a check.
+of these places, or this variable and a constant.  An array that both only add to
+may be anything: sums change places.  But an innermost loop with sums into
+neighbouring elements is made only where `gather` can turn it around.  What
+stands between two loops moves in front of the first, or stays behind; the
+second never moves in front of a check.
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 
 from srcdiff.lower.effects import Effects, effects_of
+from srcdiff.lower.extents import Extents, definitions
+from srcdiff.lower.moves import mentions
+from srcdiff.lower.scatter import EXPENSIVE, scatter_of
 from srcdiff.syntax import (
     Const,
     For,
@@ -52,10 +58,6 @@ from srcdiff.syntax import (
 __all__ = ["fuse"]
 
 MOST_STORED = 4                 # arrays stored in one innermost loop: more defeat the alias checks
-EXPENSIVE = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
-             "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf",
-             "erfc", "power", "cbrt", "arctan2", "hypot", "logaddexp"}
-
 
 def fuse(program: Program, always: bool = False) -> Program:
     """Return `program` with neighbouring loops joined, at every depth.
@@ -68,7 +70,9 @@ def fuse(program: Program, always: bool = False) -> Program:
 
 class _Fuser:
     def __init__(self, program, always: bool):
-        self.types, self.always = program.types, always
+        self.program, self.types, self.always = program, program.types, always
+        self.once = frozenset(name for name, count in definitions(program).items() if count == 1)
+        self.forms = None               # few programs have loops with sums into neighbouring elements
         self._effects: dict[int, tuple[object, Effects]] = {}
         self.uses = Counter()
         for stmt in walk(program.body):
@@ -81,7 +85,7 @@ class _Fuser:
 
     def effects(self, stmt) -> Effects:
         if id(stmt) not in self._effects:
-            self._effects[id(stmt)] = (stmt, effects_of(stmt, self.types))
+            self._effects[id(stmt)] = (stmt, effects_of(stmt, self.types, self.once))
         return self._effects[id(stmt)][1]
 
     def block(self, body):
@@ -154,22 +158,35 @@ class _Fuser:
         if not a.plain:
             return False
         shared = (a.writes & (b.reads | b.writes)) | (b.writes & a.reads)
-        for name in sorted(shared):
-            if not self.in_step(name, a, first.var, b, second.var):
-                return False
-        if self.always:
-            return True
+        apart = {name for name in shared if not self.in_step(name, a, first.var, b, second.var)}
+        if self.always or not apart <= self.summed(a, b):
+            return not apart
         inner = not any(isinstance(s, For) for s in walk((*first.body, *second.body)))
-        return _profitable(first, a, second, b) and not (inner and self.crowded(first, a, b))
+        if inner and (self.crowded(first, a, b) or apart and not self.gathers(first, second)):
+            return False
+        return _profitable(first, a, second, b)
 
     def in_step(self, name, a, i, b, j) -> bool:
         """Tell whether iteration `i` alone touches what iteration `j` = `i` touches."""
         ndim = self.types[name].ndim
         if not ndim or name in a.bound or name in b.bound:
             return False
-        return any(all(index[k] == Var(i) for index in a.elements[name])
-                   and all(index[k] == Var(j) for index in b.elements[name])
+        return any(len({index[k].more for effects in (a, b) for index in effects.elements[name]}) == 1
+                   and all(index[k].atom == Var(i) for index in a.elements[name])
+                   and all(index[k].atom == Var(j) for index in b.elements[name])
                    for k in range(ndim))
+
+    def summed(self, a: Effects, b: Effects) -> set[str]:
+        """Return the arrays to whose elements both loops add, and do nothing else."""
+        return (a.stores & b.stores) - a.ordered - b.ordered - a.bound - b.bound
+
+    def gathers(self, first: For, second: For) -> bool:
+        """Tell whether the sums of two innermost loops into neighbouring elements can be gathered when they are joined."""
+        joined = replace(first, body=first.body + rename(second.body, {second.var: first.var}))
+        if self.forms is None:
+            self.forms, self.mentions = Extents(self.program), mentions(self.program.body)
+        found = scatter_of(joined, self.program, self.forms, self.mentions)
+        return found is not None and found.is_complete
 
 
 def _range(loop: For) -> tuple:

@@ -13,17 +13,17 @@
 ... '''))), end="")
 def f(a: "float64[:]", n: "weak int64"):
     b = zeros(n, dtype='float64')
-    count = subtract(n, 1)
-    long = greater_equal(count, 1)
+    p_2 = subtract(n, 1)
+    long = greater_equal(p_2, 1)
     if long:
         t_2 = a[1]
         b[0] += t_2
-        p_2 = subtract(n, 1)
-        t_3 = a[p_2]
-        b[p_2] += t_3
-        for i_2 in range(1, p_2, 1):
-            p_3 = add(i_2, 1)
-            t_4 = a[p_3]
+        p_3 = subtract(n, 1)
+        t_3 = a[p_3]
+        b[p_3] += t_3
+        for i_2 in range(1, p_3, 1):
+            p_4 = add(i_2, 1)
+            t_4 = a[p_4]
             t_5 = a[i_2]
             total = add(t_4, t_5)
             b[i_2] += total
@@ -43,13 +43,14 @@ lack some of the terms, and are written before the loop.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from srcdiff.builder import Builder
+from srcdiff.lower.effects import Sum
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.scatter import Group, Scatter, scatter_of
-from srcdiff.lower.views import add
+from srcdiff.lower.views import add, subtract
 from srcdiff.optimize.dead import dead
 from srcdiff.syntax import (
     Atom,
@@ -72,30 +73,18 @@ def gather(program: Program) -> Program:
     return _Gatherer(program).run()
 
 
-@dataclass(frozen=True)
-class _Bound:
-    """The number ``atom + more``."""
-
-    atom: Atom
-    more: int
-
-    def plus(self, distance: int) -> _Bound:
-        return _Bound(self.atom, self.more + distance)
-
-
-
-def _ends(loop: For) -> tuple[_Bound, _Bound]:
+def _ends(loop: For) -> tuple[Sum, Sum]:
     """Return the first index of a loop in ascending order, and the one after its last."""
     if loop.step == Const(1):
-        return _Bound(loop.start, 0), _Bound(loop.stop, 0)
-    return _Bound(loop.stop, 1), _Bound(loop.start, 1)
+        return Sum(loop.start, 0), Sum(loop.stop, 0)
+    return Sum(loop.stop, 1), Sum(loop.start, 1)
 
 
 class _Gatherer:
     def __init__(self, program: Program):
         self.program, self.builder = program, Builder(program.types)
         self.forms = None
-        self.numbers: dict[_Bound, Atom] = {}
+        self.numbers: dict[Sum, Atom] = {}
 
     def run(self) -> Program:
         body = self.block(self.program.body)
@@ -116,7 +105,9 @@ class _Gatherer:
             return None
         if self.forms is None:                          # few programs have such loops
             self.forms, self.mentions = Extents(self.program), mentions(self.program.body)
-        return scatter_of(loop, self.program, self.forms, self.mentions)
+        found = scatter_of(loop, self.program, self.forms, self.mentions,
+                           lambda name: self.builder.fresh(name, self.builder.types[name]))
+        return found if found is not None and found.groups else None
 
     def gathered(self, found: Scatter) -> tuple:
         """Return the statements that take the place of a loop: it remains for few iterations."""
@@ -124,7 +115,7 @@ class _Gatherer:
         self.numbers = {}
         width = max(g.width for g in found.groups)
         with b.nested() as out, b.at(found.loop.where):
-            count = b.op("subtract", self.number(high), self.number(low), stem="count")
+            count = subtract(b, self.number(high), self.number(low))
             long = b.op("greater_equal", count, Const(width), stem="long")
             with b.nested() as then:
                 for group in found.groups:
@@ -134,21 +125,21 @@ class _Gatherer:
             b.branch(long, then, (found.loop,))
         return tuple(out)
 
-    def edges(self, found: Scatter, group: Group, low: _Bound, high: _Bound) -> None:
+    def edges(self, found: Scatter, group: Group, low: Sum, high: Sum) -> None:
         """Write the sums of the first and last iterations into elements that lack terms."""
         first, last = group.distances[0], group.distances[-1]
         for number in range(group.width):
             self.sums(found, group, low.plus(number), [(d, s) for d, s in group.terms if d + number < last])
             self.sums(found, group, high.plus(-1 - number), [(d, s) for d, s in group.terms if d - number > first])
 
-    def sums(self, found: Scatter, group: Group, at: _Bound, terms) -> None:
+    def sums(self, found: Scatter, group: Group, at: Sum, terms) -> None:
         """Write some of the sums of one iteration."""
         values = self.values(found, terms, at)
         for (distance, store), value in zip(terms, values, strict=True):
             with self.builder.at(store.where):
                 self.builder.store(group.array, self.index(group, at.plus(distance)), value, accumulate=True)
 
-    def inside(self, found: Scatter, group: Group, low: _Bound, high: _Bound) -> None:
+    def inside(self, found: Scatter, group: Group, low: Sum, high: Sum) -> None:
         """Write the loop over the elements that get all of their terms."""
         b, first, last = self.builder, group.distances[0], group.distances[-1]
         start, stop = self.number(low.plus(last)), self.number(high.plus(first))
@@ -156,9 +147,9 @@ class _Gatherer:
             total = None
             for distance in group.distances:
                 terms = [t for t in group.terms if t[0] == distance]
-                for value in self.values(found, terms, _Bound(k, -distance)):
+                for value in self.values(found, terms, Sum(k, -distance)):
                     total = value if total is None else b.op("add", total, value, stem="total")
-            b.store(group.array, self.index(group, _Bound(k, 0)), total, accumulate=True)
+            b.store(group.array, self.index(group, Sum(k, 0)), total, accumulate=True)
 
     def rest(self, found: Scatter) -> None:
         """Write the loop without what is gathered."""
@@ -171,14 +162,17 @@ class _Gatherer:
 
     # -- one iteration and its numbers ----------------------------------------------------------------
 
-    def values(self, found: Scatter, terms, at: _Bound) -> list[Atom]:
+    def values(self, found: Scatter, terms, at: Sum) -> list[Atom]:
         """Write the values of some sums as the iteration `at` computes them."""
         b, new = self.builder, {}
 
         def here(atom: Atom) -> Atom:
-            if isinstance(atom, Var) and atom.name in found.offsets and atom.name not in new:
-                new[atom.name] = self.number(at.plus(found.offsets[atom.name]))
-            return new.get(atom.name, atom) if isinstance(atom, Var) else atom
+            if not isinstance(atom, Var):
+                return atom
+            number = found.integers.get(atom.name, Sum(atom, 0))
+            if found.is_affine(number):
+                return self.number(at.plus(number.more))
+            return self.number(number) if number.more else new.get(atom.name, atom)
 
         for stmt in found.values(s.value for _, s in terms):
             stmt = map_atoms(stmt, here)
@@ -186,10 +180,10 @@ class _Gatherer:
             b.append(replace(stmt, target=new[stmt.target].name))
         return [here(s.value) for _, s in terms]
 
-    def number(self, at: _Bound) -> Atom:
+    def number(self, at: Sum) -> Atom:
         if at not in self.numbers:
             self.numbers[at] = add(self.builder, at.atom, Const(at.more))
         return self.numbers[at]
 
-    def index(self, group: Group, at: _Bound) -> tuple[Atom, ...]:
-        return tuple(self.number(at) if i is None else i for i in group.index)
+    def index(self, group: Group, at: Sum) -> tuple[Atom, ...]:
+        return tuple(self.number(at if i is None else i) for i in group.index)

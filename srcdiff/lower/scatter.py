@@ -8,26 +8,22 @@ added to, or used at one affine index alone, which no two iterations share.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
+from srcdiff.lower.effects import Sum, follow, followed
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.moves import mentions as counted
 from srcdiff.primitives import PRIMITIVES
-from srcdiff.syntax import Assign, Atom, Const, For, Load, Scalar, Store, Var, atoms_of
+from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Scalar, Store, Var, atoms_of, map_atoms
 
-__all__ = ["EXPENSIVE", "Group", "Offset", "Scatter", "scatter_of"]
+__all__ = ["EXPENSIVE", "Group", "Scatter", "scatter_of"]
 
 EXPENSIVE = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
              "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf",
              "erfc", "power", "cbrt", "arctan2", "hypot", "logaddexp"}
-
-
-@dataclass(frozen=True)
-class Offset:
-    """An integer that is the loop variable plus `distance`."""
-
-    distance: int
+MOST_WORK = 24                  # operations and loads of all terms together
+MOST_WIDTH = 8                  # iterations whose terms are written one by one at each end
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Group:
     """
 
     array: str
-    index: tuple[Atom | None, ...]
+    index: tuple[Sum | None, ...]
     terms: tuple[tuple[int, Store], ...]
 
     @property
@@ -56,18 +52,19 @@ class Scatter:
     """A loop whose iterations commute, and the sums of it that go to neighbouring elements."""
 
     loop: For
-    offsets: dict[str, int]             # scalars of the body: the loop variable plus this
+    integers: dict[str, Sum]            # scalars of the body: another one, plus this
     sources: dict[str, Assign | Load]   # how a scalar of the body is computed
-    groups: tuple[Group, ...]
+    groups: tuple[Group, ...] = ()
+    is_complete: bool = True            # no other sums go to neighbouring elements
 
     def values(self, atoms) -> list[Assign | Load]:
-        """Return the statements that compute these atoms, in their order; not those of affine integers."""
+        """Return the statements that compute these atoms, in their order; not those of `integers`."""
         wanted: dict[str, Assign | Load] = {}
 
         def visit(atom):
             if isinstance(atom, Var) and atom.name in self.sources and atom.name not in wanted \
-                    and atom.name not in self.offsets:
-                for below in inputs(self.sources[atom.name]):
+                    and atom.name not in self.integers:
+                for below in _inputs(self.sources[atom.name]):
                     visit(below)
                 wanted[atom.name] = self.sources[atom.name]
 
@@ -75,93 +72,120 @@ class Scatter:
             visit(atom)
         return list(wanted.values())
 
+    def place(self, index) -> tuple[Sum, ...] | None:
+        """Return an index as sums; None where an item depends on the iteration, and is not affine."""
+        items = followed(index, self.integers)
+        return None if any(isinstance(i.atom, Var) and i.atom.name in self.sources for i in items) else items
 
-def inputs(stmt: Assign | Load) -> Iterator[Atom]:
+    def is_affine(self, item: Sum) -> bool:
+        return item.atom == Var(self.loop.var)
+
+
+def _inputs(stmt: Assign | Load) -> Iterator[Atom]:
     """Yield the scalars that a statement reads."""
     return iter(stmt.index if isinstance(stmt, Load) else stmt.args)
 
 
-def offsets_of(loop: For) -> dict[str, int]:
-    """Return the scalars of an innermost loop that are its variable plus a constant."""
-    found = {loop.var: 0}
-    for s in loop.body:
-        match s:
-            case Assign(target, "add", (Var(name), Const(int(n)))) | Assign(target, "add", (Const(int(n)), Var(name))):
-                distance = n
-            case Assign(target, "subtract", (Var(name), Const(int(n)))):
-                distance = -n
-            case _:
-                continue
-        if name in found and not isinstance(n, bool):
-            found[target] = found[name] + distance
-    return found
+def scatter_of(loop: For, program: Program, forms: Extents, mentions: Counter,
+               fresh: Callable[[str], str] | None = None) -> Scatter | None:
+    """Return what a loop adds to neighbouring elements; None where its iterations do not commute.
 
-
-def scatter_of(loop: For, program, forms: Extents, mentions: Counter) -> Scatter | None:
-    """Return what a loop adds to neighbouring elements; None where nothing, or where its iterations do not commute.
-
-    `mentions` counts the places of the program where a variable stands.
+    `mentions` counts the places of the program where a variable stands; `fresh`
+    declares another variable of the type of one.  Without it the loop is only
+    judged, as it will be when `tidy` has handed on what it stores.
     """
-    if loop.step not in (Const(1), Const(-1)) or not _is_plain(loop, program, forms, mentions):
+    if loop.step not in (Const(1), Const(-1)) or not _is_plain(loop, program, mentions):
         return None
-    offsets = offsets_of(loop)
-    sources = {s.target: s for s in loop.body if isinstance(s, Assign | Load)}
-    stored = defaultdict(list)
+    loop = _set_once(loop, fresh) if fresh else _handed_on(_set_once(loop, lambda name: name + "'"))
+    integers: dict[str, Sum] = {}
+    for s in loop.body:
+        if isinstance(s, Assign):
+            follow(s, integers)
+    found = Scatter(loop, integers, {s.target: s for s in loop.body if isinstance(s, Assign | Load)})
+    accesses = defaultdict(list)
     for s in loop.body:
         if isinstance(s, Load | Store):
-            stored[s.array].append(s)
+            accesses[s.array].append(s)
     changed = {s.array for s in loop.body if isinstance(s, Store)}
-    summed = {a for a in changed if all(isinstance(s, Store) and s.accumulate for s in stored[a])}
-    if not all(_at_one_place(stored[a], offsets, sources, loop, forms) for a in changed - summed):
+    summed = {a for a in changed if all(isinstance(s, Store) and s.accumulate for s in accesses[a])}
+    if not all(_at_one_place(accesses[a], found, forms) for a in changed - summed):
         return None
-    found = Scatter(loop, offsets, sources, ())
-    groups = _groups([s for s in loop.body if isinstance(s, Store) and s.array in summed], found)
-    return Scatter(loop, offsets, sources, groups) if groups else None
+    groups = _groups([s for a in sorted(summed) for s in accesses[a]], found)
+    cheap = tuple(g for g in groups if _is_cheap(g, found))
+    return replace(found, groups=cheap, is_complete=cheap == groups)
 
 
-def _is_plain(loop: For, program, forms: Extents, mentions: Counter) -> bool:
+# -- whether iterations commute -----------------------------------------------------------
+
+
+def _is_plain(loop: For, program: Program, mentions: Counter) -> bool:
     """Tell whether a body is loads, stores and scalars that live for one iteration."""
     known: set[str] = set()
     targets = {s.target for s in loop.body if isinstance(s, Assign | Load)}
     for s in loop.body:
-        if not isinstance(s, Assign | Load | Store):
+        if not isinstance(s, Assign | Load | Store) or not _is_scalar(s, program):
             return False
         if any(a.name in targets and a.name not in known for a in atoms_of(s) if isinstance(a, Var)):
             return False                                # carried from one iteration to the next
-        if isinstance(s, Assign | Load):
-            if forms.counts[s.target] != 1 or not isinstance(program.types[s.target], Scalar):
-                return False
+        if not isinstance(s, Store):
             known.add(s.target)
-        if isinstance(s, Assign) and PRIMITIVES[s.op].kind != "elementwise":
-            return False
-        if isinstance(s, Load | Store) and not all(
-                isinstance(i, Const) or isinstance(i, Var) and isinstance(program.types[i.name], Scalar)
-                for i in s.index):
-            return False
     within = counted(loop.body)
     return all(within[t] == mentions[t] for t in targets)
 
 
-def place(index, offsets, sources) -> tuple | None:
-    """Return an index with affine items as offsets; None where an item depends on the iteration otherwise."""
-    items = []
-    for item in index:
-        if isinstance(item, Var) and item.name in offsets:
-            items.append(Offset(offsets[item.name]))
-        elif isinstance(item, Var) and item.name in sources:
-            return None
-        else:
-            items.append(item)
-    return tuple(items)
+def _is_scalar(stmt, program: Program) -> bool:
+    def is_scalar(atom) -> bool:
+        return isinstance(atom, Const) or isinstance(atom, Var) and isinstance(program.types[atom.name], Scalar)
+
+    if isinstance(stmt, Assign):
+        return PRIMITIVES[stmt.op].kind == "elementwise" and all(map(is_scalar, (Var(stmt.target), *stmt.args)))
+    return all(map(is_scalar, stmt.index))
 
 
-def _at_one_place(accesses, offsets, sources, loop: For, forms: Extents) -> bool:
+def _set_once(loop: For, fresh: Callable[[str], str]) -> For:
+    """Return a loop whose scalars are set at one place each."""
+    names: dict[str, str] = {}
+    body: list = []
+    seen: set[str] = set()
+    for s in loop.body:
+        s = map_atoms(s, lambda a: Var(names.get(a.name, a.name)) if isinstance(a, Var) else a)
+        if not isinstance(s, Store):
+            if s.target in seen:
+                names[s.target] = fresh(names.get(s.target, s.target))
+                s = replace(s, target=names[s.target])
+            else:
+                seen.add(s.target)
+        body.append(s)
+    return replace(loop, body=tuple(body))
+
+
+def _handed_on(loop: For) -> For:
+    """Return a loop in which the loads of elements that the iteration has stored are copies, as `tidy` makes them."""
+    integers: dict[str, Sum] = {}
+    held: dict[tuple, Atom] = {}
+    body: list = []
+    for s in loop.body:
+        if isinstance(s, Load | Store):
+            key = s.array, followed(s.index, integers)
+        if isinstance(s, Store):
+            held = {k: v for k, v in held.items() if k[0] != s.array}
+            if not s.accumulate:
+                held[key] = s.value
+        elif isinstance(s, Load) and key in held:
+            s = Assign(s.target, "copy", (held[key],), (), s.where)
+        elif isinstance(s, Assign):
+            follow(s, integers)
+        body.append(s)
+    return replace(loop, body=tuple(body))
+
+
+def _at_one_place(accesses, found: Scatter, forms: Extents) -> bool:
     """Tell whether all accesses are at one affine index, which no two iterations share."""
-    places = {place(s.index, offsets, sources) for s in accesses}
+    places = {found.place(s.index) for s in accesses}
     if len(places) != 1 or None in places:
         return False
-    distances = [i.distance for i in places.pop() if isinstance(i, Offset)]
-    return any(_is_never_negative(loop, d, forms) for d in distances)
+    distances = [i.more for i in places.pop() if found.is_affine(i)]
+    return any(_is_never_negative(found.loop, d, forms) for d in distances)
 
 
 def _is_never_negative(loop: For, distance: int, forms: Extents) -> bool:
@@ -172,37 +196,34 @@ def _is_never_negative(loop: For, distance: int, forms: Extents) -> bool:
     return more >= 0 and forms.nonnegative(first)
 
 
+# -- what goes to neighbouring elements ---------------------------------------------------
+
+
 def _groups(stores, found: Scatter) -> tuple[Group, ...]:
-    """Return the sums that go to different elements along one axis, and whose values can be computed again."""
+    """Return the sums that go to different elements along one axis."""
     terms: dict[tuple, list] = defaultdict(list)
     for s in stores:
-        at = place(s.index, found.offsets, found.sources)
-        if at is not None and sum(isinstance(i, Offset) for i in at) == 1:
-            axis = next(k for k, i in enumerate(at) if isinstance(i, Offset))
-            terms[s.array, at[:axis] + (None,) + at[axis + 1:]].append((at[axis].distance, s))
+        at = found.place(s.index)
+        axes = [k for k, i in enumerate(at or ()) if found.is_affine(i)]
+        if len(axes) == 1:
+            axis = axes[0]
+            terms[s.array, at[:axis] + (None,) + at[axis + 1:]].append((at[axis].more, s))
     groups = [Group(array, index, tuple(pairs)) for (array, index), pairs in terms.items()]
-    return tuple(g for g in groups if g.width and _is_cheap(g, found))
-
-
-MOST_WORK = 24                  # operations and loads of all terms together
-MOST_WIDTH = 8
+    return tuple(g for g in groups if g.width)
 
 
 def _is_cheap(group: Group, found: Scatter) -> bool:
     """Tell whether the values are cheap to compute, from elements that the iteration has not changed before."""
-    if group.width > MOST_WIDTH:
+    needed = [s for distance in group.distances
+              for s in found.values(store.value for d, store in group.terms if d == distance)]
+    if group.width > MOST_WIDTH or len(needed) > MOST_WORK \
+            or any(isinstance(s, Assign) and s.op in EXPENSIVE for s in needed):
         return False
-    work = 0
-    for distance in group.distances:
-        needed = found.values(s.value for d, s in group.terms if d == distance)
-        work += len(needed)
-        if any(isinstance(s, Assign) and s.op in EXPENSIVE for s in needed):
-            return False
-    first: dict[str, int] = {}
-    for number, s in enumerate(found.loop.body):
+    stored: set[str] = set()
+    late: set[str] = set()
+    for s in found.loop.body:
         if isinstance(s, Store):
-            first.setdefault(s.array, number)
-    order = {id(s): number for number, s in enumerate(found.loop.body)}
-    return work <= MOST_WORK and all(
-        order[id(s)] < first.get(s.array, len(order)) for s in found.values(s.value for _, s in group.terms)
-        if isinstance(s, Load))
+            stored.add(s.array)
+        elif isinstance(s, Load) and s.array in stored:
+            late.add(s.target)
+    return not late & {s.target for s in needed}

@@ -98,7 +98,9 @@ class _Tidy:
         return isinstance(atom, Const) or self.forms.counts[atom.name] <= 1
 
     def atom(self, atom):
-        return self.same.get(atom.name, atom) if isinstance(atom, Var) else atom
+        while isinstance(atom, Var) and atom.name in self.same:
+            atom = self.same[atom.name]
+        return atom
 
     # -- blocks --------------------------------------------------------------------------
 
@@ -161,16 +163,18 @@ class _Tidy:
         if not (check.then and isinstance(check.then[-1], Raise)) or check.orelse \
                 or not isinstance(check.condition, Var) or not self.once(check.condition):
             return
-        facts = {check.condition.name: Const(False)}
+        self.fact(check.condition.name, Const(False))
         for a, b in self.tests.get(check.condition.name, ()):
-            a, b = (b, a) if isinstance(b, Const) else (self.atom(a), self.atom(b))
+            a, b = (self.atom(b), self.atom(a)) if isinstance(b, Const) else (self.atom(a), self.atom(b))
             if isinstance(b, Var) and a != b and self.forms.counts[b.name] == 1 \
                     and self.types[b.name] == EXTENT and self.once(a) \
                     and self.program.type_of(a) == EXTENT:
-                facts[b.name] = a
-        facts = {k: v for k, v in facts.items() if k not in self.same}
-        self.same.update(facts)
-        self.facts[-1].update(facts)
+                self.fact(b.name, a)
+
+    def fact(self, name, atom):
+        """Let `atom` stand for a variable in the rest of the block."""
+        if name not in self.same:
+            self.same[name] = self.facts[-1][name] = atom
 
     def note(self, stmt):
         if stmt.op == "not_equal":
