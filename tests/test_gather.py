@@ -144,3 +144,55 @@ def f(x: "float64[:,:]", n: "weak int64", m: "weak int64"):
     with pytest.raises(ValueError, match="SD0340"):
         run(tight, x, 1, 4)
     np.testing.assert_allclose(run(lower(read(text)), x, 1, 4), np.sin(x.sum(0, keepdims=True)))
+
+
+SLICES = '''
+def f(a: "float64[:,:]", b: "float64[:,:]", n: "weak int64", m: "weak int64"):
+    y = copy(b)
+    for step in range(0, 2, 1):
+        t = a[1:-1:, 1:-1:]
+        u = multiply(0.5, t)
+        y[1:-1:, 1:-1:] += u
+        y[1:-1:, :-2:] += u
+        {between}
+        y[1:-1:, 2::] += u
+        y[:-2:, 1:-1:] += u
+    return y
+'''
+
+
+@pytest.mark.parametrize("between", ["y[2::, 1:-1:] += u", "v = y[1:-1:, 1:-1:]; u = add(u, v)"],
+                         ids=["sums alone", "a read in between"])
+@pytest.mark.parametrize("stretch", [True, False])
+def test_sums_of_slices_are_joined(between, stretch):
+    """Slices of one array that are only added to share a loop; one that is read keeps its place."""
+    text = SLICES.format(between=between.replace("; ", "\n        "))
+    for shape in ((5, 6), (3, 3), (4, 9), (2, 4)):
+        a, b = RNG.normal(size=shape), RNG.normal(size=shape)
+        program = lower(read(text), stretch=stretch)
+        verify(program)
+        np.testing.assert_allclose(run(program, a, b, *shape), run(read(text), a, b, *shape), rtol=1e-13)
+
+
+def test_checks_stand_before_loops():
+    """What a check compares is the same in all iterations; one that a branch guards stays."""
+    text = '''
+def f(x: "float64[:]", y: "float64[:]", steps: "weak int64", guard: "bool"):
+    n = size(x, axis=0)
+    a = zeros(n, dtype='float64')
+    for i in range(0, steps, 1):
+        if guard:
+            z = add(x, y)
+            a = add(a, z)
+    return a
+'''
+    tight = lower(read(text), stretch=False)
+    x = RNG.normal(size=3)
+    np.testing.assert_allclose(run(tight, x, x, 2, True), 4.0 * x)
+    np.testing.assert_allclose(run(tight, x, RNG.normal(size=4), 2, False), np.zeros(3))
+    bare = text.replace("        if guard:\n            z = add(x, y)\n            a = add(a, z)",
+                        "        z = add(x, y)\n        a = add(a, z)")
+    tight = lower(read(bare), stretch=False)
+    np.testing.assert_allclose(run(tight, x, x, 2, True), 4.0 * x)
+    with pytest.raises(ValueError, match="SD0340"):
+        run(tight, x, RNG.normal(size=4), 0, True)
