@@ -28,7 +28,8 @@ from srcdiff.syntax import Array, Atom, Const, For, Span, Var
 
 __all__ = ["BlockTape", "bytes_of", "plan"]
 
-INITIAL = Const(64)
+INITIAL = Const(64)                     # entries of a stack that grows
+INITIAL_ROWS = Const(8)                 # if they are arrays
 ONE = Const(1)
 
 
@@ -91,9 +92,9 @@ class BlockTape:
             counts = self._counts(builder, outermost)
             for name in self.scalars + self.arrays:
                 dtype = builder.types[name].dtype
-                is_row = self._is_row(name)
-                row = emit(builder, self.known.get(name, ())) if is_row else ()
-                extents = (*counts, *row) if is_row else (INITIAL,)
+                row = emit(builder, self.known.get(name, ()))
+                first = counts if counts and self._is_row(name) else (INITIAL_ROWS if row else INITIAL,)
+                extents = (*first, *row)
                 if name in self.tapes:
                     builder.assign(self.tapes[name], "empty", *extents, dtype=dtype)
                     continue
@@ -150,7 +151,7 @@ class BlockTape:
                 builder.copy(held, Const(zero))
 
     def _is_row(self, name: str) -> bool:
-        return (self.indexed or self.counted) and (name in self.scalars or name in self.known)
+        return name in self.scalars or name in self.known
 
     def _has_top(self) -> bool:
         """Tell whether there is a counter of the entries that share an index."""
