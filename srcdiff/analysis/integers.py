@@ -72,6 +72,8 @@ class Integers(Shapes):
         if isinstance(type_, Array):
             for axis in range(type_.ndim):
                 self.now.pop(f"{stmt.target}.{axis}", None)
+            if isinstance(stmt, Assign) and stmt.op == "tape_grow":
+                self.facts.learn(at_most(self, self.value(stmt.args[1]), self.extent(stmt.target, 0)))
         elif type_.dtype == "bool":
             self.tests.pop(stmt.target, None)
             if isinstance(stmt, Assign) and (test := self._test(stmt)):
@@ -143,9 +145,11 @@ class Integers(Shapes):
         known = None not in steps
         return known and all(k >= 0 for k in steps), known and all(k <= 0 for k in steps)
 
-    @staticmethod
-    def _step(stmt: Stmt, name: str) -> int | None:
+    def _step(self, stmt: Stmt, name: str) -> int | None:
+        """Return by how much an assignment changes an integer: ``n = n + k``, or ``m = n + k`` and then ``n = m``."""
         match stmt:
+            case Assign(op="copy", args=(Var(name=other),)) if other != name and self.uses.single(other):
+                return self._step(self.uses.definition[other], name) if other in self.uses.definition else None
             case Assign(op="add" | "subtract", args=(Var(name=own), Const(value=int(k)))) if own == name:
                 return k if stmt.op == "add" else -k
             case Assign(op="add", args=(Const(value=int(k)), Var(name=own))) if own == name:

@@ -13,7 +13,7 @@ from srcdiff.builder import INT, Builder
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import ONE, at_least_zero, broadcast, equation, extent, substitute
 from srcdiff.lower.views import Axis, Dim, View, add, identity, multiply, subtract
-from srcdiff.syntax import Array, Assign, Atom, Const, For, If, Raise, Var
+from srcdiff.syntax import Array, Assign, Atom, Const, For, If, Raise, Store, Var, walk
 
 __all__ = ["Context"]
 
@@ -52,6 +52,8 @@ class Context:
         self._facts: list[dict] = [{}]
         self._fitting: list[set[tuple[Atom, Atom]]] = [set()]
         self._tests: dict[str, list[tuple[Atom, Atom]]] = {}
+        self._positions: list[dict[str, list[Var]]] = [{}]
+        self._stored = {s.array for s in walk(program.body) if isinstance(s, Store)}
 
     # -- facts ----------------------------------------------------------------------
 
@@ -104,7 +106,17 @@ class Context:
 
     def nonnegative(self, atom: Atom) -> bool:
         form = self.form(atom)
-        return form is not None and at_least_zero(form)
+        return form is not None and at_least_zero(form) or self.forms.nonnegative(atom)
+
+    # -- masks ------------------------------------------------------------------------
+
+    def known_positions(self, mask: str) -> list[Var] | None:
+        """Return the index arrays of the true elements of a mask, if they have been made before."""
+        return next((known[mask] for known in reversed(self._positions) if mask in known), None)
+
+    def note_positions(self, mask: str, positions: list[Var]) -> None:
+        if self.once(mask) and mask not in self._stored and mask not in self.views:
+            self._positions[-1][mask] = positions
 
     # -- extents ----------------------------------------------------------------------
 
@@ -114,7 +126,9 @@ class Context:
         self._dims.append({})
         self._facts.append({})
         self._fitting.append(set())
+        self._positions.append({})
         yield
+        self._positions.pop()
         self._fitting.pop()
         self._dims.pop()
         self._facts.pop()

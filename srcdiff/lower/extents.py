@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from srcdiff.builder import INT
 from srcdiff.lower.forms import (
     ONE,
     ZERO,
@@ -29,7 +30,7 @@ from srcdiff.lower.forms import (
     trips,
 )
 from srcdiff.primitives import PRIMITIVES
-from srcdiff.syntax import Array, Assign, Const, For, Load, Span, Store, Var, blocks_of, defined, walk
+from srcdiff.syntax import Array, Assign, Const, For, Load, Scalar, Span, Store, Var, blocks_of, defined, walk
 
 __all__ = ["Extents"]
 
@@ -48,7 +49,7 @@ class Extents:
         self.types = program.types
         self.counts = definitions(program)
         self.withdrawn: set[tuple[str, int]] = set()
-        self.natural: set[str] = set()
+        self.natural = self._counters(program)
         while True:
             self.scalars, self.arrays, self.stable = {}, {}, True
             for p in program.params:
@@ -71,7 +72,13 @@ class Extents:
 
     def nonnegative(self, atom) -> bool:
         form = self.scalar(atom)
-        return form is not None and at_least_zero(form)
+        return form is not None and at_least_zero(form) or isinstance(atom, Var) and atom.name in self.natural
+
+    def _counters(self, program) -> set[str]:
+        """Return the integers with several definitions: never negative, until one of these says otherwise."""
+        loops = {s.var for s in walk(program.body) if isinstance(s, For)}
+        return {n for n, count in self.counts.items() if n is not None and count > 1 and n not in loops
+                and n not in {p.name for p in program.params} and self.types[n] in (INT, Scalar("int64"))}
 
     # -- the walk ---------------------------------------------------------------------
 
@@ -103,6 +110,9 @@ class Extents:
             form = self._number(stmt) if isinstance(stmt, Assign) else None
             kind = "natural" if form is None and self._is_natural(stmt) else "var"
             self.scalars[name] = symbol(kind, name) if form is None else form
+        elif name in self.natural and not self._is_natural(stmt):
+            self.natural.remove(name)
+            self.stable = False
 
     def _define_array(self, name, forms):
         if self.counts[name] == 1:
@@ -128,7 +138,7 @@ class Extents:
         return _NUMBERS[stmt.op](*forms)
 
     def _is_natural(self, stmt) -> bool:
-        """Tell whether an integer that has no form of its own is at least 0."""
+        """Tell whether an assignment gives an integer that is at least 0."""
         if not isinstance(stmt, Assign) or stmt.op not in _NATURAL:
             return False
         operands = stmt.args[1:] if stmt.op == "where" else stmt.args
@@ -164,7 +174,8 @@ _NUMBERS = {
     "trips": trips,
 }
 
-_NATURAL = {"where": all, "maximum": any, "minimum": all, "floor_divide": all, "trips": lambda _: True}
+_NATURAL = {"maximum": any, "trips": lambda _: True, "size": lambda _: True,
+            **dict.fromkeys(("where", "minimum", "floor_divide", "add", "multiply", "copy", "weaken"), all)}
 
 
 # -- extents of results ---------------------------------------------------------------

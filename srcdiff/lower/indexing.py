@@ -93,7 +93,7 @@ def _plan(ctx, array: str, index):
     the index arrays where they stand if they (and the integers) stand
     together, and first otherwise.
     """
-    items = _without_masks(ctx, index)
+    items, given = _without_masks(ctx, index), {id(i) for i in index}      # the others are positions in range
     views = [ctx.view(i) for i in items if not isinstance(i, Span) and ctx.is_array(i)]
     shared = ctx.common(views)
     advanced = [k for k, i in enumerate(items) if not isinstance(i, Span)]
@@ -112,10 +112,9 @@ def _plan(ctx, array: str, index):
             at = len(dims)
             dims.extend(shared)
         fitted = ctx.fit(ctx.view(item), shared) if ctx.is_array(item) else item
-        entries.append((fitted, dim))
-    checked = {id(i) for i in items} - {id(i) for i in index}
-    for item, entry in zip(items, entries, strict=True):
-        if isinstance(entry[0], View) and id(item) not in checked:
+        entries.append((fitted, dim if id(item) in given else None))
+    for entry in entries:
+        if isinstance(entry[0], View) and entry[1] is not None:
             _check_bounds(ctx, *entry)
     return tuple(dims), _placer(ctx, entries, at, len(shared))
 
@@ -129,7 +128,8 @@ def _placer(ctx, entries, at, count):
                 axis, start, step = entry
                 out.append(add(ctx.b, start, multiply(ctx.b, position[axis], step)))
             elif isinstance(entry[0], View):
-                out.append(_wrap(ctx, ctx.element(entry[0], shared, stem="p"), entry[1]))
+                p = ctx.element(entry[0], shared, stem="p")
+                out.append(p if entry[1] is None else _wrap(ctx, p, entry[1]))
             else:
                 out.append(entry[0])
         return tuple(out)
@@ -154,10 +154,19 @@ def _without_masks(ctx, index):
     for item in index:
         if not isinstance(item, Span) and ctx.is_array(item) \
                 and ctx.b.types[item.name].dtype == "bool":
-            items.extend(_nonzero(ctx, ctx.view(item)))
+            items.extend(_positions(ctx, item))
         else:
             items.append(item)
     return items
+
+
+def _positions(ctx, mask: Var) -> list[Var]:
+    """Return the index arrays of a mask; they are made once where several statements use it."""
+    known = ctx.known_positions(mask.name)
+    if known is None:
+        known = _nonzero(ctx, ctx.view(mask))
+        ctx.note_positions(mask.name, known)
+    return known
 
 
 def _nonzero(ctx, mask: View):

@@ -26,10 +26,10 @@ def resolve(ctx, span: Span, dim: Dim) -> tuple[Atom, Atom, Dim]:
         start, stop = _backward(ctx, span, dim)
     else:
         start, stop = _start(ctx, span, dim), _stop(ctx, span, dim)
-    return start, step, Dim(_length(ctx, start, stop, step, dim), form)
+    return start, step, Dim(_length(ctx, span, start, stop, step, dim), form)
 
 
-def _length(ctx, start, stop, step, dim):
+def _length(ctx, span, start, stop, step, dim):
     b = ctx.b
     if step == Const(-1) and stop == Const(-1):
         return dim.atom if start == subtract_one(dim) else add(b, start, Const(1))
@@ -39,6 +39,8 @@ def _length(ctx, start, stop, step, dim):
     if isinstance(length, Const):
         return Const(max(length.value, 0))
     forms = ctx.form(stop), ctx.form(start)
+    if start == Const(0) and span.stop is not None and ctx.nonnegative(span.stop):
+        return length                   # of two numbers that are not negative, the smaller one
     if None not in forms and at_least_zero(plus(*forms, -1)):
         return length
     return ctx.b.op("maximum", length, Const(0), stem="n")

@@ -53,6 +53,7 @@ from srcdiff.analysis.inequalities import Facts, at_most, coefficient, substitut
 from srcdiff.analysis.integers import Integers
 from srcdiff.builder import Builder
 from srcdiff.errors import Where
+from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
     Array,
     Assign,
@@ -181,7 +182,7 @@ class _Bounds:
         frame = self.frame(stmt, limits, integers.enter_loop(stmt, limits), place)
         body = self.inside(stmt.body, frame)
         integers.back(place)
-        for check in frame.checks if frame else ():
+        for check in _strongest(frame.checks) if frame else ():
             self.check_before(check, frame)
         self.builder.append(replace(stmt, body=body))
         integers.meet(stmt.body)
@@ -242,6 +243,8 @@ class _Bounds:
     def check_here(self, array, axis, atom, below: bool, above: bool, message: str) -> None:
         if not (below or above):
             return
+        if isinstance(atom, Const) and atom.value >= 0 and self.widened(array, axis, atom, message):
+            return
         extent, tests = self.builder.size(array, axis), []
         if isinstance(atom, Const):
             found = ("less_equal", Const(atom.value)) if atom.value >= 0 else ("less", Const(-atom.value))
@@ -253,6 +256,28 @@ class _Bounds:
             if above:
                 tests.append(self.builder.op("greater_equal", atom, extent, stem="above"))
         self.fail_if(tests, message)
+
+    def widened(self, array, axis, atom: Const, message: str) -> bool:
+        """Let the check of another element, which says the same in the same words, cover this one too."""
+        block = self.builder.block
+        for at in range(len(block) - 1, -1, -1):
+            match block[at]:
+                case If(condition=Var(name=test), then=(Raise(message=said),), orelse=()) if said == message:
+                    made = block[at - 1]
+                    if isinstance(made, Assign) and made.target == test and made.op == "less_equal" and (
+                            isinstance(made.args[1], Const)):
+                        block[at - 1] = replace(made, args=(made.args[0], max(made.args[1], atom, key=lambda c: c.value)))
+                        return True
+                    return False
+                case Assign(target=name) | Load(target=name) if name == array:
+                    return False
+                case Load():
+                    pass
+                case Assign(op=op) if PRIMITIVES[op].kind in ("elementwise", "extent") and not PRIMITIVES[op].opaque:
+                    pass
+                case _:
+                    return False
+        return False
 
     def fail_if(self, tests: list[Atom], message: str) -> None:
         test = tests[0] if len(tests) == 1 else self.builder.op("logical_or", *tests, stem="outside")
@@ -365,6 +390,16 @@ class _Bounds:
         left = Extent(max(form.constant, 0), tuple((n, k) for n, k in form.terms if k > 0))
         right = Extent(max(-form.constant, 0), tuple((n, -k) for n, k in form.terms if k < 0))
         return self.builder.op(op, writer.write(left), writer.write(right), stem=stem)
+
+
+def _strongest(checks: list[_Check]) -> list[_Check]:
+    """Return the checks without those that another one, in the same words, implies."""
+    least: dict[tuple, _Check] = {}
+    for check in checks:
+        key = (check.form.terms, check.guards, check.message)
+        if key not in least or check.form.constant < least[key].form.constant:
+            least[key] = check
+    return list(least.values())
 
 
 def _assigned(loop: For) -> frozenset[str]:
