@@ -42,6 +42,7 @@ from srcdiff.kernels import (
 from srcdiff.log import stage
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
+from srcdiff.optimize.barriers import without_barriers
 from srcdiff.printing import to_source
 from srcdiff.reverse import adjoint
 from srcdiff.roots import found
@@ -152,10 +153,10 @@ def over_samples(program: Program, in_axes: tuple[int | None, ...], out_axes: tu
 # "tight" code takes axes that meet to be equally long and fails, with SD0340, where
 # one of them has to be stretched from 1; the dispatcher then turns to "numba".
 PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
-    "python": [found, optimize],
-    "tight": [found, optimize, functools.partial(lower, stretch=False)],
-    "numba": [found, optimize, lower],
-    "cuda": [found, optimize],          # and then for one set of shapes: `build_kernels`
+    "python": [found, without_barriers, optimize],
+    "tight": [found, without_barriers, optimize, functools.partial(lower, stretch=False)],
+    "numba": [found, without_barriers, optimize, lower],
+    "cuda": [found, without_barriers, optimize],        # and then for one set of shapes: `build_kernels`
 }
 
 
