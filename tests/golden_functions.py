@@ -96,6 +96,22 @@ def enzyme_rate(concentration, constants):
     return fastest * substrate / (half + substrate * (1.0 + substrate / inhibition))
 
 
+def rectified_loss(x):
+    y = np.where(x > 0.0, np.log1p(x), 0.1 * x)
+    y[y > 0.6] = 0.6
+    return np.mean(y[x != 0.5] ** 2)
+
+
+def settled(x):
+    u = np.array([x[0], x[1], 0.5])
+    for _ in range(20):
+        before = u[0]
+        u = np.tanh(u) * 1.2 + x[2] * u[::-1]
+        if abs(u[0] - before) < 0.05:
+            break
+    return np.sum(u)
+
+
 # -- derivatives by differences ------------------------------------------------------------
 
 def jacobian(function, x, h=1e-3) -> np.ndarray:
@@ -194,6 +210,8 @@ CASES: dict[str, Case] = {
     "standardized_jacfwd": Case(sd.jacfwd(standardized), (X,), lambda: jacobian(standardized, X)),
     "enzyme_rate_grad": Case(sd.grad(enzyme_rate), (0.4, (2.0, 0.3, 1.5)),
                              lambda: jacobian(at(enzyme_rate, (2.0, 0.3, 1.5)), 0.4)),
+    "rectified_loss_grad": Case(sd.grad(rectified_loss), (X,), lambda: jacobian(rectified_loss, X)),
+    "settled_grad": Case(sd.grad(settled), (X,), lambda: jacobian(settled, X, 1e-4)),
 }
 
 

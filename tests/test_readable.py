@@ -10,7 +10,7 @@ from srcdiff.backend import compile_program
 from srcdiff.errors import Where
 from srcdiff.notation import read, run
 from srcdiff.printing import to_source
-from srcdiff.printing.algebra import merged, tidy, tidy_integers
+from srcdiff.printing.algebra import chosen, merged, tidy, tidy_integers
 from srcdiff.printing.stems import stems
 from srcdiff.syntax import blocks_of, map_atoms, with_blocks
 
@@ -44,6 +44,17 @@ def test_a_factor_of_one_stays_where_it_makes_a_float():
     assert tidy("multiply", parsed("i"), parsed("1.0"), True, (False, True)) is None
     assert gast.unparse(tidy("multiply", parsed("x"), parsed("1.0"), True)) == "x"
     assert gast.unparse(tidy("multiply", parsed("2.0 * i"), parsed("0.5"), True)) == "1.0 * i"
+
+
+def test_a_factor_of_one_goes_where_the_rest_is_a_float():
+    shown = tidy("multiply", parsed("2.0 * x"), parsed("0.5"), True, real=lambda tree: gast.unparse(tree) == "x")
+    assert gast.unparse(shown) == "x"
+
+
+def test_a_choice_inside_a_choice_by_the_same_test_is_made():
+    inner = "(y if test else 0.0) / x + (y if other else 1.0)"
+    shown = gast.unparse(chosen(parsed("test"), parsed(inner), parsed("(2.0 if test else x)")))
+    assert shown == "y / x + (y if other else 1.0) if test else x"
 
 
 def test_constants_of_integer_sums():

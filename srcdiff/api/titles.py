@@ -292,7 +292,7 @@ def described(chain, special):
                 name = wrt[k % len(wrt)] if wrt else ""
                 shape = shape_text(user, name, 1 + isinstance(recipe, Hessian), special, position)
                 word = recipe.word.lower()
-                yield position, f"shape {shape}" * single, f"{word}_{name}" if several and name else word
+                yield position, f"shape {shape}" * (single and shape != "()"), f"{word}_{name}" if several and name else word
         case HessianProduct() | Product():
             for position in leaves(tree):
                 yield position, "Hessian times direction, shaped like the argument", ""

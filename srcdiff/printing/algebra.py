@@ -22,12 +22,12 @@ import math
 
 import gast
 
-__all__ = ["merged", "negated", "positive", "tidy", "tidy_integers"]
+__all__ = ["chosen", "merged", "negated", "positive", "tidy", "tidy_integers"]
 
 ADD, SUB, MULT = gast.Add(), gast.Sub(), gast.Mult()
 
 
-def tidy(op: str, a, b, scalar: bool, floats=(True, True)):
+def tidy(op: str, a, b, scalar: bool, floats=(True, True), real=lambda tree: False):
     """Return the floating-point expression ``a op b``, or ``op a`` with b None; None to leave it as it is.
 
     Parameters
@@ -36,6 +36,8 @@ def tidy(op: str, a, b, scalar: bool, floats=(True, True)):
         Both are numbers: the sign of a product may move from one factor to another.
     floats
         Which operands are floating-point, so that a factor of 1 has no part in the type of the product.
+    real
+        Tells whether a part of an operand is floating-point.
     """
     match op:
         case "negative":
@@ -45,10 +47,23 @@ def tidy(op: str, a, b, scalar: bool, floats=(True, True)):
         case "subtract":
             return _difference(a, b)
         case "multiply":
-            return _product(a, b, scalar, floats)
+            return _product(a, b, scalar, floats, real)
         case "divide" if scalar and (inner := positive(b)) is not None:
             return gast.BinOp(negated(a), gast.Div(), inner)
     return None
+
+
+def chosen(test, a, b):
+    """Return ``a if test else b``, where a choice inside by the same test is made already."""
+    class Decided(gast.NodeTransformer):
+        def __init__(self, arm):
+            self.arm = arm
+
+        def visit_IfExp(self, node):
+            node = self.generic_visit(node)
+            return getattr(node, self.arm) if gast.dump(node.test) == gast.dump(test) else node
+
+    return gast.IfExp(test, Decided("body").visit(a), Decided("orelse").visit(b))
 
 
 def tidy_integers(op: str, a, b):
@@ -138,13 +153,14 @@ def _factor(tree):
     return value_of(tree), (None if value_of(tree) is not None else tree)
 
 
-def _product(a, b, scalar, floats):
+def _product(a, b, scalar, floats, real):
     for one, other, kind in ((a, b, floats[1]), (b, a, floats[0])):
         if kind and value_of(one) == 1:
             return other
     first, second = _factor(a), _factor(b)
     if None not in (first[0], second[0]):
-        stays = any(f and type(c) is int for f, (c, _) in zip(floats, (first, second), strict=True))
+        stays = any(f and type(c) is int or t is not None and real(t)
+                    for f, (c, t) in zip(floats, (first, second), strict=True))
         moved = _with_constant(first, second, stays)
         if moved is not None:
             return moved

@@ -15,7 +15,7 @@ import gast
 from srcdiff.errors import Where
 from srcdiff.primitives import infer
 from srcdiff.printing.accumulation import accumulated, with_sign
-from srcdiff.printing.algebra import tidy, tidy_integers
+from srcdiff.printing.algebra import chosen, tidy, tidy_integers
 from srcdiff.printing.precision import convert, narrowed, number
 from srcdiff.printing.sharing import Uses, may_share, shares
 from srcdiff.printing.spelling import constant, expression, range_, spell
@@ -245,11 +245,13 @@ class Writer:
 
     def _tidied(self, op, types, given, trees):
         """Return the operation spelled as a person would, or None for the spelling that all have."""
+        if op == "where" and isinstance(given, Scalar) and not self.narrow:
+            return chosen(*trees)
         if given.dtype == "float64" and len(trees) in (1, 2):
             a, b = (*trees, None)[:2]
             floats = [is_float(t) and not self.narrow and t.ndim == given.ndim for t in (*types, given)[:2]]
             signed = all(t.dtype in ("float64", "int64") for t in types)     # a bool takes no minus sign
-            made = tidy(op, a, b, isinstance(given, Scalar) and signed, floats)
+            made = tidy(op, a, b, isinstance(given, Scalar) and signed, floats, self._real)
             fresh = isinstance(given, Scalar) or isinstance(made, gast.BinOp | gast.UnaryOp)
             return made if fresh else None          # an operand alone may be a view that is still to change
         if given.dtype == "int64" and isinstance(given, Scalar) and len(trees) == 2:
@@ -316,6 +318,17 @@ class Writer:
         if whole and isinstance(value, gast.BinOp) and same_element(value.left, target):
             return gast.AugAssign(target, value.op, value.right)
         return gast.Assign([target], value, None)
+
+    def _real(self, tree) -> bool:
+        """Tell whether an expression is floating-point by the types of its variables."""
+        match tree:
+            case gast.Name(id=name):
+                return name in self.types and self.types[name].dtype == "float64" and not self.narrow
+            case gast.Subscript(value=part) | gast.UnaryOp(op=gast.USub(), operand=part):
+                return self._real(part)
+            case gast.BinOp(left=a, op=gast.Add() | gast.Sub() | gast.Mult() | gast.Div(), right=b):
+                return self._real(a) or self._real(b)
+        return False
 
     def _is_whole(self, stmt):
         """Tell whether ``y[:] += v`` may be written ``y += v``: all of y, of a type that holds v."""

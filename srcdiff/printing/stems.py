@@ -117,7 +117,7 @@ class _Stems:
         if rest[-1] == "bar" and rest[0].isdigit() and any(p.name == name for p in self.program.params):
             return "y_bar"              # of the user's variable that is returned, which a parameter may be called
         rest = [part for part in rest if not part.isdigit()]
-        if rest[-1:] == ["part"] and isinstance(self.made.get(name), Load):
+        if "part" in rest and isinstance(self.made.get(name), Load):
             return self._loaded(self.made[name])
         if rest[-1:] == ["e"]:
             return self._element(name, "_".join([base, *rest[:-1]]))
@@ -127,10 +127,12 @@ class _Stems:
 
     def _of_made(self, name, parts):
         """Name what has no name of the user's in it."""
-        rest = [p for p in parts if not p.isdigit()]
+        rest = [p for p in parts if p and not p.isdigit()] or ["t"]
         made = self.made.get(name)
         if isinstance(made, Assign) and made.op == "size" and name.startswith(f"n_{made.args[0]}"):
             return self._extent(made)
+        if "part" in rest and isinstance(made, Load):
+            return self._loaded(made)
         if rest[0] != "t" and (rest[0] != "k" or made is None):
             rest = rest[:-1] if len(rest) > 1 and rest[-1] == "e" else rest
             return "_".join(rest)
@@ -145,7 +147,11 @@ class _Stems:
         if made is None:
             return "t"
         stem, store = self._computed(made), self.stored.get(name)
-        return self._with_index(stem, store.index) if element and store and stem != "t" else stem
+        if not element or store is None or stem == "t":
+            return stem
+        placed = self._with_index(stem, store.index)
+        suffix = placed.removeprefix(stem)
+        return stem if placed.startswith(stem) and stem.endswith(suffix) else placed
 
     def _derived(self, name, parts, rest):
         """Name a tangent or adjoint after what it belongs to."""
@@ -196,7 +202,7 @@ class _Stems:
             return f"{stem}_{'next' if step == 1 else 'prev'}"
         parts = [self._item(i) for i in items]
         joint = "" if all(len(p) == 1 for p in parts) else "_"
-        made = f"{stem}_{joint.join(p for p in parts if p)}".rstrip("_")
+        made = f"{stem}_{joint.join(p for p in parts if p) or 'at'}"
         return made if len(made) <= LONGEST else f"{stem}_at"
 
     def _item(self, item) -> str:
@@ -208,7 +214,7 @@ class _Stems:
         if found is not None:
             variable, step = found
             return f"{self.stem(variable)}{'p' if step > 0 else 'm'}{abs(step)}"
-        return self.stem(item.name)
+        return self.stem(item.name).strip("_")
 
     def _step(self, item) -> int | None:
         found = self._moved(item.name) if isinstance(item, Var) else None

@@ -59,7 +59,8 @@ def _with_astor(tree, comments):
                 super().newline(None)
 
     def wrapped(source):
-        return "".join(astor.source_repr.split_lines(source, WIDTH))
+        text = "".join(astor.source_repr.split_lines(source, WIDTH))
+        return re.sub(r'(\n *"[^\n]*")\n *\)(?=\n)', r"\1)", text)       # no line for a parenthesis
 
     return astor.to_source(tree, source_generator_class=Generator, pretty_source=wrapped,
                            pretty_string=_quoted)

@@ -20,6 +20,8 @@ def width(node) -> int:
             return width(value) + 1 + len(attr)
         case gast.BinOp(left=a, right=b):
             return width(a) + width(b) + 3 + 2 * isinstance(b, gast.BinOp)
+        case gast.Subscript(value=value, slice=index):
+            return width(value) + 2 + width(index)
         case gast.keyword(arg=arg, value=value):
             return len(arg) + 1 + width(value)
     return 2 + sum(width(child) + 2 for child in gast.iter_child_nodes(node)

@@ -56,9 +56,9 @@ def heat_jvp(u, steps, k, u_dot):
             u_dot_i = u_dot_2[i]
             i_prev = i - 1
             i_next = i + 1
-            t_dot = k * (u_dot_2[i_prev] - 2.0 * u_dot_i + u_dot_2[i_next])
             new[i] = u_i + k * (u_2[i_prev] - 2.0 * u_i + u_2[i_next])
-            new_dot[i] = u_dot_i + t_dot
+            t_dot = u_dot_i + k * (u_dot_2[i_prev] - 2.0 * u_dot_i + u_dot_2[i_next])
+            new_dot[i] = t_dot
         # line 80: for _ in range(steps):
         for j in range(n_u):
             u_2[j] = new[j]

@@ -35,7 +35,7 @@ def huber_grad(residuals, delta):
         # line 51: if size <= delta:
         if size <= delta:
             # line 52: total += 0.5 * size * size
-            size_bar = 1.0 * size
+            size_bar = size
         else:
             # line 54: total += delta * (size - 0.5 * delta)
             size_bar = delta

@@ -38,7 +38,7 @@ def rosenbrock_hvp(x, x_dot):
         x_dot_i = x_dot[i]
         t = 2 * x_i
         t_dot = 200.0 * (x_dot[i_next] - t * x_dot_i)
-        t_2 = -400.0 * (x[i_next] - x_i ** 2) * x_dot_i
-        x_bar_dot[i] += t_2 - t * t_dot + 2 * x_dot_i
+        t_dot_2 = -400.0 * (x[i_next] - x_i ** 2) * x_dot_i - t * t_dot
+        x_bar_dot[i] += t_dot_2 + 2 * x_dot_i
         x_bar_dot[i_next] += t_dot
     return x_bar_dot

@@ -75,6 +75,5 @@ def standardized_jacfwd(x):
     for i in range(n_x):
         t_i = t_5[i]
         for j in range(n_x):
-            t_dot_2 = (centered_dot[i, j] - t_i * root_dot[j]) / root
-            jacobian[i, j] = t_dot_2
+            jacobian[i, j] = (centered_dot[i, j] - t_i * root_dot[j]) / root
     return jacobian

@@ -84,6 +84,7 @@ class Loop:
     def counted_while(self, counted: Range, flag, enter, stem):
         """Emit a `While` that counts, and stops when the flag is set."""
         t = self.t
+        stem = "count" if stem == "_" else stem
         counter = t.builder.fresh(f"{stem}_next", Scalar("int64", weak=True))
         t.stems[counter] = f"{stem}_next"
         if _never_negative(t, counted):
