@@ -13,7 +13,7 @@ import numpy as np
 from srcdiff.frontend import in_python
 from srcdiff.frontend.in_python import orders
 from srcdiff.frontend.translate.context import Translator
-from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, none, refuse_given
+from srcdiff.frontend.translate.numpy_arguments import NONE, array, axis_of, none, refuse_given
 from srcdiff.frontend.translate.numpy_shapes import flat
 from srcdiff.frontend.translate.values import Known, Refused, Tuple
 from srcdiff.syntax import Const
@@ -177,11 +177,12 @@ def translated(function):
 def _along(t, a, axis, vectors, function):
     """Call `vectors` with an array of one axis (all elements for axis=None), else `function` with an axis."""
     x = array(t, a)
-    if none(axis) and t.ndim(x) > 1:
+    along = None if none(axis) else Const(axis_of(t, axis, t.ndim(x)))
+    if along is None and t.ndim(x) > 1:
         x = flat(t, x)
     if t.ndim(x) < 2:
         return vectors(_vector(t, x, "order"))
-    return in_python_call(t, function, x, Const(axes_of(t, axis, t.ndim(x))[0]))
+    return in_python_call(t, function, x, along)
 
 
 def argsort(t, a, axis=Const(-1), kind=NONE, order=NONE, *, stable=NONE):

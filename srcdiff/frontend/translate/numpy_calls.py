@@ -10,7 +10,7 @@ import numpy as np
 from srcdiff.frontend.translate.kinds import NUMPY, array_without_axes, marked, one_class
 from srcdiff.frontend.translate.library import nonzero
 from srcdiff.frontend.translate.numeric import elementwise
-from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, integer_of, none, refuse_given
+from srcdiff.frontend.translate.numpy_arguments import NONE, array, axis_of, integer_of, none, refuse_given
 from srcdiff.frontend.translate.numpy_creation import (
     arange,
     as_array,
@@ -143,7 +143,7 @@ def take(t, a, indices, axis=NONE):
     x = array(t, a)
     if none(axis) and t.ndim(x) > 1:
         x = flat(t, x)
-    return t.emit("take", x, array(t, indices), axis=0 if none(axis) else axes_of(t, axis, t.ndim(x))[0])
+    return t.emit("take", x, array(t, indices), axis=0 if none(axis) else axis_of(t, axis, t.ndim(x)))
 
 
 def sinc(t, x):

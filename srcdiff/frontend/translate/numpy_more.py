@@ -12,7 +12,7 @@ from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.library import in_python_call
 from srcdiff.frontend.translate.numeric import arithmetic
-from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, extents_of, flag, none
+from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, axis_of, extents_of, flag, none
 from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce
 from srcdiff.frontend.translate.numpy_shapes import derived, diff, flat, with_axes
 from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
@@ -149,7 +149,7 @@ def repeat(t, a, repeats, axis=NONE):
         raise Refused("np.repeat with several counts", fix="use an index array")
     if none(axis):
         x = flat(t, x) if t.ndim(x) != 1 else x
-    k = 0 if none(axis) else axes_of(t, axis, t.ndim(x))[0]
+    k = 0 if none(axis) else axis_of(t, axis, t.ndim(x))
     extents = [t.size(x, axis) for axis in range(t.ndim(x))]
     wide = t.emit("broadcast_to", t.emit("expand_dims", x, axis=k + 1), *extents[:k + 1], times, *extents[k + 1:])
     extents[k] = arithmetic(t, "Mult", extents[k], times)
@@ -158,13 +158,20 @@ def repeat(t, a, repeats, axis=NONE):
 
 def roll(t, a, shift, axis=NONE):
     """Take the elements at ``(position - shift) mod n``."""
+    if isinstance(axis, Tuple):
+        shifts = shift.items if isinstance(shift, Tuple) else (shift,) * len(axis.items)
+        if len(shifts) != len(axis.items):
+            raise Refused("np.roll with another number of shifts than of axes", fix="give a shift for each axis")
+        for by, one in zip(shifts, axis.items, strict=True):
+            a = roll(t, a, by, one)
+        return a
     x, by = array(t, a), as_atom(t, shift)
     if none(axis) and t.ndim(x) != 1:
         extents = [t.size(x, k) for k in range(t.ndim(x))]
         return t.emit("reshape", roll(t, flat(t, x), shift), *extents)
     if t.ndim(by):
         raise Refused("np.roll by several shifts", fix="roll along one axis after the other")
-    k = 0 if none(axis) else axes_of(t, axis, t.ndim(x))[0]
+    k = 0 if none(axis) else axis_of(t, axis, t.ndim(x))
     n = t.size(x, k)
     positions = t.emit("arange", Const(0), n, Const(1), dtype="int64")
     index = t.emit("remainder", t.emit("subtract", positions, by), n)
@@ -199,7 +206,7 @@ def difference(t, a, n=Const(1), axis=Const(-1), prepend=NONE, append=NONE):
     if none(prepend) and none(append):
         return diff(t, a, n, axis)
     x = array(t, a)
-    return in_python_call(t, calculus.diff_extended, x, prepend, append, n, Const(axes_of(t, axis, t.ndim(x))[0]))
+    return in_python_call(t, calculus.diff_extended, x, prepend, append, n, Const(axis_of(t, axis, t.ndim(x))))
 
 
 def trapezoid(t, y, x=NONE, dx=Const(1.0), axis=Const(-1)):
@@ -207,7 +214,7 @@ def trapezoid(t, y, x=NONE, dx=Const(1.0), axis=Const(-1)):
     from srcdiff.frontend.translate.indexing import load
     values = array(t, y)
     if t.ndim(values) != 1 or not none(x) and t.ndim(array(t, x)) != 1:
-        return in_python_call(t, calculus.trapezoid_along, values, x, dx, Const(axes_of(t, axis, t.ndim(values))[0]))
+        return in_python_call(t, calculus.trapezoid_along, values, x, dx, Const(axis_of(t, axis, t.ndim(values))))
     pair = t.emit("add", as_atom(t, load(t, values, Slice(Const(1), None))),
                   as_atom(t, load(t, values, Slice(None, Const(-1)))))
     width = as_atom(t, dx) if none(x) else diff(t, x)
@@ -222,7 +229,7 @@ def cumprod(t, a, axis=NONE):
     if none(axis) and t.ndim(x) > 1:
         x = flat(t, x)
     if t.ndim(x) != 1:
-        return in_python_call(t, calculus.cumprod_along, x, Const(axes_of(t, axis, t.ndim(x))[0]))
+        return in_python_call(t, calculus.cumprod_along, x, Const(axis_of(t, axis, t.ndim(x))))
     made = t.emit("copy", x)
     with t.builder.loop(Const(1), t.size(x, 0)) as i:
         t.stems[i.name] = "i"

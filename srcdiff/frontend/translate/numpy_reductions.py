@@ -12,6 +12,7 @@ from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
     array,
     axes_of,
+    axis_of,
     dtype_of,
     flag,
     none,
@@ -116,7 +117,7 @@ def arg_extreme(op):
         x = array(t, a)
         if none(axis):
             return t.emit(op, flat(t, x) if t.ndim(x) > 1 else x, axis=0)
-        return t.emit(op, x, axis=axes_of(t, axis, t.ndim(x))[0])
+        return t.emit(op, x, axis=axis_of(t, axis, t.ndim(x)))
     return handler
 
 
@@ -125,7 +126,7 @@ def cumsum(t, a, axis=NONE, dtype=NONE, out=NONE):
     x = array(t, a)
     if none(axis):
         return t.emit("cumsum", flat(t, x) if t.ndim(x) > 1 else x, axis=0)
-    return t.emit("cumsum", x, axis=axes_of(t, axis, t.ndim(x))[0])
+    return t.emit("cumsum", x, axis=axis_of(t, axis, t.ndim(x)))
 
 
 def norm(t, x, ord=NONE, axis=NONE, keepdims=NONE):     # noqa: A002
@@ -133,6 +134,8 @@ def norm(t, x, ord=NONE, axis=NONE, keepdims=NONE):     # noqa: A002
     order = ord.value if isinstance(ord, Known | Const) else 0
     axes = axes_of(t, axis, t.ndim(x))
     keep = flag(t, keepdims)
+    if not none(axis) and len(axes) > 2:
+        raise Refused("np.linalg.norm over more than two axes", fix="reshape them into one")
     if order in (None, "fro") or order == 2 and len(axes) == 1:
         return t.emit("sqrt", reduce(t, "sum", _squares(t, x), axes, keep))
     if len(axes) == 1 and order == 1:
@@ -164,7 +167,7 @@ def diagonal(t, a, offset=Const(0), axis1=Const(0), axis2=Const(1)):
     if t.ndim(x) < 2:
         raise Refused("the diagonal of an array with less than two axes", fix="pass a matrix", code="SD0230")
     if t.ndim(x) > 2 or (axis1, axis2) != (Const(0), Const(1)):
-        axes = [axes_of(t, axis, t.ndim(x))[0] for axis in (axis1, axis2)]
+        axes = [axis_of(t, axis, t.ndim(x)) for axis in (axis1, axis2)]
         return in_python_call(t, shapes.diagonal_along, x, offset, *map(Const, axes))
     if offset == Const(0):
         index = _diagonal_index(t, t.emit("minimum", t.size(x, 0), t.size(x, 1)))

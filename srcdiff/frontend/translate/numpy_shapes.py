@@ -186,7 +186,7 @@ def shape(t, a):
 
 def size(t, a, axis=NONE):
     x = array(t, a)
-    return count(t, x) if none(axis) else t.size(x, axes_of(t, axis, t.ndim(x))[0])
+    return count(t, x) if none(axis) else t.size(x, axis_of(t, axis, t.ndim(x)))
 
 
 def ndim(t, a):
@@ -205,7 +205,7 @@ def concatenate(t, parts, axis=Const(0), out=NONE):
     arrays = [array(t, p) for p in items_of(t, parts)]
     if none(axis):
         return join(t, [flat(t, x) for x in arrays], 0)
-    return join(t, arrays, axes_of(t, axis, t.ndim(arrays[0]))[0])
+    return join(t, arrays, axis_of(t, axis, t.ndim(arrays[0])))
 
 
 def stack(t, parts, axis=Const(0), out=NONE):
@@ -214,7 +214,7 @@ def stack(t, parts, axis=Const(0), out=NONE):
     rank = t.ndim(arrays[0])
     if rank == 0:
         return array_of(t, Tuple(tuple(arrays)))
-    (k,) = axes_of(t, axis, rank + 1)
+    k = axis_of(t, axis, rank + 1)
     return join(t, [t.emit("expand_dims", x, axis=k) for x in arrays], k)
 
 
@@ -241,13 +241,13 @@ def append(t, a, values, axis=NONE):
     arrays = [_at_least_1d(t, array(t, v)) for v in (a, values)]
     if none(axis):
         return join(t, [x if t.ndim(x) == 1 else flat(t, x) for x in arrays], 0)
-    return join(t, arrays, axes_of(t, axis, t.ndim(arrays[0]))[0])
+    return join(t, arrays, axis_of(t, axis, t.ndim(arrays[0])))
 
 
 def diff(t, a, n=Const(1), axis=Const(-1)):
     from srcdiff.frontend.translate.indexing import load
     x = array(t, a)
-    (k,) = axes_of(t, axis, t.ndim(x))
+    k = axis_of(t, axis, t.ndim(x))
     for _ in range(integer_of(t, n, "the order of a difference")):
         before = [Slice()] * k
         upper = as_atom(t, load(t, x, Tuple((*before, Slice(Const(1), None)))))
