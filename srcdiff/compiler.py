@@ -47,6 +47,7 @@ from srcdiff.printing import to_source
 from srcdiff.reverse import adjoint
 from srcdiff.roots import found
 from srcdiff.samples import samples
+from srcdiff.schedule import Within
 from srcdiff.syntax import Const, Doc, Program
 from srcdiff.vectorize import vectorize
 
@@ -77,7 +78,7 @@ def optimised(program: Program) -> Program:
 
 
 @_derivative
-def gradient(program: Program, active: tuple[str, ...], output: int, memory: int | None = None) -> Program:
+def gradient(program: Program, active: tuple[str, ...], output: int, memory: Within | None = None) -> Program:
     """Append the adjoint of each active parameter, for the scalar result `output`."""
     return adjoint(program, active, outputs=(output,), seed="one", memory=memory)
 
@@ -91,7 +92,7 @@ def pushforward(program: Program, active: tuple[str, ...]) -> Program:
 
 
 @_derivative
-def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...], memory: int | None = None) -> Program:
+def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...], memory: Within | None = None) -> Program:
     """Append the adjoint of each active parameter; the cotangents are further parameters."""
     along = adjoint(program, active, outputs=outputs, memory=memory)
     bars = [p.name for p in along.params[len(program.params):]]
@@ -109,7 +110,7 @@ def pullback_halves(program: Program, active: tuple[str, ...], outputs: tuple[in
 
 @_derivative
 def jacobian(program: Program, active: tuple[str, ...], outputs: tuple[int, ...],
-             mode: str, chunk: int | None = None, memory: int | None = None) -> Program:
+             mode: str, chunk: int | None = None, memory: Within | None = None) -> Program:
     """Append the Jacobian of each output with respect to each active parameter."""
     if mode == "forward":
         return forward_jacobian(program, active, outputs, chunk)
@@ -117,7 +118,7 @@ def jacobian(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]
 
 
 @_remembered
-def gradient_along(program: Program, active: tuple[str, ...], output: int, memory: int | None = None) -> Program:
+def gradient_along(program: Program, active: tuple[str, ...], output: int, memory: Within | None = None) -> Program:
     """Append the derivative of the gradient along a direction: one Hessian-vector product."""
     n, k = len(program.results), len(active)
     grads = keep(gradient(program, active, output, memory), range(n + k))

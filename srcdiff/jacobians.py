@@ -16,6 +16,7 @@ from srcdiff.assemble import bind, extents_of, join, keep
 from srcdiff.builder import Builder
 from srcdiff.forward import tangent
 from srcdiff.reverse import adjoint
+from srcdiff.schedule import Within
 from srcdiff.syntax import Array, Atom, Const, Program, Span, Var, is_float, rename
 from srcdiff.vectorize import vectorize
 
@@ -36,7 +37,7 @@ def forward_jacobian(program: Program, active: tuple[str, ...], outputs: tuple[i
 
 
 def reverse_jacobian(program: Program, active: tuple[str, ...], outputs: tuple[int, ...],
-                     chunk: int | None = None, memory: int | None = None) -> Program:
+                     chunk: int | None = None, memory: Within | None = None) -> Program:
     """Return the program with the Jacobians of `outputs` appended, computed by rows."""
     parts = [_rows(program, active, position, chunk, memory) for position in outputs]
     return join(parts, len(program.results))

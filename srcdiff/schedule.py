@@ -14,8 +14,16 @@ are here.
 """
 
 import math
+from typing import NamedTuple
 
-__all__ = ["next_checkpoint", "segment_length", "segment_within"]
+__all__ = ["Within", "next_checkpoint", "segment_length", "segment_within"]
+
+
+class Within(NamedTuple):
+    """A memory budget: the bytes that loops may keep, and how many levels of loops inside them are divided too."""
+
+    bytes: int
+    levels: int = 0
 
 
 def segment_length(trips, state, tape, memory):

@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 
 import srcdiff as sd
+from srcdiff.notation import run
 from srcdiff.optimize import optimize
 from srcdiff.reverse import adjoint
-from srcdiff.schedule import next_checkpoint, segment_length
+from srcdiff.schedule import Within, next_checkpoint, segment_length
 from srcdiff.syntax import walk
+from srcdiff.verify import verify
+from tests.modes import specialised
+from tests.oracle import flat
 
 # -- functions as people write them ------------------------------------------------------
 
@@ -145,7 +149,57 @@ def slices(x, n):
     return np.sum(y * y)
 
 
+def restarts(x, n):
+    """A short loop around a long one, with an array of each outer iteration."""
+    y, total = x.copy(), 0.0
+    for i in range(3):
+        w = np.cos(0.3 * i + y[0] * x)
+        for _ in range(n):
+            y = np.sin(y) * w + 0.1 * x
+        total += np.sum(y * y) * w[1]
+    return total
+
+
+def epochs(x, n):
+    """Two long loops after one another in a short one that runs down, the second of them data-dependent."""
+    s, total = x[0], 0.0
+    for e in range(4, -2, -3):
+        rate = np.exp(-0.1 * e) * x
+        for t in range(n):
+            s = np.sin(s + rate[t % len(x)])
+        k = 0
+        while k < n + e and s < 50.0:
+            s = s + 0.01 * np.cos(s * rate[1])
+            k += 1
+        total += s * s + rate[2]
+    return total
+
+
+def until_settled(x, n):
+    """A `while` around a long loop."""
+    y, c = x[0] + 1.0, 0
+    while y > 0.2 and c < 4:
+        for t in range(n):
+            y = y * (1 - 0.001 * np.sin(y + x[t % len(x)]))
+        c += 1
+        if y < 0.3:
+            y = y * y
+    return y * y
+
+
+def three_deep(x, n):
+    s = x[0]
+    for i in range(2):
+        a = np.sin(s + i)
+        for _ in range(3):
+            b = a * s
+            for k in range(n):
+                s = np.sin(s + 0.1 * b) + 0.1 * x[k % len(x)]
+    return s * a
+
+
 X = np.linspace(0.0, 1.0, 9) ** 2
+NESTS = [(restarts, 200, 4000), (epochs, 150, 2500), (until_settled, 150, 1500), (three_deep, 60, 1500)]
 CASES = [
     (heat, (X, 0.1, 100), (0, 1), 1500), (heat, (X, 0.1, 1), (0, 1), 1500), (heat, (X, 0.1, 0), (0, 1), 1500),
     (leapfrog, (X, X + 1, 1.5, 200), (0, 1, 2), 1000), (runge_kutta, (X[3:5], X[5:7], 0.01, 300), (0, 1, 2), 1000),
@@ -218,6 +272,57 @@ def test_compiled_long_loop():
     f = sd.differentiate(logistic)
     for n in (10, 1_000_000):
         same(sd.grad(f, (0, 1), memory="20kB")(0.3, 2.9, n), sd.grad(f, (0, 1))(0.3, 2.9, n))
+
+
+# -- short loops around long ones ---------------------------------------------------------------
+
+@pytest.mark.parametrize("function, n, memory", NESTS, ids=lambda v: getattr(v, "__name__", ""))
+def test_a_short_loop_around_a_long_one(function, n, memory):
+    """One outer iteration does not fit: checkpoints are taken inside it."""
+    f = object_of(function)
+    within = sd.value_and_grad(f, memory=memory)
+    expected = f.value_and_grad(X, n)
+    for _ in range(2):                          # the second call knows where to go
+        value, gradient = within(X, n)
+        assert value == expected[0]
+        same(gradient, expected[1], 1e-12)
+    assert "stage" not in within.source(X, n)
+    one = adjoint(specialised(function, (X, n)).program, ("x",), memory=memory)
+    with pytest.raises(ValueError, match="SD0344"):
+        run(one, X, n, 1.0)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+@pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.parametrize("function", [f for f, *_ in NESTS])
+def test_every_way_to_divide_a_nest(function, levels, n):
+    program = specialised(function, (X, n)).program
+    expected = flat(run(adjoint(program, ("x",)), X, n, 1.0))
+    for memory in (2500, 20_000):
+        found = adjoint(program, ("x",), memory=Within(memory, levels))
+        verify(found)
+        same(flat(run(found, X, n, 1.0)), expected, 1e-12)
+
+
+def test_second_order_within_iterations():
+    f = object_of(restarts)
+    v = np.cos(X)
+    same(sd.hvp(f, (X, 60), (v, None), memory=4000)[0], f.hvp(X, v, 60), 1e-11)
+
+
+def test_peak_of_a_short_loop_around_a_long_one():
+    """A budget that holds far less than the tape of one outer iteration."""
+    x = np.linspace(0.0, 1.0, 500)
+    f, memory = object_of(restarts), 400_000
+    within = sd.grad(f, memory=memory)
+    same(within(x, 300), f.grad(x, 300), 1e-12)
+    assert peak_of(lambda: f.grad(x, 300)) > 5_000_000
+    assert peak_of(lambda: within(x, 300)) < memory + 60 * x.nbytes
+
+
+def test_what_cannot_be_divided_is_still_refused():
+    with pytest.raises(sd.errors.MemoryBudgetError, match="SD0344"):
+        sd.grad(object_of(restarts), memory=500)(X, 50)
 
 
 # -- composed -----------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def cotangents(primal: Special, outputs, given, active, base, make=None):
             check_direction(own, type_, "cotangent", f"the output of {base.__name__}")
             read.append((position, type_))
     names, positions = names_of(primal, active), tuple(p for p, _ in read)
-    program = make(names, positions) if make else compiler.pullback(primal.bare, names, positions, base.options.memory)
+    program = make(names, positions) if make else compiler.pullback(primal.bare, names, positions, base.options.within)
     program, bars = with_directions(program, len(program.params) - len(read), [t for _, t in read])
     linear, names, rest = frozenset(bars), [], iter(bars)
     for position, type_ in found:

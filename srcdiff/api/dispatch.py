@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,6 +41,7 @@ compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled"
 
 # What generated code raises: a ValueError or IndexError that starts with the code of ours.
 STRETCH = "SD0340"
+MOST_LEVELS = 2                 # of loops inside loops that a memory budget divides
 CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
 KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError)}        # of any other: ShapeError
 
@@ -228,7 +230,7 @@ class Dispatch:
             if found[1] == STRETCH:
                 return self._stretched(args, keywords)(*args, **keywords)
             if found[1] == MemoryBudgetError.code:
-                raise over_budget(found[2], *error.args[1:], self.options.memory) from None
+                return self._within_iterations(over_budget(found[2], *error.args[1:], self.options.memory), args, keywords)
             kind = KINDS.get(found[1], ShapeError)
             raise kind(Problem(found[1], found[2], self._place(str(error)))) from None
         if is_compile_error(error):
@@ -240,6 +242,24 @@ class Dispatch:
         places = {s.where for make in self._programs for s in walk(make().body)
                   if isinstance(s, Raise) and s.message == message}
         return places.pop() if len(places) == 1 else NOWHERE
+
+    def _within_iterations(self, error: MemoryBudgetError, args, keywords):
+        """Call the code that takes checkpoints inside the iterations of loops too, where that is other code.
+
+        Raises
+        ------
+        MemoryBudgetError
+            There is nothing more to divide.
+        """
+        if self.options.memory is None or self.options.levels == MOST_LEVELS:
+            raise error from None
+        deeper = self.with_options(replace(self.options, levels=self.options.levels + 1))
+        if deeper.source(*args, **keywords) == self.source(*args, **keywords):
+            raise error from None
+        result = deeper(*args, **keywords)
+        with self._lock:
+            self._table[self._key(args, keywords)] = deeper
+        return result
 
     def _stretched(self, args, keywords) -> Callable:
         """Put code that stretches axes of length 1 behind a key, for this and all later calls."""

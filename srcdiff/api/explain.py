@@ -146,7 +146,7 @@ def explain(function: Function, *args, argnums: int | str | tuple | None = None,
         counts = _counts(function, special, found.sizes, args, keywords)
         return [(k, k.item_bytes * counts[k.result] if k.result is not None else 0) for k in found.kept]
 
-    memory = function.options.memory
+    memory = function.options.within
     values: dict[tuple, list[Value]] = {}
     for one, size in kept(memory):
         values.setdefault(_place(one.where), []).append(Value(_shown(one, derived), one.how, size))

@@ -105,7 +105,7 @@ class Gradient(Recipe):
         arguments, active = differentiated(primal, base, self.argnums)
         outputs, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
         output = scalar_output(primal, outputs, base)
-        program = compiler.gradient(primal.bare, names_of(primal, active), output, base.options.memory)
+        program = compiler.gradient(primal.bare, names_of(primal, active), output, base.options.within)
         n = len(primal.program.results)
         gradients = moved(arguments, {p: n + i for i, p in enumerate(active)})
         return primal.made(program, outputs_with(self.value, outputs, aux, gradients))
@@ -135,7 +135,7 @@ class Jacobian(Recipe):
         require_real(primal.program, tree, base.__name__)
         outputs = tuple(dict.fromkeys(output_leaves(tree)))
         names = names_of(primal, active)
-        program = compiler.jacobian(primal.bare, names, outputs, self.mode, self.chunk_size, base.options.memory)
+        program = compiler.jacobian(primal.bare, names, outputs, self.mode, self.chunk_size, base.options.within)
         n, k = len(primal.program.results), len(active)
         if self.stacked:
             program = stack_columns(primal.bare, program, len(outputs), k)
@@ -251,7 +251,7 @@ def product(base, primal: Special, trees, given, has_aux: bool):
     outputs, aux = split_aux(primal.program.tree, has_aux, base.__name__)
     output = scalar_output(primal, outputs, base)
     active, types = tangent_leaves(primal, base, trees, given)
-    program = compiler.gradient_along(primal.bare, names_of(primal, active), output, base.options.memory)
+    program = compiler.gradient_along(primal.bare, names_of(primal, active), output, base.options.within)
     program, dots = with_directions(program, len(primal.program.params), types)
     n = len(primal.program.results)
     place = {p: n + i for i, p in enumerate(active)}

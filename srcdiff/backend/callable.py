@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from srcdiff.backend import numba as numba_backend
 from srcdiff.backend import python as python_backend
 from srcdiff.log import stage
+from srcdiff.schedule import Within
 from srcdiff.syntax import Program, walk
 
 __all__ = ["Compiled", "Options", "compile_program", "compile_source"]
@@ -34,6 +35,9 @@ class Options:
         (at most 4 units in the last place).
     memory
         Bytes that reverse mode may keep of loops; None for all it needs.
+    levels
+        How many levels of loops inside loops are divided to that end (see
+        `srcdiff.reverse.unfolded`).
     """
 
     target: str = "numba"
@@ -43,6 +47,7 @@ class Options:
     boundscheck: bool = False
     vector_math: bool = True
     memory: int | None = None
+    levels: int = 0
 
     @classmethod
     def of(cls, options, target: str | None = None) -> Options:
@@ -58,7 +63,12 @@ class Options:
         """Return a text that tells different options apart, the same in every process."""
         flags = self.fastmath if isinstance(self.fastmath, bool) else sorted(self.fastmath)
         return repr((self.target, self.parallel, flags, self.cache, self.boundscheck, self.vector_math,
-                     self.memory))
+                     self.memory, self.levels))
+
+    @property
+    def within(self) -> Within | None:
+        """The memory budget of reverse mode."""
+        return None if self.memory is None else Within(self.memory, self.levels)
 
 
 @dataclass(frozen=True, eq=False)

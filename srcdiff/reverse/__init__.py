@@ -24,8 +24,9 @@ tape
     equally often, stacks otherwise.
 trips
     How often a block will run, told before its loops start.
-counted, settled
-    Loops made ready for checkpoints: iterations counted, shapes fixed.
+unfolded, counted, settled
+    Loops made ready for checkpoints: with those inside them as one, iterations
+    counted, shapes fixed.
 segments, budget, checkpoints, replay
     Loops within a memory budget: what both sweeps know of one, how its memory is
     divided, its forward sweep from checkpoint to checkpoint, its reverse.

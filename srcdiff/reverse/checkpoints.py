@@ -134,7 +134,7 @@ class Checkpoints:
 
     def named(self, replay: Replay) -> Replay:
         """Give the variables of the checkpoints their names."""
-        builder, stem = self.builder, replay.loop.var
+        builder, stem = self.builder, replay.loop.var.strip("_") or "begin"
         for name in replay.state:
             type_ = builder.types[name]
             replay.saved[name] = builder.fresh(f"{name}_saved", Array(type_.dtype, type_.ndim + 1))

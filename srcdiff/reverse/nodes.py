@@ -25,7 +25,7 @@ from srcdiff.syntax import (
     with_blocks,
 )
 
-__all__ = ["Block", "Node", "Tree"]
+__all__ = ["Block", "Node", "Tree", "assured"]
 
 
 @dataclass(eq=False)
@@ -88,16 +88,16 @@ class Node:
         return self.block.loops()
 
 
-def _assured(block: Block) -> set[str]:
-    """Return the variables that are assigned whichever way a block runs."""
+def assured(nodes) -> set[str]:
+    """Return the variables that are assigned whichever way some statements run."""
     names: set[str] = set()
-    for node in block.nodes:
+    for node in nodes:
         match node.stmt:
             case If():
-                then, orelse = map(_assured, node.blocks)
+                then, orelse = (assured(block.nodes) for block in node.blocks)
                 names |= then & orelse
             case While():
-                names |= _assured(node.blocks[0])
+                names |= assured(node.blocks[0].nodes)
             case Assign(target=name) | Load(target=name):
                 names.add(name)
     return names
@@ -139,7 +139,7 @@ class Tree:
                 if isinstance(atom, Var):
                     self.uses.setdefault(atom.name, []).append(node)
 
-        self.assured = _assured(self.top)
+        self.assured = assured(self.top.nodes)
 
     def is_single(self, name: str) -> bool:
         """Tell whether one statement alone gives `name` its value."""

@@ -12,6 +12,7 @@ from srcdiff.errors import Where
 from srcdiff.reverse.budget import elements_inside, segment_sweep
 from srcdiff.reverse.segments import Replay
 from srcdiff.reverse.sweep import Sweep, differentiable_results, sweep_within
+from srcdiff.schedule import Within
 from srcdiff.syntax import Assign, Atom, Const, Load, Program, Store, Var, rename
 
 __all__ = ["Kept", "Report", "report"]
@@ -54,7 +55,7 @@ class Report:
     sizes: Program
 
 
-def report(program: Program, active: tuple[str, ...], memory: int | None = None) -> Report:
+def report(program: Program, active: tuple[str, ...], memory: int | Within | None = None) -> Report:
     """Return what ``adjoint(program, active, memory=memory)`` would keep, per value and place."""
     outputs = [a.name for a in map(program.results.__getitem__, differentiable_results(program)) if isinstance(a, Var)]
     sweep = sweep_within(program, active, outputs, memory)

@@ -23,6 +23,8 @@ from srcdiff.reverse.statements import reverse_statement
 from srcdiff.reverse.stores import apart
 from srcdiff.reverse.tape import BlockTape, plan
 from srcdiff.reverse.trips import Trips
+from srcdiff.reverse.unfolded import unfolded
+from srcdiff.schedule import Within
 from srcdiff.syntax import (
     Array,
     Assign,
@@ -50,7 +52,7 @@ ONE = Const(1)
 
 
 def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] | None = None,
-            seed: Literal["param", "one", "identity"] = "param", memory: int | None = None) -> Program:
+            seed: Literal["param", "one", "identity"] = "param", memory: int | Within | None = None) -> Program:
     """Return the program that computes the results and the adjoints of `active`.
 
     Parameters
@@ -69,7 +71,8 @@ def adjoint(program: Program, active: tuple[str, ...], outputs: tuple[int, ...] 
         direction axis by `srcdiff.vectorize`.
     memory
         Bytes that what is kept of loops may take: they take checkpoints (see
-        `checkpoints`).  None keeps everything.
+        `checkpoints`), inside their iterations too where a `Within` says so.  None
+        keeps everything.
 
     Returns
     -------
@@ -98,33 +101,42 @@ def differentiable_results(program: Program) -> tuple[int, ...]:
     return tuple(i for i, a in enumerate(program.results) if is_float(program.type_of(a)))
 
 
-def sweep_within(program: Program, active: tuple[str, ...], outputs: list[str], memory: int | None) -> Sweep:
+def sweep_within(program: Program, active: tuple[str, ...], outputs: list[str], memory: int | Within | None) -> Sweep:
     """Return the sweep of a program whose loops keep no more than `memory` bytes."""
-    sweep = Sweep(program, active_variables(program, active, outputs))
+    def sweep_of(program: Program) -> Sweep:
+        return Sweep(program, active_variables(program, active, outputs))
+
+    sweep = sweep_of(program)
     if memory is None:
         return sweep
+    memory = memory if isinstance(memory, Within) else Within(memory)
+    for level in range(memory.levels, 0, -1):
+        program = unfolded(program, _large_loops(sweep, memory.bytes, level - 1), _large_loops(sweep, memory.bytes, level))
+        sweep = sweep_of(program)
     for prepare in (counted, settled):
-        chosen, _ = _long_loops(sweep, memory)
-        program = prepare(program, chosen)
-        sweep = Sweep(program, active_variables(program, active, outputs))
-    chosen, fixed = _long_loops(sweep, memory)
+        program = prepare(program, _large_loops(sweep, memory.bytes))
+        sweep = sweep_of(program)
+    chosen, fixed = _large_loops(sweep, memory.bytes), sum(_small_loops(sweep, memory.bytes).values())
     if not chosen:
         return sweep
-    writer = Checkpoints(program, chosen, memory - fixed, partial(forecast, sweep))
+    writer = Checkpoints(program, chosen, memory.bytes - fixed, partial(forecast, sweep))
     return Sweep(writer.run(), sweep.carriers, writer.replays)
 
 
-def _long_loops(sweep: Sweep, memory: int) -> tuple[set[int], int]:
-    """Return the ids of the loops that have to take checkpoints, and the bytes that the others keep.
+def _large_loops(sweep: Sweep, memory: int, level: int = 0) -> set[int]:
+    """Return the ids of the loops that have to take checkpoints, or of the loops so many levels inside them."""
+    small = _small_loops(sweep, memory)
+    return {id(tape.block.loops()[level].stmt) for tape in sweep.loop_tapes()
+            if id(tape.outer.stmt) not in small and len(tape.block.loops()) > level}
 
-    A loop whose tape has a fixed, small size is left as it is.
-    """
+
+def _small_loops(sweep: Sweep, memory: int) -> dict[int, int]:
+    """Return the loops, by their ids, whose tape has a fixed, small size, and that size: they are left as they are."""
     kept: dict[int, int | None] = {}
     for tape in sweep.loop_tapes():
         loop, size = id(tape.outer.stmt), tape.fixed_bytes(sweep.builder.types)
         kept[loop] = None if size is None or kept.get(loop, 0) is None else kept.get(loop, 0) + size
-    small = {loop: size for loop, size in kept.items() if size is not None and size * len(kept) * 4 <= memory}
-    return set(kept) - set(small), sum(small.values())
+    return {loop: size for loop, size in kept.items() if size is not None and size * len(kept) * 4 <= memory}
 
 
 class Sweep:
