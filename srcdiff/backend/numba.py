@@ -10,7 +10,7 @@ import re
 import threading
 import types
 
-from srcdiff.backend import large_pages, modules, python, vector_math
+from srcdiff.backend import large_pages, modules, pipeline, python, vector_math
 from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import CompileError, Problem, Where
 
@@ -41,6 +41,8 @@ def _jit_functions(module, options):
         "error_model": "numpy", "boundscheck": options.boundscheck,
         "fastmath": options.fastmath if isinstance(options.fastmath, bool) else set(options.fastmath),
     }
+    if pipeline.compiler() is not None:
+        settings["pipeline_class"] = pipeline.compiler()
     if own := getattr(module, "__custom__", ()):
         from srcdiff import custom
         for name in own:
