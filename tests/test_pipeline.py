@@ -1,4 +1,4 @@
-"""The compiler of generated functions: Numba's, with fewer passes of LLVM before the module is optimised."""
+"""The compiler of long generated functions: Numba's, with fewer passes of LLVM before the module is optimised."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,8 @@ def twice(x):
 '''
 
 
-def test_functions_are_compiled_with_it_and_callable_from_others():
+def test_long_functions_are_compiled_with_it_and_callable_from_others(monkeypatch):
+    monkeypatch.setattr(pipeline, "LONG", 0)
     twice = numba.load("twice", TEXT, Options(cache=False))
     assert twice._compiler.pipeline_class is pipeline.compiler()
 
@@ -42,10 +43,17 @@ def test_functions_are_compiled_with_it_and_callable_from_others():
     assert np.array_equal(first, 2.0 * x) and np.array_equal(second, 2.0 * x) and caller(x) == 8.0
 
 
-def test_errors_are_raised():
-    part = numba.load("part", TEXT, Options(cache=False))
+def test_errors_are_raised(monkeypatch):
+    monkeypatch.setattr(pipeline, "LONG", 0)
+    part = numba.load("part", TEXT + "\n# long\n", Options(cache=False))
+    assert part._compiler.pipeline_class is pipeline.compiler()
     with pytest.raises(IndexError, match="too far"):
         part(np.ones(2), 2)
+
+
+def test_short_functions_are_left_to_numba():
+    twice = numba.load("twice", TEXT + "\n# short\n", Options(cache=False))
+    assert twice._compiler.pipeline_class is not pipeline.compiler()
 
 
 def test_another_numba_is_left_as_it_is(monkeypatch):
@@ -53,6 +61,7 @@ def test_another_numba_is_left_as_it_is(monkeypatch):
         raise AttributeError("_compile_core")
 
     monkeypatch.setattr(pipeline, "_compiler", missing)
+    monkeypatch.setattr(pipeline, "LONG", 0)
     pipeline.compiler.cache_clear()
     try:
         assert pipeline.compiler() is None

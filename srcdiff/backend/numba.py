@@ -41,8 +41,6 @@ def _jit_functions(module, options):
         "error_model": "numpy", "boundscheck": options.boundscheck,
         "fastmath": options.fastmath if isinstance(options.fastmath, bool) else set(options.fastmath),
     }
-    if pipeline.compiler() is not None:
-        settings["pipeline_class"] = pipeline.compiler()
     if own := getattr(module, "__custom__", ()):
         from srcdiff import custom
         for name in own:
@@ -54,7 +52,7 @@ def _jit_functions(module, options):
     for key, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
             parallel = options.parallel and "prange" in value.__code__.co_names
-            dispatcher = numba.njit(parallel=parallel, **settings)(value)
+            dispatcher = numba.njit(parallel=parallel, **settings, **pipeline.settings(value))(value)
             if modules.is_on_disk(module):
                 keep_machine_code(dispatcher)
             setattr(module, key, dispatcher)

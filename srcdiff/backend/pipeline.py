@@ -1,17 +1,26 @@
-"""Numba's compiler for generated functions: the same steps, without those that find nothing in them or are done twice.
+"""Numba's compiler for long generated functions: the same steps, without those that are done twice.
 
 Numba runs LLVM's whole function pipeline on a function, and then the whole module pipeline, which holds
 the former.  The first only has to make the function small enough for the second: to take structures of
-arrays apart and to simplify branches.  For a long function that is a quarter of the time to compile it.
+arrays apart and to simplify branches.  In short functions no gain was to be seen.
 """
 
 from __future__ import annotations
 
 import functools
 
-__all__ = ["compiler"]
+__all__ = ["LONG", "compiler", "settings"]
+
+LONG = 500                              # lines from which a function is worth it
 
 FIRST = ("simplify_cfg", "sroa", "instruction_combine", "simplify_cfg")      # of llvmlite's pass managers
+
+
+def settings(function) -> dict[str, type]:
+    """Return the options of ``njit`` that choose the compiler for a function."""
+    first = function.__code__.co_firstlineno
+    last = max(line for _, _, line in function.__code__.co_lines() if line is not None)
+    return {"pipeline_class": compiler()} if last - first >= LONG and compiler() is not None else {}
 
 
 @functools.cache
