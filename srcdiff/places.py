@@ -50,7 +50,13 @@ def of_global(scope: dict, name: str) -> Getter:
     """Return the getter of a global variable."""
     module = scope.get("__name__")
     known = vars(sys.modules[module]) if module in sys.modules else None
-    return _placed(lambda: scope[name], (("global", module, name),) if known is scope else None)
+
+    def get():
+        try:
+            return scope[name]
+        except KeyError:
+            raise NameError(f"name {name!r} is not defined") from None
+    return _placed(get, (("global", module, name),) if known is scope else None)
 
 
 def follow(get: Getter, kind: str, key) -> Getter:

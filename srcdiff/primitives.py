@@ -134,6 +134,8 @@ _elementwise("log2", np.log2, math.log2)
 _elementwise("log10", np.log10, math.log10)
 _elementwise("log1p", np.log1p, math.log1p)
 _elementwise("sqrt", np.sqrt, math.sqrt)
+# The square root of a sum of squares: a length, a deviation.  Its slope at 0 is 0, as that of `absolute` is.
+_elementwise("root_of_squares", lambda x: np.sqrt(x))
 _elementwise("cbrt", np.cbrt, math.cbrt)
 _elementwise("square", np.square)
 _elementwise("reciprocal", np.reciprocal)

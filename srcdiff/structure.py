@@ -184,7 +184,7 @@ def abstract(value, name: str = "argument"):
     if _is_record(value):
         return fields_of(kind)(*(abstract(getattr(value, f.name), f"{name}.{f.name}")
                                   for f in dataclasses.fields(value)))
-    if hasattr(value, "__array__"):
+    if hasattr(value, "__array__") and not isinstance(value, type):
         _refuse(f"argument '{name}' is a {kind.__module__}.{kind.__name__}, not an array",
                 f"pass a NumPy array, for example np.asarray({name})")
     return Static(value)

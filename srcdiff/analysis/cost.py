@@ -30,7 +30,8 @@ from srcdiff.syntax import Assign, Const, For, If, Load, Program, Raise, Span, S
 
 __all__ = ["Cost", "estimate"]
 
-EXPENSIVE = {"divide": 4, "quotient": 4, "reciprocal": 4, "sqrt": 5, "remainder": 5, "floor_divide": 5, "fmod": 5}
+EXPENSIVE = {"divide": 4, "quotient": 4, "reciprocal": 4, "sqrt": 5, "root_of_squares": 5,
+             "remainder": 5, "floor_divide": 5, "fmod": 5}
 FUNCTIONS = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arc", "erf", "power", "cbrt", "gamma",
              "hypot", "polygamma")
 FUNCTION = 15                   # a function of `math`

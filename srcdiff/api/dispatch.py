@@ -139,7 +139,7 @@ class Dispatch:
         try:
             # A comprehension costs more than all else that is done for one argument.
             run = self._table[(key_of(args[0]),) if len(args) == 1 else tuple([key_of(a) for a in args])]
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):    # writable memory has no hash: ValueError
             run = self._first(args, {})
         try:
             return run(*args)
@@ -158,7 +158,7 @@ class Dispatch:
             return self(*args)
         try:
             run = self._table[self._key(args, keywords)]
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             run = self._first(args, keywords)
         try:
             return run(*args, **keywords)
@@ -184,7 +184,7 @@ class Dispatch:
             try:
                 if key in self._table:
                     return self._table[key]
-            except TypeError as error:
+            except (TypeError, ValueError) as error:
                 raise ArgumentError(Problem(
                     "SD0301", f"an argument of {self.__name__} is neither numeric nor hashable",
                     fix="pass numbers, arrays, strings, None, or tuples, lists, dicts of these")) from error

@@ -6,6 +6,8 @@ returns a function that has `.source` and can be transformed again.
 
 from __future__ import annotations
 
+import numpy as np
+
 from srcdiff.api.differentiate import as_function, within
 from srcdiff.api.function import Function
 from srcdiff.api.recipes import Gradient, Jacobian, Product, Pushforward
@@ -22,6 +24,7 @@ def selected(argnums, argnames):
     else:
         chosen, kinds, word = argnums, int, "argnums"
     chosen = tuple(chosen) if isinstance(chosen, list) else chosen
+    chosen = tuple(map(_plain, chosen)) if isinstance(chosen, tuple) else _plain(chosen)
     entries = chosen if isinstance(chosen, tuple) else (chosen,)
     for entry in entries:
         if not isinstance(entry, kinds) or isinstance(entry, bool):
@@ -30,6 +33,11 @@ def selected(argnums, argnames):
     if not entries:
         refuse(f"{word} is empty", fix="choose at least one argument", code="SD0305")
     return chosen
+
+
+def _plain(entry):
+    """Return a position of NumPy's integers as an int."""
+    return int(entry) if isinstance(entry, np.integer) else entry
 
 
 def grad(f, argnums=0, *, has_aux: bool = False, argnames=None, memory: int | str | None = None) -> Function:

@@ -1,16 +1,19 @@
 """Run a generated module as plain Python, for tests and for debugging.
 
 The module sees a `math` whose functions follow IEEE arithmetic where CPython's
-raise (``log(0)``, ``exp(1000)``), as they do when Numba compiles them; so both
+raise (``log(0)``, ``exp(1000)``), and divides and raises to powers in the same
+manner (``1.0 / 0.0``, ``0.0 ** -1.0``), as it does when Numba compiles it; so both
 targets give the same numbers.
 """
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import linecache
 import math
+import operator
 import types
 from collections.abc import Callable
 
@@ -58,6 +61,55 @@ def _ieee_math():
 MATH = _ieee_math()
 
 
+# -- operators --------------------------------------------------------------------------
+
+def _ieee(operator, substitute, raised):
+    """Return `operator` with the IEEE result of two real floats where CPython raises or leaves the real numbers."""
+    def apply(a, b):
+        try:
+            result = operator(a, b)
+        except raised:
+            if isinstance(a, int) and isinstance(b, int):
+                raise
+            return substitute(a, b).item()
+        if isinstance(result, complex) and not isinstance(a, complex) and not isinstance(b, complex):
+            return math.nan                 # a negative number to the power of a fraction
+        return result
+    return apply
+
+
+_RAISED = (ZeroDivisionError, OverflowError)
+OPERATORS = {
+    ast.Div: ("_divided", _ieee(operator.truediv, np.divide, _RAISED)),
+    ast.Pow: ("_to_power", _ieee(operator.pow, np.power, _RAISED)),
+}
+IN_PLACE = {
+    ast.Div: ("_divided_in_place", _ieee(operator.itruediv, np.divide, _RAISED)),
+    ast.Pow: ("_to_power_in_place", _ieee(operator.ipow, np.power, _RAISED)),
+}
+
+
+class _Operators(ast.NodeTransformer):
+    """Calls in place of the operators for which CPython raises."""
+
+    def visit_BinOp(self, node):            # noqa: N802
+        self.generic_visit(node)
+        return _call(OPERATORS, node, node.left, node.right) or node
+
+    def visit_AugAssign(self, node):        # noqa: N802
+        self.generic_visit(node)
+        before = ast.parse(ast.unparse(node.target), mode="eval").body
+        value = _call(IN_PLACE, node, before, node.value)
+        return ast.fix_missing_locations(ast.copy_location(ast.Assign([node.target], value), node)) if value else node
+
+
+def _call(table, node, left, right):
+    if type(node.op) not in table:
+        return None
+    name = ast.Name(table[type(node.op)][0], ast.Load())
+    return ast.fix_missing_locations(ast.copy_location(ast.Call(name, [left, right], []), node))
+
+
 def register_lines(filename: str, source: str) -> None:
     """Let tracebacks and debuggers show the lines of `source`."""
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
@@ -68,8 +120,8 @@ def load(name: str, source: str, options=None) -> Callable:
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
     filename = f"<srcdiff {name} {digest}>"
     register_lines(filename, source)
-    namespace = {"__name__": f"srcdiff_{name}_{digest}"}
-    exec(compile(source, filename, "exec", dont_inherit=True), namespace)
+    namespace = {"__name__": f"srcdiff_{name}_{digest}", **dict(OPERATORS.values()), **dict(IN_PLACE.values())}
+    exec(compile(_Operators().visit(ast.parse(source)), filename, "exec", dont_inherit=True), namespace)
     if "math" in namespace:
         namespace["math"] = MATH
     function = namespace[name]

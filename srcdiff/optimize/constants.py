@@ -62,7 +62,7 @@ __all__ = ["constants", "fold", "may_replace", "substitute"]
 # Operations that IEEE arithmetic and Python integers determine to the last bit.
 FOLDED = frozenset({
     "copy", "weaken", "cast", "negative", "positive", "absolute", "add", "subtract", "multiply", "divide",
-    "floor_divide", "remainder", "maximum", "minimum", "sqrt", "square", "less", "less_equal", "greater",
+    "floor_divide", "remainder", "maximum", "minimum", "sqrt", "root_of_squares", "square", "less", "less_equal", "greater",
     "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "logical_xor",
     "where", "trips",
 })

@@ -33,7 +33,7 @@ MATH = {
         "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
         "radians", "degrees", "erf", "erfc", "gamma", "lgamma", "isnan", "isinf", "isfinite", "hypot",
         "copysign")},
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
+    "root_of_squares": "sqrt", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
     "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
 }
 
@@ -192,7 +192,7 @@ def _array_template(op, count):
 def _numpy(op, count):
     if op not in PRIMITIVES:
         raise KeyError(f"no spelling for the operation {op!r}")
-    return _call("np." + op, count)
+    return _call("np." + ("sqrt" if op == "root_of_squares" else op), count)
 
 
 def _call(function, count):

@@ -21,7 +21,7 @@ __all__ = ["MADE", "stems", "users_words"]
 
 KEPT = ("tape", "stack", "held")
 FUNCTIONS = {
-    "absolute": "magnitude", "sqrt": "root", "reciprocal": "inverse", "matmul": "product", "sum": "total",
+    "absolute": "magnitude", "sqrt": "root", "root_of_squares": "length", "reciprocal": "inverse", "matmul": "product", "sum": "total",
     **{name: name for name in (
         "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin",
         "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "hypot", "sign", "floor", "ceil")},

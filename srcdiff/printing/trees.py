@@ -43,7 +43,7 @@ def names_in(node) -> set[str]:
 
 
 def same_element(a, b):
-    return (isinstance(a, gast.Subscript) and a.value.id == b.value.id
+    return (isinstance(a, gast.Subscript) and getattr(a.value, "id", None) == b.value.id
             and gast.dump(a.slice) == gast.dump(b.slice))
 
 

@@ -2,7 +2,10 @@
 
 ``a[i] = v`` gives ``v_bar += a_bar[i]; a_bar[i] = 0``; ``a[i] += v`` gives
 ``v_bar += a_bar[i]``.  Where an index repeats, a plain store keeps the last
-value only, so its adjoint runs backwards through the index, element by element.
+value only.  The adjoint of a store through one vector of positions runs backwards
+through it, element by element.  Through several index arrays, or one of more axes,
+the writes are numbered, and the numbers stored at the same index: what stands there
+then is the write that was last.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcdiff.builder import Builder
-from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.reverse.nodes import Node
 from srcdiff.rules.emission import settle
 from srcdiff.syntax import Array, Assign, Const, Program, Span, Store, Var, blocks_of, with_blocks
@@ -62,8 +64,11 @@ def reverse_store(sweep, node: Node) -> None:
         _hand_over(sweep, stmt, bar, index, stmt.value)
         if not stmt.accumulate:
             sweep.builder.store(bar, index, ZERO)
+    elif _runs_along(sweep, index, fancy):
+        _last_wins(sweep, stmt, bar, index, fancy[0])
     else:
-        _last_wins(sweep, stmt, bar, index, fancy)
+        _last_of_many(sweep, stmt, bar, index)
+        sweep.builder.store(bar, index, ZERO)
 
 
 def _is_integer_array(sweep, item) -> bool:
@@ -73,28 +78,47 @@ def _is_integer_array(sweep, item) -> bool:
     return isinstance(type_, Array) and type_.dtype != "bool"
 
 
+def _runs_along(sweep, index, fancy) -> bool:
+    """Tell whether the one array in an index is a vector of positions."""
+    arrays = [item for item in index if isinstance(item, Var) and sweep.builder.type_of(item).ndim]
+    return len(fancy) == len(arrays) == 1 and sweep.builder.type_of(arrays[0]).ndim == 1
+
+
 def _hand_over(sweep, stmt: Store, bar: str, index, value) -> None:
     """Append ``value_bar += a_bar[index]``, undoing the broadcast of the value."""
-    if not isinstance(value, Var) or value.name not in sweep.carriers:
-        return
-    region = sweep.builder.load(bar, index, stem=f"{bar}_part")
+    if isinstance(value, Var) and value.name in sweep.carriers:
+        _add(sweep, value, sweep.builder.load(bar, index, stem=f"{bar}_part"))
+
+
+def _add(sweep, value, region) -> None:
+    """Append ``value_bar += region``, summed over the axes that the value was spread along."""
     if isinstance(sweep.builder.types[region.name], Array):
         extents = sweep.builder.extents(sweep.bar[value.name])
         region = sweep.builder.op("sum_to", region, *extents)
     sweep.accumulate(value.name, settle(sweep.builder, region, sweep.builder.types[sweep.bar[value.name]]))
 
 
-def _last_wins(sweep, stmt: Store, bar: str, index, fancy) -> None:
+def _last_of_many(sweep, stmt: Store, bar: str, index) -> None:
+    """Append ``value_bar += where(numbers == owner[index], a_bar[index], 0)`` with ``owner[index] = numbers``."""
+    builder, value = sweep.builder, stmt.value
+    if not isinstance(value, Var) or value.name not in sweep.carriers:
+        return
+    region = builder.load(bar, index, stem=f"{bar}_part")
+    extents = builder.extents(region.name)
+    count = extents[0]
+    for extent in extents[1:]:
+        count = builder.op("multiply", count, extent)
+    numbers = builder.op("reshape", builder.op("arange", Const(0), count, Const(1), dtype="int64"), *extents,
+                         stem="numbers")
+    owner = builder.op("zeros", *builder.extents(bar), dtype="int64", stem="owner")
+    builder.store(owner.name, index, numbers)
+    last = builder.op("equal", builder.load(owner.name, index), numbers)
+    _add(sweep, value, builder.op("where", last, region, ZERO))
+
+
+def _last_wins(sweep, stmt: Store, bar: str, index, position: int) -> None:
     """Append a loop backwards through one integer array, in which repeats may occur."""
-    position = fancy[0]
     which = index[position]
-    if len(fancy) > 1 or sweep.builder.type_of(which).ndim != 1 or any(
-            isinstance(item, Var) and sweep.builder.type_of(item).ndim for k, item in enumerate(index)
-            if k != position):
-        raise UnsupportedError(Problem(
-            "SD0241", "the adjoint of a store through several index arrays is not known", stmt.where,
-            why="where an index repeats, the last value wins, and the others get no derivative",
-            fix="write the elements in a loop"))
     builder = sweep.builder
     last = builder.op("subtract", builder.size(which.name, 0), Const(1), stem="last")
     with builder.loop(last, Const(-1), Const(-1), stem="k") as k:

@@ -2,7 +2,7 @@
 
 Kinks and edges of domains, one policy for all modes and orders
 ----------------------------------------------------------------
-* `absolute` at 0 has slope 0 (the sign of 0); `hypot` at (0, 0) too.
+* `absolute` at 0 has slope 0 (the sign of 0); `hypot` at (0, 0) and lengths of 0 too.
 * `maximum`, `minimum`, `fmax`, `fmin` at a tie give half to each operand.
 * `sign`, `floor`, `ceil`, `rint`, `trunc`, `floor_divide`, comparisons have derivative 0, also at their
   jumps; `remainder` and `fmod` have the slope of the piece that the value belongs to.
@@ -34,6 +34,7 @@ differential("log2",        lambda x, dx, ans:  dx / (np.log(2.0) * x),         
 differential("log10",       lambda x, dx, ans:  dx / (np.log(10.0) * x),                     on=(pos,))
 differential("log1p",       lambda x, dx, ans:  dx / (1 + x),                                on=(pos,))
 differential("sqrt",        lambda x, dx, ans:  quotient(dx, 2 * ans),                       on=(pos,))
+differential("root_of_squares", lambda x, dx, ans: quotient(np.sign(ans), 2 * ans) * dx,       on=(pos,))
 differential("cbrt",        lambda x, dx, ans:  quotient(dx, 3 * (ans * ans)),               on=(pos,))
 differential("square",      lambda x, dx, ans:  2 * x * dx,                                  on=(real,))
 differential("reciprocal",  lambda x, dx, ans:  -(ans * ans) * dx,                           on=(pos,))

@@ -168,7 +168,10 @@ def nanvar(a, axis=None, *, ddof=0, keepdims=False):
 
 
 def nanstd(a, axis=None, *, ddof=0, keepdims=False):
-    return np.sqrt(nanvar(a, axis, ddof=ddof, keepdims=keepdims))
+    there = np.logical_not(np.isnan(a))
+    centred = np.where(there, a - nanmean(a, axis, keepdims=True), 0.0)
+    free = np.sum(there, axis=axis, keepdims=keepdims) - ddof
+    return np.linalg.norm(centred, axis=axis, keepdims=keepdims) / np.sqrt(free)
 
 
 def nanprod(a, axis=None):

@@ -115,4 +115,4 @@ def modf(t, x):
 def dist(t, p, q):
     a, b = as_atom(t, p), as_atom(t, q)
     gap = arithmetic(t, "Sub", a, b)
-    return t.emit("sqrt", t.emit("sum", t.emit("square", gap), axis=(0,)))
+    return t.emit("root_of_squares", t.emit("sum", t.emit("square", gap), axis=(0,)))

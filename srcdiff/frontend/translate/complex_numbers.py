@@ -29,6 +29,7 @@ _TAKEN = """
     array asarray asanyarray ascontiguousarray asfortranarray copy where isscalar take result_type copyto
     fill_diagonal norm matrix_power kron tril triu meshgrid tile repeat roll trapezoid cumprod polyval einsum
     real imag conjugate angle iscomplexobj isrealobj at complex128 complex64 solve det inv
+    fft ifft irfft fftn ifftn irfftn fft2 ifft2 irfft2 fftshift ifftshift
     flatten astype fill item tolist conj __len__
 """.split()
 

@@ -94,7 +94,7 @@ def var(t, a, axis=NONE, dtype=NONE, out=NONE, ddof=Const(0), keepdims=NONE):
 
 
 def std(t, a, axis=NONE, dtype=NONE, out=NONE, ddof=Const(0), keepdims=NONE):
-    return t.emit("sqrt", var(t, a, axis, dtype, out, ddof, keepdims))
+    return t.emit("root_of_squares", var(t, a, axis, dtype, out, ddof, keepdims))
 
 
 def average(t, a, axis=NONE, weights=NONE, returned=Const(False)):
@@ -137,7 +137,7 @@ def norm(t, x, ord=NONE, axis=NONE, keepdims=NONE):     # noqa: A002
     if not none(axis) and len(axes) > 2:
         raise Refused("np.linalg.norm over more than two axes", fix="reshape them into one")
     if order in (None, "fro") or order == 2 and len(axes) == 1:
-        return t.emit("sqrt", reduce(t, "sum", _squares(t, x), axes, keep))
+        return t.emit("root_of_squares", reduce(t, "sum", _squares(t, x), axes, keep))
     if len(axes) == 1 and order == 1:
         return reduce(t, "sum", t.emit("absolute", x), axes, keep)
     if len(axes) == 1 and order in (np.inf, -np.inf):

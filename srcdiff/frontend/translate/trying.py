@@ -34,7 +34,7 @@ _SAFE = {
     "logical_not", "isnan", "isinf", "isfinite", "negative", "absolute", "size", "copy", "weaken", "add",
     "subtract", "multiply", "minimum", "maximum", "where", "cast", "arctan", "arctan2", "tanh", "erf",
     "erfc", "hypot", "square", "sign", "copysign", "floor", "ceil", "trunc", "rint", "stop_gradient", "cbrt",
-    "arcsinh", "radians", "degrees",
+    "arcsinh", "radians", "degrees", "root_of_squares",
 }
 
 

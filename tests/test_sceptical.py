@@ -1,0 +1,193 @@
+"""What a sceptical user tries: edges of domains in every target, odd arguments, globals that vanish."""
+
+import math
+
+import numpy as np
+import pytest
+
+import srcdiff as sd
+from srcdiff.errors import ArgumentError
+from tests.oracle import differences
+
+X = np.array([0.3, 1.2, -0.7])
+POSITION = 2.0
+
+
+# -- arithmetic at the edges: the derivative raises nothing that the function does not --------------------
+
+def angle(x, y):
+    return np.arctan2(x, y)
+
+
+def falling(x):
+    return x ** 1.5 - 2.0 * x ** -0.5
+
+
+def in_place(x):
+    s = 1.0
+    for i in range(2):
+        s /= x[i]
+    return s
+
+
+EDGES = {
+    "0 / 0 of a slope": (angle, (0.0, 0.0), math.nan),
+    "a power of 0": (falling, (0.0,), math.inf),
+    "a logarithm at 0": (lambda x: np.log(x), (0.0,), math.inf),
+    "a root of a negative number": (lambda x: x ** 0.5, (-1.0,), math.nan),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+@pytest.mark.parametrize("transform", [sd.jacfwd, sd.jacrev])
+def test_slopes_at_edges_follow_ieee(name, transform):
+    f, args, expected = EDGES[name]
+    np.testing.assert_equal(float(transform(sd.differentiate(f, target="python"))(*args)), expected)
+
+
+def test_division_in_place_by_zero():
+    g = sd.differentiate(in_place, target="python")
+    np.testing.assert_equal(sd.jacrev(g)(np.array([1.0, 0.0])), [-np.inf, -np.inf])
+    with pytest.raises(ZeroDivisionError):
+        g([1.0, 0.0])                           # the function itself is Python's
+
+
+def test_integers_divide_as_in_python():
+    with pytest.raises(ZeroDivisionError):
+        sd.grad(sd.differentiate(lambda x, n: x * (3 % n), target="python"))(1.0, 0)
+
+
+# -- lengths of 0 have slope 0, in both modes ---------------------------------------------------------------
+
+LENGTHS = {
+    "norm": (lambda x: np.linalg.norm(x), np.zeros(3)), "norm of a matrix": (lambda x: np.linalg.norm(x), np.zeros((2, 2))),
+    "norms of rows": (lambda x: np.linalg.norm(x, axis=1), np.zeros((2, 2))),
+    "std": (lambda x: np.std(x), np.ones(3)), "std of columns": (lambda x: x.std(axis=0), np.ones((3, 2))),
+    "nanstd": (lambda x: np.nanstd(x), np.ones(3)), "dist": (lambda x: math.dist(x, np.ones(3)), np.ones(3)),
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+@pytest.mark.parametrize("transform", [sd.jacfwd, sd.jacrev])
+def test_lengths_of_zero_have_slope_zero(name, transform):
+    f, x = LENGTHS[name]
+    assert not transform(sd.differentiate(f, target="python"))(x).any()
+
+
+def test_lengths_of_zero_compiled():
+    f = sd.differentiate(lambda x: np.linalg.norm(x, axis=1))
+    slopes = np.array([[[0.0, 0], [0, 0]], [[0, 0], [0.6, 0.8]]])
+    for transform in (sd.jacfwd, sd.jacrev):
+        np.testing.assert_allclose(transform(f)(np.array([[0.0, 0.0], [3.0, 4.0]])), slopes, rtol=1e-15)
+
+
+# -- printing -------------------------------------------------------------------------------------------------
+
+def test_an_element_of_a_call_is_no_element_of_an_array():
+    def f(a):
+        return np.linalg.slogdet(a)[1] + np.linalg.slogdet(-a)[0]
+    a = np.array([[2.0, 0.3], [-0.4, 1.5]])
+    slope = sd.vmap(sd.jacrev(sd.differentiate(f, target="python")))(np.stack([a, a.T]))
+    np.testing.assert_allclose(slope, np.stack([np.linalg.inv(a).T, np.linalg.inv(a)]), rtol=1e-12)
+
+
+# -- arguments and globals ------------------------------------------------------------------------------------
+
+def placed(x):
+    return x * POSITION
+
+
+def test_a_global_that_vanishes(monkeypatch):
+    g = sd.grad(sd.differentiate(placed, target="python"))
+    assert g(1.0) == 2.0
+    monkeypatch.delitem(globals(), "POSITION")
+    with pytest.raises(NameError, match="POSITION"):
+        g(1.0)
+    monkeypatch.undo()
+    assert g(1.0) == 2.0
+
+
+def test_writable_memory_is_no_argument():
+    with pytest.raises(ArgumentError, match="SD0301"):
+        sd.grad(sd.differentiate(lambda x: x[0], target="python"))(memoryview(X.copy()))
+
+
+def test_a_type_as_argument():
+    f = sd.differentiate(lambda x, dtype: np.sum(np.asarray(x, dtype=dtype) ** 2), target="python")
+    np.testing.assert_allclose(sd.grad(f)(X, np.float64), 2 * X)
+
+
+def test_positions_that_numpy_counted():
+    f = sd.differentiate(lambda x, y: x * y, target="python")
+    assert sd.grad(f, argnums=np.int64(1))(2.0, 3.0) == 2.0
+    assert sd.grad(f, argnums=(np.int32(-1), 0))(2.0, 3.0) == (2.0, 3.0)
+
+
+# -- stores through several index arrays: the last write wins ---------------------------------------------
+
+def triangle(x):
+    L = np.zeros((3, 3))
+    L[np.tril_indices(3)] = x
+    L[np.diag_indices(3)] = np.exp(np.diag(L))
+    return L @ L.T
+
+
+def repeated(a):
+    b = a.copy()
+    b[[0, 1, 0], [1, 2, 1]] = a[2, :3] ** 2
+    b[[1, 1], [2, 2]] *= 3
+    b[[0, 0], [0, 1]] = 0.0
+    return b * b
+
+
+def spread(a):
+    b = a.copy()
+    b[[0, 2, 0], [3, 1, 3]] = a[1, 1] ** 2      # one number, written three times
+    b[np.array([[0, 1], [1, 2]])] = b[:2] ** 2
+    return b
+
+
+def in_a_loop(a):
+    b, s = a.copy(), 0.0
+    for k in range(3):
+        b[[k, 0], [0, k]] = b[k, 1:3] * a[0, 0]
+        s = s + b[0, 0] * b[k, k]
+    return s
+
+
+def between_slices(a):
+    b = np.stack([a, a * a])
+    b[[0, 1, 1], :, [3, 0, 0]] = b[0] * 2
+    return b
+
+
+def mirrored(a):
+    i, j = np.triu_indices(3, 1)
+    b = a * a
+    b[j, i] = b[i, j]
+    return b
+
+
+M = np.arange(12.0).reshape(3, 4) / 7 - 0.6
+STORES = {"triangle": (triangle, np.arange(1.0, 7.0)), "repeated": (repeated, M), "spread": (spread, M),
+          "in a loop": (in_a_loop, M), "mirrored": (mirrored, M),
+          "between slices": (between_slices, np.sin(np.arange(9.0)).reshape(3, 3))}
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_stores_through_several_index_arrays(name):
+    f, x = STORES[name]
+    g, direction = sd.differentiate(f, target="python"), np.cos(np.arange(x.size)).reshape(x.shape)
+    np.testing.assert_allclose(g(x), f(x))
+    (expected, error), = differences(f, (x,), (direction,))
+    assert np.max(error) < 1e-7
+    for transform in (sd.jacfwd, sd.jacrev):
+        found = np.tensordot(transform(g)(x), direction, x.ndim)
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(sd.jacrev(sd.jacrev(g))(x), sd.jacfwd(sd.jacfwd(g))(x), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(sd.vmap(sd.jacrev(g))(np.stack([x, 2 * x]))[1], sd.jacfwd(g)(2 * x), rtol=1e-10, atol=1e-12)
+
+
+def test_stores_through_several_index_arrays_compiled():
+    x = np.arange(1.0, 7.0)
+    np.testing.assert_allclose(sd.jacrev(triangle)(x), sd.jacfwd(sd.differentiate(triangle, target="python"))(x), rtol=1e-12)
