@@ -36,6 +36,37 @@ def least_squares(a, b):
     return x * rank, residuals, s
 
 
+def uniques(x):
+    values, first, inverse, counts = np.unique(x, True, True, True)
+    return values * first + np.sum(values[inverse] * counts[inverse])
+
+
+def histogram_of(x, w):
+    counts, edges = np.histogram(x, bins=3, weights=w)
+    return counts * edges[1:], edges
+
+
+def in_place_where(x):
+    made = np.zeros_like(x)
+    np.log(x, out=made, where=x > 0)
+    return made + np.divide(1.0, x, out=np.ones_like(x), where=x > 0)
+
+
+def product_of_cross(x):
+    y = x.copy()
+    y[np.ix_([0, 2], [1, 2])] = x[:2, :2] ** 2
+    return y * y
+
+
+def of_nonzero(x):
+    i, j = np.nonzero(x > 0)
+    return x[i, j] ** 2
+
+
+def smoothed(x):
+    return np.fft.irfft(np.fft.rfft(x * x) * np.exp(-np.arange(3.0)), 4)
+
+
 # name -> (function, arguments); functions of SciPy and NumPy by their names where they need no more
 CASES = {
     "sort rows": (lambda x: np.sort(x, axis=1) * np.arange(3.0), R), "sort columns": (lambda x: np.sort(x, axis=0), R),
@@ -124,9 +155,35 @@ CASES = {
         "expit log_expit logit entr ndtr exp10 factorial expm1 log1p cbrt").split()},
     **{name: (getattr(sp, name), P, ABOVE) for name in (
         "xlogy xlog1py rel_entr kl_div betaln beta huber pseudo_huber boxcox poch").split()},
+    "unique": (uniques, V), "histogram": (histogram_of, V, W), "where= and out=": (in_place_where, V),
+    "histogram density": (lambda x: np.histogram(x, bins=2, density=True)[0] * x[:2], V),
+    "histogram range": (lambda x: x * np.histogram(x, bins=4, range=(-1, 2))[0], V),
+    "sum where": (lambda x: np.sum(x, axis=1, where=x > 0) + np.prod(x, axis=1, initial=2.0, where=x < 1), R),
+    "max where": (lambda x: np.max(x, axis=0, where=x < 1, initial=0.2) * np.min(x, initial=0.1), R),
+    "mean where": (lambda x: np.mean(x, axis=1, where=x > 0, keepdims=True), R),
+    "take wrap": (lambda x: np.take(x, [5, -1], mode="wrap") * np.take(x, [9, -3], mode="clip"), V),
+    "lexsort": (lambda x: x[np.lexsort((x, np.array([1, 0, 1, 0])))] ** 2, V), "nonzero": (of_nonzero, R),
+    "argwhere": (lambda x: x[np.argwhere(x > 0)[0, 0]], R), "ix_": (product_of_cross, M),
+    "unravel_index": (lambda x: x[np.unravel_index(4, x.shape)] ** 2, R),
+    "delete": (lambda x: np.delete(x, 1) ** 2, V), "delete rows": (lambda x: np.delete(x, [0, -1], axis=0), M),
+    "insert": (lambda x: np.insert(x, 2, x[0] ** 2), V), "insert row": (lambda x: np.insert(x, 1, x[0] * x[1], axis=0), M),
+    "insert many": (lambda x: np.insert(x, [1, 0, 3], x[:3] ** 2), V), "block": (lambda x: np.block([[x, x * x], [x, x]]), R),
+    "apply_along_axis": (lambda x: np.apply_along_axis(lambda r: r[0] * np.sum(r), 1, x), R),
+    "apply_along_axis rows": (lambda x: np.apply_along_axis(lambda r, k: k * r * r[0], 0, x, 2.0), R),
+    "piecewise": (lambda x: np.piecewise(x, [x < -0.5, x > 1], [1.0, lambda t: t * t, lambda t: 3 * t]), V),
+    "polyfit": (lambda x, y: np.polyfit(x, y, 1, w=1 + y * y), V, W), "polyder": (lambda x: np.polyder(x, 2), V),
+    "polyint": (lambda x: np.polyint(x * x), V), "polymul": (lambda x: np.polymul(x, x[:2]) ** 2, V),
+    "polyadd": (lambda x: np.polyadd(x, x[:2]) * np.polysub(x[1:], x), V),
+    "fft": (lambda x: np.abs(np.fft.fft(x)) ** 2, V), "fft of 6": (lambda x: np.fft.fft(np.ravel(x)).imag, R),
+    "fft norms": (lambda x: np.fft.fft(x, axis=0, norm="ortho").imag + np.fft.ifft(x, axis=0, norm="forward").real, TALL),
+    "fft lengths": (lambda x: np.fft.fft(x, 8).real[1:4] * np.fft.fft(x, 3).real, V), "rfft": (smoothed, V),
+    "irfft odd": (lambda x: np.fft.irfft(np.fft.rfft(x, 5) * 1j, 5) * np.fft.fftfreq(5), V),
+    "fft2": (lambda x: np.fft.ifft2(np.fft.fft2(x) ** 2).real, R), "rfft2": (lambda x: np.abs(np.fft.rfft2(x)), M),
+    "irfft2": (lambda x: np.fft.irfft2(np.fft.rfft2(x) * 2), R.T), "ifftn": (lambda x: np.fft.ifftn(x * x).imag, R),
+    "fftshift": (lambda x: np.fft.fftshift(x) * np.fft.ifftshift(x) + np.fft.rfftfreq(5)[:1], V),
     "binom": (sp.binom, ABOVE + 2.0, P), "logaddexp2": (np.logaddexp2, V, W),
 }
-COMPILED = ("pad reflect", "norms of rows")
+COMPILED = ("pad reflect", "norms of rows", "fft of 6", "unique")
 
 
 def close(found, expected, **tolerance):

@@ -7,9 +7,9 @@ What is known at specialisation (ranks, modes, axes) is decided there and leaves
 no code.  `FUNCTIONS` says which function stands for which.
 """
 
-from srcdiff.frontend.in_python import algebra, calculus, fourier, orders, shapes, special
+from srcdiff.frontend.in_python import algebra, calculus, fourier, orders, polynomials, shapes, special
 
 __all__ = ["FUNCTIONS"]
 
-FUNCTIONS = {**algebra.FUNCTIONS, **calculus.FUNCTIONS, **fourier.FUNCTIONS, **orders.FUNCTIONS, **shapes.FUNCTIONS,
-             **special.FUNCTIONS}
+FUNCTIONS = {**algebra.FUNCTIONS, **calculus.FUNCTIONS, **fourier.FUNCTIONS, **orders.FUNCTIONS, **polynomials.FUNCTIONS,
+             **shapes.FUNCTIONS, **special.FUNCTIONS}

@@ -133,6 +133,12 @@ def average_along(a, axis, weights):
     return np.sum(moved * weights, axis=-1) / np.sum(weights)
 
 
+def mean_where(a, axis, keepdims, where):
+    axis, keep = (tuple(range(a.ndim)) if axis is None else axis), keepdims is True
+    count = np.sum(np.logical_and(np.ones(a.shape, dtype=bool), where), axis=axis, keepdims=keep)
+    return np.sum(a, axis=axis, keepdims=keep, where=where) / count
+
+
 def cov(m, y=None, rowvar=True, bias=False, ddof=None):
     x = np.asarray(m)
     x = np.expand_dims(x, 0) if x.ndim == 1 else x if rowvar else x.T

@@ -164,7 +164,96 @@ def digitize(x, bins, right=False):
     return np.searchsorted(bins, x, "left") if right else np.searchsorted(bins, x, "right")
 
 
+# -- positions ------------------------------------------------------------------------------
+
+def within(indices, n, mode):
+    """Bring positions into an axis of n elements, as `np.take` does for a mode."""
+    if mode == "wrap":
+        return indices % n
+    if mode == "clip":
+        return np.minimum(np.maximum(indices, 0), n - 1)
+    raise ValueError("clipmode must be one of 'clip', 'raise', or 'wrap'")
+
+
+def unravel_index(indices, shape):
+    places = []
+    for k in range(len(shape) - 1, -1, -1):
+        places = [indices % shape[k], *places]
+        indices = indices // shape[k]
+    return tuple(places)
+
+
+def nonzero_of_many(a):
+    return unravel_index(np.flatnonzero(a), a.shape)
+
+
+def argwhere(a):
+    return np.stack(np.nonzero(a), axis=1)
+
+
+def lexsort(keys):
+    order = np.argsort(keys[0], kind="stable")
+    for key in keys[1:]:
+        order = order[np.argsort(key[order], kind="stable")]
+    return order
+
+
+# -- values that repeat -----------------------------------------------------------------------
+
+def unique(ar, return_index=False, return_inverse=False, return_counts=False):
+    """The distinct values; each is the first element that has it, and takes its derivative."""
+    x = np.ravel(ar)
+    order = np.argsort(x, kind="stable")
+    ordered = x[order]
+    n = len(x)
+    first = np.ones(n, dtype=bool)
+    first[1:] = (ordered[1:] != ordered[:-1]) & ((ordered[1:] == ordered[1:]) | (ordered[:-1] == ordered[:-1]))
+    starts = np.flatnonzero(first)
+    made = [ordered[starts]]
+    if return_index:
+        made.append(order[starts])
+    if return_inverse:
+        inverse = np.zeros(n, dtype=np.int64)
+        inverse[order] = np.cumsum(first) - 1
+        made.append(inverse.reshape(np.shape(ar)))
+    if return_counts:
+        made.append(np.diff(np.append(starts, n)))
+    return tuple(made) if len(made) > 1 else made[0]
+
+
+def bounds_of_bins(a, bins, range):             # noqa: A002
+    if range is None:
+        first, last = np.min(a), np.max(a)
+    else:
+        first, last = range
+    widened = first == last
+    first, last = np.where(widened, first - 0.5, first), np.where(widened, last + 0.5, last)
+    return np.linspace(first, last, bins + 1)
+
+
+def histogram_bin_edges(a, bins=10, range=None):        # noqa: A002
+    return bounds_of_bins(np.ravel(a), bins, range) if isinstance(bins, int) else np.asarray(bins)
+
+
+def histogram(a, bins=10, range=None, density=None, weights=None):      # noqa: A002
+    """Counts are integers and have no derivative; the edges follow the extremes, sums of weights the weights."""
+    x = np.ravel(a)
+    edges = histogram_bin_edges(x, bins, range)
+    n = len(edges) - 1
+    at = np.searchsorted(edges, x, "right") - 1
+    at = np.where(x == edges[n], n - 1, at)
+    counts = np.zeros(n) if weights is not None else np.zeros(n, dtype=np.int64)
+    for k in np.arange(len(x)):
+        if at[k] >= 0 and at[k] < n:
+            counts[at[k]] += np.ravel(weights)[k] if weights is not None else 1
+    if density:
+        return counts / (edges[1:] - edges[:-1]) / np.sum(counts), edges
+    return counts, edges
+
+
 FUNCTIONS = {
+    np.unravel_index: unravel_index, np.argwhere: argwhere, np.lexsort: lexsort, np.unique: unique,
+    np.histogram: histogram, np.histogram_bin_edges: histogram_bin_edges,
     np.take_along_axis: take_along_axis, np.quantile: quantile, np.percentile: percentile, np.compress: compress,
     np.extract: extract, np.choose: choose, np.isin: isin, np.array_equal: array_equal, np.bincount: bincount,
     np.digitize: digitize,

@@ -184,7 +184,100 @@ def vander(x, N=None, increasing=False):    # noqa: N803
     return np.expand_dims(x, 1) ** np.expand_dims(powers, 0)
 
 
+# -- parts left out, put in, put together -----------------------------------------------------------
+
+def flattened(arr, axis):
+    return np.ravel(arr) if axis is None else np.moveaxis(arr, axis, 0)
+
+
+def turned_back(made, axis):
+    return made if axis is None else np.moveaxis(made, 0, axis)
+
+
+def delete(arr, obj, axis=None):
+    x = flattened(arr, axis)
+    kept = np.ones(x.shape[0], dtype=bool)
+    kept[np.atleast_1d(obj)] = False
+    return turned_back(x[np.flatnonzero(kept)], axis)
+
+
+def insert(arr, obj, values, axis=None):
+    """Values before one position, or before each of several, counted in the array as it was."""
+    x = flattened(arr, axis)
+    n = x.shape[0]
+    if np.ndim(obj) == 0:
+        at = obj + n if obj < 0 else obj
+        value = np.asarray(values, dtype=x.dtype)
+        if axis is None or x.ndim == 1:
+            value = np.atleast_1d(value)
+        else:
+            value = np.zeros((1,) + x.shape[1:], dtype=x.dtype) + value
+        return turned_back(np.concatenate([x[:at], value, x[at:]], axis=0), axis)
+    places = np.asarray(obj)
+    places = np.where(places < 0, places + n, places)
+    order = np.argsort(places, kind="stable")
+    new = np.zeros(len(places), dtype=np.int64)
+    new[order] = places[order] + np.arange(len(places))
+    old = np.ones(n + len(places), dtype=bool)
+    old[new] = False
+    made = np.zeros((n + len(places),) + x.shape[1:], dtype=x.dtype)
+    made[np.flatnonzero(old)] = x
+    made[new] = values
+    return turned_back(made, axis)
+
+
+def ix_(*args):
+    made = []
+    for k in range(len(args)):
+        index = np.asarray(args[k])
+        if index.dtype == bool:
+            index = np.flatnonzero(index)
+        for axis in range(len(args)):
+            if axis != k:
+                index = np.expand_dims(index, axis)
+        made = [*made, index]
+    return tuple(made)
+
+
+def block(arrays):
+    """Rows of blocks: a list of lists of matrices, or a list that is joined along the last axis."""
+    if isinstance(arrays[0], list):
+        return np.concatenate([block(row) for row in arrays], axis=-2)
+    return np.concatenate([np.atleast_1d(x) for x in arrays], axis=-1)
+
+
+def apply_along_axis(func1d, axis, arr, *args):
+    moved = np.moveaxis(np.asarray(arr), axis, -1)
+    outer = moved.shape[:-1]
+    rows = moved.reshape(moved.size // moved.shape[-1], moved.shape[-1])
+    first = np.asarray(func1d(rows[0], *args))
+    made = np.zeros((rows.shape[0],) + first.shape, dtype=first.dtype)
+    for i in range(rows.shape[0]):
+        made[i] = func1d(rows[i], *args)
+    made = made.reshape(outer + first.shape)
+    return made if first.ndim == 0 else np.moveaxis(made, -1, axis)
+
+
+def piecewise(x, condlist, funclist):
+    """Functions or numbers on the parts of `x` where each condition holds; one more is for the rest."""
+    conditions = [np.asarray(c) for c in condlist] if isinstance(condlist, list | tuple) else [np.asarray(condlist)]
+    if len(funclist) == len(conditions) + 1:
+        some = conditions[0]
+        for c in conditions[1:]:
+            some = some | c
+        conditions = [*conditions, np.logical_not(some)]
+    made = np.zeros_like(x)
+    for c, f in zip(conditions, funclist):      # noqa: B905
+        if callable(f):
+            made[c] = f(x[c])
+        else:
+            made[c] = f
+    return made
+
+
 FUNCTIONS = {
+    np.delete: delete, np.insert: insert, np.ix_: ix_, np.block: block, np.apply_along_axis: apply_along_axis,
+    np.piecewise: piecewise,
     np.fliplr: fliplr, np.flipud: flipud, np.rot90: rot90, np.matrix_transpose: matrix_transpose,
     np.linalg.matrix_transpose: matrix_transpose, np.rollaxis: rollaxis,
     np.atleast_3d: atleast_3d, np.dstack: dstack, np.ediff1d: ediff1d, np.array_split: array_split, np.split: split,

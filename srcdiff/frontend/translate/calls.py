@@ -236,13 +236,21 @@ def _elementwise(t, op, target, args, keywords):
     arity = getattr(target, "nin", len(args))
     given = {k: v for k, v in keywords.items() if not (isinstance(v, Known) and v.value is None)}
     out = given.pop("out", args[arity] if len(args) == arity + 1 else None)
+    where = given.pop("where", Const(True))
     if given:
         name = next(iter(given))
         raise Refused(f"the argument `{name}=` of `{target.__name__}` is not supported",
                       fix="assign the result instead", code="SD0239")
     if out is not None:
-        store_subscript(t, out, Known(Ellipsis), _elementwise(t, op, target, args[:arity], {}))
+        made = _elementwise(t, op, target, args[:arity], {})
+        if where != Const(True):
+            made = t.emit("where", *(as_atom(t, v) for v in (where, made, out)))
+        store_subscript(t, out, Known(Ellipsis), made)
         return out
+    if where != Const(True):
+        raise Refused(f"`{target.__name__}` with `where=` and without `out=`",
+                      why="the elements that are left out have no value", fix="give out=np.zeros(...), or use np.where",
+                      code="SD0239")
     if op == "log" and len(args) == 2 and not isinstance(target, np.ufunc):
         logs = [elementwise(t, "log", (a,), True) for a in args]
         return t.emit("divide", *logs)

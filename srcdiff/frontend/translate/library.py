@@ -244,12 +244,14 @@ def median(t, a, axis=NONE):
 
 def nonzero(t, a):
     """Translate `np.nonzero`, and `np.where` with a condition alone."""
-    return Tuple((flatnonzero(t, a),))
+    x = array(t, a)
+    return Tuple((flatnonzero(t, x),)) if t.ndim(x) < 2 else in_python_call(t, orders.nonzero_of_many, x)
 
 
 def flatnonzero(t, a):
-    """Translate `np.flatnonzero` of a vector: positions are integers, and have no derivative."""
-    return in_python_call(t, positions_of, _vector(t, a, "nonzero"))
+    """Translate `np.flatnonzero`: positions are integers, and have no derivative."""
+    x = array(t, a)
+    return in_python_call(t, positions_of, _vector(t, flat(t, x) if t.ndim(x) > 1 else x, "nonzero"))
 
 
 HANDLERS = {np.argsort: argsort, np.sort: sort, np.searchsorted: searchsorted, np.interp: interp,

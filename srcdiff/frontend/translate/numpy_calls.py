@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from srcdiff.frontend.in_python import orders
 from srcdiff.frontend.translate.kinds import NUMPY, array_without_axes, marked, one_class
-from srcdiff.frontend.translate.library import nonzero
+from srcdiff.frontend.translate.library import in_python_call, nonzero
 from srcdiff.frontend.translate.numeric import elementwise
 from srcdiff.frontend.translate.numpy_arguments import NONE, array, axis_of, integer_of, none, refuse_given
 from srcdiff.frontend.translate.numpy_creation import (
@@ -139,11 +140,15 @@ def result_type(t, *values):
     return Known(np.result_type(*parts))
 
 
-def take(t, a, indices, axis=NONE):
+def take(t, a, indices, axis=NONE, out=NONE, mode=Known("raise")):        # noqa: B008
+    refuse_given(out=out)
     x = array(t, a)
     if none(axis) and t.ndim(x) > 1:
         x = flat(t, x)
-    return t.emit("take", x, array(t, indices), axis=0 if none(axis) else axis_of(t, axis, t.ndim(x)))
+    k = 0 if none(axis) else axis_of(t, axis, t.ndim(x))
+    if getattr(mode, "value", None) != "raise":
+        indices = in_python_call(t, orders.within, array(t, indices), t.size(x, k), mode)
+    return t.emit("take", x, array(t, indices), axis=k)
 
 
 def sinc(t, x):

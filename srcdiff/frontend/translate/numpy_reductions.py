@@ -40,14 +40,37 @@ __all__ = [
 
 def reduction(op):
     def handler(t, a, axis=NONE, dtype=NONE, out=NONE, keepdims=NONE, *, initial=NONE, where=NONE):
-        refuse_given(out=out, initial=initial, where=where)
+        refuse_given(out=out)
         x = array(t, a)
         if not t.ndim(x):
+            refuse_given(initial=initial, where=where)
             return x
         if not none(dtype):
             x = t.cast(x, dtype_of(dtype))
-        return reduce(t, op, x, axes_of(t, axis, t.ndim(x)), flag(t, keepdims))
+        x = _chosen(t, op, x, where, initial)
+        made = reduce(t, op, x, axes_of(t, axis, t.ndim(x)), flag(t, keepdims))
+        return made if none(initial) else t.emit(_JOINED[op], made, as_atom(t, initial))
     return handler
+
+
+# What a reduction has of no elements, and what joins it with `initial=`.
+_NEUTRAL = {"sum": 0, "prod": 1, "any": False, "all": True}
+_JOINED = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "any": "logical_or", "all": "logical_and"}
+
+
+def _chosen(t, op, x, where, initial):
+    """Put what changes nothing in the place of elements that `where=` leaves out."""
+    if none(where) or where == Const(True):
+        return x
+    mask = array(t, where)
+    if t.ndim(mask) > t.ndim(x):
+        raise Refused("`where=` has more axes than the array", code="SD0230")
+    if op not in _NEUTRAL and none(initial):
+        raise Refused(f"a {op} with `where=` and without `initial=`", python=ValueError,
+                      why="no elements may be left, and have no extreme", fix="give initial=")
+    neutral = as_atom(t, initial) if op not in _NEUTRAL else Const(
+        float(_NEUTRAL[op]) if t.type_of(x).dtype[0] == "f" else _NEUTRAL[op])
+    return t.emit("where", mask, x, neutral)
 
 
 def plain_reduction(op):
@@ -63,9 +86,11 @@ def reduce(t, op, x, axes, keepdims=False):
     return t.emit(op, x, axis=axes, keepdims=True) if keepdims else t.emit(op, x, axis=axes)
 
 
-def mean(t, a, axis=NONE, dtype=NONE, out=NONE, keepdims=NONE):
+def mean(t, a, axis=NONE, dtype=NONE, out=NONE, keepdims=NONE, *, where=NONE):
     refuse_given(out=out)
     x = array(t, a)
+    if not none(where):
+        return in_python_call(t, calculus.mean_where, x, axis if none(axis) or t.ndim(x) else NONE, keepdims, where)
     if not t.ndim(x):
         return x if is_float(t.type_of(x)) else t.cast(x, "float64")
     if not none(dtype):
