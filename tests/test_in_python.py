@@ -63,6 +63,15 @@ def of_nonzero(x):
     return x[i, j] ** 2
 
 
+def of_at(x, w):
+    y = x * x
+    np.multiply.at(y, [0, 2, 0], w)
+    np.divide.at(y, [1, 1], w[:2])
+    np.maximum.at(y, [1, 3], w[:2])
+    np.minimum.at(y, [0, 3], 0.5)
+    return y
+
+
 def smoothed(x):
     return np.fft.irfft(np.fft.rfft(x * x) * np.exp(-np.arange(3.0)), 4)
 
@@ -181,6 +190,12 @@ CASES = {
     "fft2": (lambda x: np.fft.ifft2(np.fft.fft2(x) ** 2).real, R), "rfft2": (lambda x: np.abs(np.fft.rfft2(x)), M),
     "irfft2": (lambda x: np.fft.irfft2(np.fft.rfft2(x) * 2), R.T), "ifftn": (lambda x: np.fft.ifftn(x * x).imag, R),
     "fftshift": (lambda x: np.fft.fftshift(x) * np.fft.ifftshift(x) + np.fft.rfftfreq(5)[:1], V),
+    "partition": (lambda x: np.partition(x, 1)[1] * x[np.argpartition(x, 2)[2]], V),
+    "multiply.at": (of_at, V, P), "r_": (lambda x: np.r_[x, 1.0, x[:2]] * np.r_[1:4, 0:1:4j], V),
+    "c_": (lambda x: np.c_[x, x * x], V), "flat": (lambda x: x.flat[3] * x.flat[-1] + sum(v * v for v in x.flat), R),
+    "order F": (lambda x: x.reshape((3, -1), order="F") * x.ravel(order="F")[:2] + x.flatten("F")[1], R),
+    "histogram_bin_edges": (lambda x: np.histogram_bin_edges(x, 3), V), "hypot of three": (lambda x: math.hypot(x, 2.0, x * x), 0.7),
+    "rfftn": (lambda x: np.fft.irfftn(np.fft.rfftn(x * x), s=(2, 3)) * np.fft.fftn(x).real, R),
     "binom": (sp.binom, ABOVE + 2.0, P), "logaddexp2": (np.logaddexp2, V, W),
 }
 COMPILED = ("pad reflect", "norms of rows", "fft of 6", "unique")
@@ -279,8 +294,8 @@ def test_a_rank_deficient_matrix_has_no_pseudo_inverse_here():
 
 
 @pytest.mark.parametrize("f", [
-    lambda x: np.fft.fft(x), lambda x: np.unique(x), lambda x: np.histogram(x)[0], lambda x: np.polyfit(x, x, 1),
-    lambda x: np.insert(x, 0, 1.0), lambda x: np.delete(x, 0), lambda x: np.apply_along_axis(np.sum, 0, x),
+    lambda x: np.roots(x), lambda x: np.polyfit(x, x, 1, full=True)[0], lambda x: np.log(x, where=x > 0),
+    lambda x: np.max(x, where=x > 0), lambda x: np.reshape(x, (2, 2), order="A"), lambda x: np.fft.hfft(x),
     lambda x: np.pad(x, 1, mode="mean"), lambda x: np.linalg.eigvals(np.diag(x)), lambda x: sp.erfinv(x),
     lambda x: np.quantile(x, 0.5, method="lower"), lambda x: np.linalg.norm(x, "other"),
 ], ids=lambda f: f.__code__.co_names[-1])

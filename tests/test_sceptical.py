@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import srcdiff as sd
-from srcdiff.errors import ArgumentError
+from srcdiff.errors import ArgumentError, UnsupportedError
 from tests.oracle import differences
 
 X = np.array([0.3, 1.2, -0.7])
@@ -91,6 +91,70 @@ def test_an_element_of_a_call_is_no_element_of_an_array():
     np.testing.assert_allclose(slope, np.stack([np.linalg.inv(a).T, np.linalg.inv(a)]), rtol=1e-12)
 
 
+# -- del changes lists and dicts ------------------------------------------------------------------------------
+
+def without_first(x):
+    items = [x, x * x, 3.0, 2 * x]
+    same = items
+    del items[1:3], same[0]
+    return items[0] * len(same)
+
+
+def without_key(x):
+    d = {"a": x, "b": x * x}
+    del d["a"]
+    return sum(d.values())
+
+
+def window(x):
+    items = []
+    for i in range(5):
+        items.append(x * i)
+        if len(items) > 2:
+            del items[0]
+    return items[0] * items[1]
+
+
+def last_of_many(x):
+    items = [x * i for i in range(5)]
+    if x > 1:
+        del items[-1]
+    return items[-1]
+
+
+@pytest.mark.parametrize("f", [without_first, without_key, window, last_of_many])
+def test_del_of_items(f):
+    g = sd.differentiate(f, target="python")
+    (expected, _), = differences(f, (1.5,), (1.0,))
+    value, slope = sd.jvp(g, (1.5,), (1.0,))
+    assert value == f(1.5)
+    np.testing.assert_allclose([slope, sd.grad(g)(1.5)], expected, rtol=1e-9)
+
+
+def beyond(x):
+    items = [x, x * x]
+    del items[5]
+    return items[0]
+
+
+def of_an_array(x):
+    y = np.array([x, 1.0])
+    del y[0]
+    return y
+
+
+def no_key(x):
+    d = {"a": x}
+    del d["b"]
+    return x
+
+
+@pytest.mark.parametrize("f, code", [(beyond, "SD0210"), (of_an_array, "SD0268"), (no_key, "SD0210")])
+def test_del_that_python_refuses(f, code):
+    with pytest.raises(UnsupportedError, match=code):
+        sd.grad(sd.differentiate(f, target="python"))(1.5)
+
+
 # -- arguments and globals ------------------------------------------------------------------------------------
 
 def placed(x):
@@ -157,7 +221,7 @@ def in_a_loop(a):
 
 def between_slices(a):
     b = np.stack([a, a * a])
-    b[[0, 1, 1], :, [3, 0, 0]] = b[0] * 2
+    b[[0, 1, 1], :, [2, 0, 0]] = b[0] * 2
     return b
 
 

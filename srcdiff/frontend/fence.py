@@ -170,7 +170,7 @@ ROWS = (
         "remove the del", _read_after_del),
     Row("SD0267", "a class definition", "only functions are translated",
         "define the class outside of the function", _kinds(gast.ClassDef), anywhere=False),
-    Row("SD0268", "del of an element or an attribute", "an array cannot lose elements",
+    Row("SD0268", "del of an attribute, or of what is no item of a list or a dict", "an array cannot lose elements",
         "build a new list or array without them", _deleted_parts, anywhere=False),
     Row("SD0269", "with, other than no_grad, np.errstate, np.printoptions and warnings.catch_warnings",
         "what a context does on entry and exit cannot be differentiated",

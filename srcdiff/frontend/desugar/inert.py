@@ -2,6 +2,7 @@
 
 Docstrings and other constants, `del` of names, and `global` or `nonlocal` of names
 that are only read (the fence refuses those that are written, and names that are read after `del`).
+A `del` of elements stays: it changes a list or a dict.
 
 >>> from srcdiff.frontend.desugar.text import example
 >>> print(example(rewrite, '''
@@ -33,6 +34,8 @@ def rewrite(tree):
 
 def _statement(stmt) -> list:
     match stmt:
-        case gast.Expr(value=gast.Constant()) | gast.Global() | gast.Nonlocal() | gast.Delete():
+        case gast.Expr(value=gast.Constant()) | gast.Global() | gast.Nonlocal():
             return []
+        case gast.Delete(targets=targets):
+            return [gast.copy_location(gast.Delete([part]), stmt) for part in targets if not isinstance(part, gast.Name)]
     return [stmt]

@@ -268,7 +268,28 @@ def divide_outer(A, B):         # noqa: N803
     return spread(A, B) / B
 
 
+def multiply_at(a, indices, b):
+    for k in range(len(indices)):
+        a[indices[k]] *= b if np.ndim(b) == 0 else b[k]
+
+
+def divide_at(a, indices, b):
+    for k in range(len(indices)):
+        a[indices[k]] /= b if np.ndim(b) == 0 else b[k]
+
+
+def maximum_at(a, indices, b):
+    for k in range(len(indices)):
+        a[indices[k]] = np.maximum(a[indices[k]], b if np.ndim(b) == 0 else b[k])
+
+
+def minimum_at(a, indices, b):
+    for k in range(len(indices)):
+        a[indices[k]] = np.minimum(a[indices[k]], b if np.ndim(b) == 0 else b[k])
+
+
 FUNCTIONS = {
+    np.multiply.at: multiply_at, np.divide.at: divide_at, np.maximum.at: maximum_at, np.minimum.at: minimum_at,
     np.gradient: gradient, np.unwrap: unwrap, np.convolve: convolve, np.correlate: correlate, np.cov: cov,
     np.corrcoef: corrcoef, np.nanmean: nanmean, np.nanvar: nanvar, np.nanstd: nanstd, np.nanprod: nanprod,
     np.nancumsum: nancumsum, np.nancumprod: nancumprod, np.nanmedian: nanmedian,

@@ -164,6 +164,15 @@ def digitize(x, bins, right=False):
     return np.searchsorted(bins, x, "left") if right else np.searchsorted(bins, x, "right")
 
 
+def partition(a, kth, axis=-1):
+    """In order altogether: what NumPy leaves between the positions `kth` is in no order that is promised."""
+    return np.sort(a, axis=axis)
+
+
+def argpartition(a, kth, axis=-1):
+    return np.argsort(a, axis=axis)
+
+
 # -- positions ------------------------------------------------------------------------------
 
 def within(indices, n, mode):
@@ -252,7 +261,7 @@ def histogram(a, bins=10, range=None, density=None, weights=None):      # noqa: 
 
 
 FUNCTIONS = {
-    np.unravel_index: unravel_index, np.argwhere: argwhere, np.lexsort: lexsort, np.unique: unique,
+    np.partition: partition, np.argpartition: argpartition, np.unravel_index: unravel_index, np.argwhere: argwhere, np.lexsort: lexsort, np.unique: unique,
     np.histogram: histogram, np.histogram_bin_edges: histogram_bin_edges,
     np.take_along_axis: take_along_axis, np.quantile: quantile, np.percentile: percentile, np.compress: compress,
     np.extract: extract, np.choose: choose, np.isin: isin, np.array_equal: array_equal, np.bincount: bincount,

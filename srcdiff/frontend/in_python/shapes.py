@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["FUNCTIONS", "diagonal_along", "pad"]
+__all__ = ["FUNCTIONS", "diagonal_along", "joined_columns", "joined_rows", "pad"]
 
 
 def fliplr(m):
@@ -213,6 +213,8 @@ def insert(arr, obj, values, axis=None):
         else:
             value = np.zeros((1,) + x.shape[1:], dtype=x.dtype) + value
         return turned_back(np.concatenate([x[:at], value, x[at:]], axis=0), axis)
+    if axis is not None and axis % np.ndim(arr) != 0:
+        raise NotImplementedError("np.insert at several positions of another axis than the first")
     places = np.asarray(obj)
     places = np.where(places < 0, places + n, places)
     order = np.argsort(places, kind="stable")
@@ -239,6 +241,14 @@ def ix_(*args):
     return tuple(made)
 
 
+def joined_rows(*parts):
+    return np.concatenate([np.atleast_1d(x) for x in parts], axis=0)
+
+
+def joined_columns(*parts):
+    return np.column_stack([np.atleast_1d(x) for x in parts])
+
+
 def block(arrays):
     """Rows of blocks: a list of lists of matrices, or a list that is joined along the last axis."""
     if isinstance(arrays[0], list):
@@ -251,6 +261,8 @@ def apply_along_axis(func1d, axis, arr, *args):
     outer = moved.shape[:-1]
     rows = moved.reshape(moved.size // moved.shape[-1], moved.shape[-1])
     first = np.asarray(func1d(rows[0], *args))
+    if first.ndim > 1:
+        raise NotImplementedError("np.apply_along_axis of a function that gives a matrix")
     made = np.zeros((rows.shape[0],) + first.shape, dtype=first.dtype)
     for i in range(rows.shape[0]):
         made[i] = func1d(rows[i], *args)

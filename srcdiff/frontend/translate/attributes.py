@@ -23,7 +23,7 @@ from srcdiff.frontend.translate.values import (
     View,
     is_atom,
 )
-from srcdiff.frontend.translate.views import as_view, shape_of
+from srcdiff.frontend.translate.views import as_atom, as_view, shape_of
 from srcdiff.syntax import Assign, Const, Scalar
 
 __all__ = ["attribute", "class_of", "has_attribute", "transpose"]
@@ -96,7 +96,10 @@ def _array(t, value, name):
         return transpose(t, value, (*range(ndim - 2), ndim - 1, ndim - 2))
     if name == "nbytes":
         return t.emit("multiply", count(t, value), Const(np.dtype(dtype).itemsize))
-    if name in ("flat", "base", "data", "strides", "flags"):
+    if name == "flat":
+        from srcdiff.frontend.translate.numpy_shapes import flat, read_only
+        return read_only(t, flat(t, as_atom(t, value)), value) if ndim > 1 else value
+    if name in ("base", "data", "strides", "flags"):
         raise Refused(f"the attribute `{name}` of an array is not supported",
                       fix="use ordinary indexing")
     return Method(value, name)

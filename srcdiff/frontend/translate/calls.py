@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import math
 import sys
 import types
 
@@ -254,6 +255,8 @@ def _elementwise(t, op, target, args, keywords):
     if op == "log" and len(args) == 2 and not isinstance(target, np.ufunc):
         logs = [elementwise(t, "log", (a,), True) for a in args]
         return t.emit("divide", *logs)
+    if op == "hypot" and target is math.hypot and len(args) != 2:
+        return functools.reduce(lambda a, b: elementwise(t, op, (a, b), True), args, Const(0.0))
     if len(args) != arity:
         raise Refused(f"`{target.__name__}` takes {arity} arguments here, not {len(args)}", code="SD0239")
     if getattr(target, "__module__", "") in ("_operator", "operator"):

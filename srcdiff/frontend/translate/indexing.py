@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from srcdiff.frontend.translate import growing, objects
 from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
@@ -139,6 +141,8 @@ def _load_range(t, base, index):
 def _load_known(t, base, index):
     if isinstance(base.value, type):            # np.ndarray[...] and the like, in annotations
         return base
+    if any(base.value is maker for maker in (np.r_, np.c_)):
+        return _joined(t, base.value, index)
     key = key_of(t, index) if not isinstance(index, Slice) else slice(
         *(None if b is None else need_static(t, b, "this slice")
           for b in (index.start, index.stop, index.step)))
@@ -147,6 +151,26 @@ def _load_known(t, base, index):
     except Exception as error:
         raise Refused(f"{describe(base)} cannot be indexed so: {error}", python=type(error)) from error
     return lift(t, found, base.origin and base.origin.item(key), str(key))
+
+
+def _joined(t, maker, index):
+    """Translate ``np.r_[...]`` and ``np.c_[...]``: arrays, numbers and ranges, put together."""
+    from srcdiff.frontend.in_python import shapes
+    from srcdiff.frontend.translate.library import in_python_call
+    parts = index.items if isinstance(index, Tuple) and index.cls is None else (index,)
+    if any(isinstance(part, Known) for part in parts):
+        raise Refused("a text or None inside np.r_ or np.c_", fix="use np.concatenate or np.stack", code="SD0239")
+    made = [_range_of(t, part) if isinstance(part, Slice) else part for part in parts]
+    return in_python_call(t, shapes.joined_rows if maker is np.r_ else shapes.joined_columns, *made)
+
+
+def _range_of(t, part):
+    """Return the numbers that a slice means there: a range, or evenly spaced ones if the step is imaginary."""
+    from srcdiff.frontend.translate.numpy_creation import arange, linspace
+    step = Const(1) if part.step is None else part.step
+    if isinstance(step, Const) and isinstance(step.value, complex):
+        return linspace(t, part.start, part.stop, Const(int(abs(step.value))))
+    return arange(t, Const(0) if part.start is None else part.start, part.stop, step)
 
 
 # -- arrays ---------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from srcdiff.frontend.translate.values import (
     Ref,
     Refused,
     RunTimeText,
+    Slice,
     Tuple,
     View,
     is_atom,
@@ -24,7 +25,7 @@ from srcdiff.frontend.translate.values import (
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Const
 
-__all__ = ["call_method"]
+__all__ = ["call_method", "delete"]
 
 
 def call_method(t: Translator, method: Method, args, keywords):
@@ -134,9 +135,32 @@ def _pop(t, owner, position=Const(-1)):
     try:
         item = items.pop(int(k))
     except IndexError:
-        raise Refused("pop from an empty list") from None
+        raise Refused(f"index {int(k)} is out of range: there are {len(items)} items", python=IndexError) from None
     t.state["heap", owner.key] = Tuple(tuple(items))
     return item
+
+
+def delete(t: Translator, owner: Ref, index) -> None:
+    """Translate ``del owner[index]``."""
+    if isinstance(t.contents(owner), Dict):
+        _pop_key(t, owner, index)
+    elif isinstance(index, Slice):
+        _cut(t, owner, index)
+    else:
+        _pop(t, owner, index)
+
+
+def _cut(t, owner, index):
+    t.check_changeable(owner)
+    parts = (index.start, index.stop, index.step)
+    bounds = [None if b is None else t.static_number(b) for b in parts]
+    if not isinstance(t.contents(owner), Tuple) or any(
+            b is not None and n is None for b, n in zip(parts, bounds, strict=True)):
+        raise Refused("a part of a list whose length only run time knows is deleted", fix="make a new list of what stays",
+                      code="SD0215")
+    items = list(t.contents(owner).items)
+    del items[slice(*bounds)]
+    t.state["heap", owner.key] = Tuple(tuple(items))
 
 
 def _insert(t, owner, position, item):

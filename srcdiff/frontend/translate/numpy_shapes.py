@@ -52,7 +52,7 @@ def read_only(t, made, source):
 
 def reshape(t, a, *shape, order=NONE, copy=NONE):
     if not none(order) and getattr(order, "value", None) != "C":
-        raise Refused("a reshape in Fortran order", fix="transpose before and after")
+        return _reshape_by_columns(t, a, shape, order)
     if len(shape) == 1:
         extents = list(extents_of(t, shape[0]))
     else:
@@ -75,6 +75,16 @@ def reshape(t, a, *shape, order=NONE, copy=NONE):
     return derived(t, t.emit("reshape", x, *extents), source)
 
 
+def _reshape_by_columns(t, a, shape, order):
+    """Reshape with the first axis the fastest: the transpose of an array is reshaped, and transposed."""
+    if getattr(order, "value", None) != "F":
+        raise Refused("a reshape in an order that the layout in memory decides", fix="use order='C' or order='F'")
+    extents = extents_of(t, shape[0]) if len(shape) == 1 else shape
+    turned = t.emit("copy", as_atom(t, transposed(t, a)))
+    made = array(t, transposed(t, reshape(t, turned, *reversed(extents))))
+    return derived(t, made, a)
+
+
 def _only_element(t, x):
     """Return an array of one element as one without axes; any other number of elements is an error."""
     if not t.ndim(x):
@@ -95,7 +105,7 @@ def ravel(t, a, order=NONE):
 
 
 def flatten(t, a, order=NONE):
-    x = reshape(t, a, Const(-1), order=order)
+    x = array(t, reshape(t, a, Const(-1), order=order))
     t.derived.pop(x.name, None)
     return x
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gast
 
 from srcdiff.frontend.fence import reason
+from srcdiff.frontend.translate import methods
 from srcdiff.frontend.translate.assignment import assign
 from srcdiff.frontend.translate.augmented import augmented
 from srcdiff.frontend.translate.captured import lift
@@ -15,7 +16,7 @@ from srcdiff.frontend.translate.loops import for_, while_
 from srcdiff.frontend.translate.merge import join
 from srcdiff.frontend.translate.numeric import truth
 from srcdiff.frontend.translate.trying import try_
-from srcdiff.frontend.translate.values import Closure, Known, Poison, Refused
+from srcdiff.frontend.translate.values import Closure, Known, Poison, Ref, Refused
 from srcdiff.syntax import Const
 
 __all__ = ["block"]
@@ -167,8 +168,20 @@ def with_(t: Translator, node):
         t.constant_depth -= constants
 
 
+def delete(t: Translator, node) -> None:
+    """Translate ``del items[k]`` of a list or a dict."""
+    target = node.targets[0]
+    base = evaluate(t, target.value) if isinstance(target, gast.Subscript) else None
+    if isinstance(base, Poison):
+        t.use_poison(base)
+    if not isinstance(base, Ref):
+        row = reason(node)
+        raise Refused(f"`{text_of(node)}` is not supported", why=row.why, fix=row.fix, code=row.code)
+    methods.delete(t, base, evaluate(t, target.slice))
+
+
 _HANDLERS = {
     "Assign": assign, "AugAssign": augmented, "If": if_, "For": for_, "While": while_, "Raise": raise_,
     "Expr": expression, "Pass": pass_, "FunctionDef": function, "Import": import_,
-    "ImportFrom": import_, "With": with_, "Try": try_,
+    "ImportFrom": import_, "With": with_, "Try": try_, "Delete": delete,
 }
