@@ -38,6 +38,7 @@ from srcdiff.kernels import (
     plan,
     with_algebra,
     with_extents,
+    with_own_functions,
 )
 from srcdiff.log import stage
 from srcdiff.lower import lower
@@ -157,7 +158,7 @@ PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
     "python": [found, without_barriers, optimize],
     "tight": [found, without_barriers, optimize, functools.partial(lower, stretch=False)],
     "numba": [found, without_barriers, optimize, lower],
-    "cuda": [found, without_barriers, optimize],        # and then for one set of shapes: `build_kernels`
+    "cuda": [found, without_barriers, optimize, with_own_functions],    # and then for one set of shapes: `build_kernels`
 }
 
 

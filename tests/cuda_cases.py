@@ -407,6 +407,54 @@ def test_another_number_of_samples_is_the_same_code():
     assert len({id(made.launcher) for made in gradient._table.values()}) == 1
 
 
+# -- functions with rules of their own ---------------------------------------------------------------
+
+@sd.custom_rule(lambda x, dx, ans: 2.0 * x * dx)
+def squared(x):
+    total = 0.0
+    for _ in range(4):
+        total += x * x / 4
+    return total
+
+
+@sd.custom_rule(lambda x, y, dx, dy, ans: ans * (y * dx + x * dy))
+def growth(x, y):
+    return math.exp(x * y) if x > 0 else 1.0 / math.exp(-x * y)
+
+
+@sd.custom_rule(jvp=lambda x, dx, ans: math.cos(x) * dx, vjp=lambda x, g, ans: math.cos(x) * g)
+def swing(x):
+    return math.sin(x)
+
+
+@sd.custom_rule(lambda x, dx, ans: FACTOR * dx)
+def scaled_by_a_global(x):
+    return FACTOR * x
+
+
+FACTOR = 3.0
+
+
+def with_own_rules(x):
+    return np.sum(squared(x) * growth(x, 0.5)) + swing(x[0]) * squared(x[1]) + np.sum(growth(x, squared(x)))
+
+
+@pytest.mark.parametrize("derivative", [sd.grad, sd.jacfwd, sd.hessian])
+def test_functions_with_a_rule_are_translated(derivative):
+    batch = sd.vmap(derivative(with_own_rules), target="cuda")
+    np.testing.assert_allclose(batch(X), sd.vmap(derivative(with_own_rules))(X), **EXACT)
+
+
+def test_functions_with_a_rule_over_large_arrays():
+    f = sd.differentiate(lambda x: np.sum(squared(x)), target="cuda")
+    np.testing.assert_allclose(f.grad(LONG), 2 * LONG, **EXACT)
+
+
+def test_a_function_with_a_rule_that_reads_a_global_is_refused():
+    with pytest.raises(sd.errors.UnsupportedError, match="scaled_by_a_global is a function with a rule of its own"):
+        sd.vmap(lambda x: scaled_by_a_global(x), target="cuda")(X[:, 0])
+
+
 # -- what does not fit ------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("given, what", [

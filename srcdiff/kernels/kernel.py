@@ -68,7 +68,8 @@ def require_device_code(program: Program) -> None:
     if own:
         raise UnsupportedError([Problem(
             "SD0351", f"{s.op} is a function with a rule of its own; it does not run on the GPU", s.where,
-            why="what it calls is known to the host only", fix='use target="numba"') for s in own])
+            why="it is not plain Python, reads values from outside, or calls another such function",
+            fix='write it in Python with its values as arguments, or use target="numba"') for s in own])
 
 
 def names_of(atoms: Iterable[Atom]) -> set[str]:
