@@ -361,6 +361,47 @@ def test_an_elementwise_gradient_is_one_shared_loop_and_deterministic():
     assert np.array_equal(first[0], again[0]) and first[1] == again[1]
 
 
+WIDE = RNG.uniform(0.5, 1.5, (4, 600))
+
+
+def columns(x):
+    return np.sin(np.sum(x ** 2, axis=0))
+
+
+def of_columns(x, w):
+    return np.sum(np.mean(np.exp(x) * w, axis=0) ** 2)
+
+
+def weighted_rows(v, x):
+    out = np.zeros(x.shape[1])
+    for i in range(x.shape[0]):
+        s = np.sin(v[i])
+        for j in range(x.shape[1]):
+            out[j] += s * x[i, j] ** 2
+    return np.sum(out ** 2)
+
+
+@pytest.mark.parametrize("function, args", [
+    (of_columns, (WIDE, WIDE[0])), (weighted_rows, (WIDE[:, 0], WIDE))])
+def test_reductions_along_the_first_axis_in_both_modes(function, args):
+    on_gpu, on_host = (sd.differentiate(function, target=t) for t in ("cuda", "python"))
+    got, expected = (sd.value_and_grad(f, argnums=(0, 1))(*args) for f in (on_gpu, on_host))
+    for a, b in zip(leaves(got), leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    np.testing.assert_allclose(on_gpu.jvp(args, args)[1], on_host.jvp(args, args)[1], rtol=1e-12)
+
+
+def test_sums_of_columns_are_shared_and_deterministic():
+    f = sd.differentiate(columns, target="cuda")
+    first = f(WIDE)
+    np.testing.assert_allclose(first, columns(WIDE), rtol=1e-12)
+    assert np.array_equal(f(WIDE), first)
+    text = f.source(WIDE)
+    assert text.count("j = thread") + text.count("i = thread") == text.count("@cuda.jit")      # no kernel is serial
+    huge = np.lib.stride_tricks.as_strided(np.ones(1), (10 ** 4, 10 ** 4), (0, 0))
+    assert "thread" in f.source(huge)                  # one thread would be refused it
+
+
 def test_large_device_arrays_stay_there_and_out_is_filled():
     f = sd.differentiate(payoff, target="cuda")
     result = f.grad(numba_cuda.to_device(LONG), numba_cuda.to_device(LONG + 0.5), 0.3)

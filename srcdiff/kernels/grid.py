@@ -19,6 +19,7 @@ from srcdiff.analysis.shapes import Shapes
 from srcdiff.batches import without_reserved
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
+from srcdiff.kernels.interchange import turned
 from srcdiff.kernels.kernel import WORDS, Kernel, kernel, require_device_code
 from srcdiff.kernels.loops import own, side_by_side, steps, trips
 from srcdiff.kernels.memory import Memory
@@ -132,6 +133,9 @@ class _Grid:
         segments = [Segment([])]
         for i, stmt in enumerate(body):
             reduced = self._reductions(stmt, body[i + 1:])
+            if reduced is None and (other := turned(stmt, self.types)) is not None:
+                reduced = self._reductions(other, body[i + 1:])
+                stmt = other if reduced is not None else stmt
             if reduced is None:
                 _require_short(stmt)
                 segments[-1].body.append(stmt)
@@ -144,7 +148,8 @@ class _Grid:
         if not isinstance(stmt, For) or (count := trips(stmt)) is None or count < SHARED:
             return None
         reduced = _reduced(stmt, self.types)
-        assigned = {defined(s) for s in walk(stmt.body)} - {None}
+        # A loop variable is not read after its loop; another loop may have one of the same name.
+        assigned = {defined(s) for s in walk(stmt.body) if not isinstance(s, For)} - {None}
         numbers = {n for n in assigned if not self.types[n].ndim} - set(reduced)
         read_later = {a.name for s in walk(rest) for a in atoms_of(s) if isinstance(a, Var)} | _names(
             self.program.results)
