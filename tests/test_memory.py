@@ -187,6 +187,18 @@ def until_settled(x, n):
     return y * y
 
 
+def leaves_two_loops(x, n):
+    """What the test of the outer loop sets is read behind it."""
+    y = x.copy()
+    for i in range(3):
+        for j in range(n):
+            y[j % 9] *= np.arctan(y[0] + 0.1 * i + 1.0)
+            if y[j % 9] > 1.2:
+                return y[0] * y[j % 9]
+        y[1] += np.cos(y[0])
+    return np.sum(y * y)
+
+
 def three_deep(x, n):
     s = x[0]
     for i in range(2):
@@ -199,7 +211,7 @@ def three_deep(x, n):
 
 
 X = np.linspace(0.0, 1.0, 9) ** 2
-NESTS = [(restarts, 200, 4000), (epochs, 150, 2500), (until_settled, 150, 1500), (three_deep, 60, 1500)]
+NESTS = [(restarts, 200, 4000), (epochs, 150, 2500), (until_settled, 150, 1500), (leaves_two_loops, 100, 1500), (three_deep, 60, 1500)]
 CASES = [
     (heat, (X, 0.1, 100), (0, 1), 1500), (heat, (X, 0.1, 1), (0, 1), 1500), (heat, (X, 0.1, 0), (0, 1), 1500),
     (leapfrog, (X, X + 1, 1.5, 200), (0, 1, 2), 1000), (runge_kutta, (X[3:5], X[5:7], 0.01, 300), (0, 1, 2), 1000),

@@ -113,7 +113,8 @@ class _Writer:
         with builder.nested() as body:
             self.stages(outer, counter, stage)
         whole = While(tuple(test), more, tuple(body), outer.where)
-        handed = [name for name in changed((whole,)) if name in exposed((whole,)) - sure - set(changed(before))]
+        read = exposed((whole,)) | assured([node])      # what the test sets may be read behind the loop
+        handed = [name for name in changed((whole,)) if name in read - sure - set(changed(before))]
         known = {name: self.known.sources(name, before=node) for name in handed if isinstance(builder.types[name], Array)}
         if None in known.values():
             builder.append(outer)
