@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Arr", "Expressions", "Flag", "Float", "Helper", "Index", "Int"]
+__all__ = ["Arr", "Complex", "Expressions", "Flag", "Float", "Helper", "Index", "Int"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,13 @@ class Int:
 @dataclass(frozen=True)
 class Arr:
     """An array of floats."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Complex:
+    """An array of complex numbers."""
 
     shape: tuple[int, ...]
 
@@ -252,6 +259,11 @@ class Expressions:
 
     def call(self, helper: Helper) -> tuple[str, tuple] | None:
         """Return a call of a helper and what it gives, if there are arguments for it."""
+        args = self.arguments(helper)
+        return None if args is None else (f"{helper.name}({', '.join(args)})", helper.returned)
+
+    def arguments(self, helper: Helper) -> list[str] | None:
+        """Return arguments for a helper, if there are any."""
         args = []
         for kind in helper.kinds:
             if isinstance(kind, Arr):
@@ -264,7 +276,7 @@ class Expressions:
                 args.append(self.rng.choice([*inside * 2, "0", str(kind.high)]))
             else:
                 args.append(self.scalar(1))
-        return f"{helper.name}({', '.join(args)})", helper.returned
+        return args
 
     # -- arrays -----------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ extents of every array and the range of every integer, so each index is valid,
 and variables are read only where they are assigned on every path.  What is
 stored is bounded (sines, tanh, x/(1 + x*x), averages), so that differences can
 be trusted.  Expressions are written in `random_expressions`, closures, containers
-and calls of the library in `random_everyday`.
+and calls of the library in `random_everyday`; axes, complex values and derivatives
+of helpers in `random_numerics`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import numpy as np
 
 from tests.random_everyday import BLOCK_STATEMENTS, EVERYDAY, Everyday
 from tests.random_expressions import Arr, Expressions, Flag, Float, Helper, Index, Int
+from tests.random_numerics import NUMERIC_BLOCKS, NUMERICS, VIEW_HELPERS, Numerics
 
 __all__ = ["Generated", "load", "random_source"]
 
-HEADER = ["import math", "", "import numpy as np", ""]
+HEADER = ["import math", "", "import numpy as np", "", "import srcdiff as sd", "", "", *VIEW_HELPERS.splitlines()]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def random_source(seed: int) -> tuple[str, dict]:
         if not any(isinstance(kind, Arr) for _, kind in kinds) and not returned:
             returned = (Float(),)
         lines += ["", *writer.function(f"h{number}", returned, rng.randrange(1, 5)), ""]
+        if returned == (Float(),):
+            lines += ["", f"d{number} = sd.differentiate(h{number}, target='python')", ""]
         helpers.append(Helper(f"h{number}", tuple(kind for _, kind in kinds), returned))
     params = parameters(rng, n, k)
     writer = Writer(rng, params, helpers)
@@ -103,7 +107,7 @@ def parameters(rng, n: int, k: int) -> dict:
     return {name: kind for name, kind in wanted.items() if rng.random() < share.get(name, 0.15)} or {"s": Float()}
 
 
-class Writer(Everyday, Expressions):
+class Writer(Everyday, Numerics, Expressions):
     """Write the statements of one function."""
 
     def __init__(self, rng, params: dict, helpers: list, inner: bool = False):
@@ -466,5 +470,5 @@ class Writer(Everyday, Expressions):
 
 STATEMENTS = {"set_scalar": 5, "update_scalar": 5, "set_array": 4, "make_buffer": 2, "update_array": 3, "view": 2,
               "store_element": 6, "store_slice": 4, "store_running": 1, "store_fancy": 2, "store_mask": 1, "swap": 1.5,
-              "call_helper": 1.5, "branch": 3, "leave": 2, "loop": 6, "repeat": 1.5, **EVERYDAY}
-BLOCKS = ("branch", "loop", "repeat", *BLOCK_STATEMENTS)
+              "call_helper": 1.5, "branch": 3, "leave": 2, "loop": 6, "repeat": 1.5, **EVERYDAY, **NUMERICS}
+BLOCKS = ("branch", "loop", "repeat", *BLOCK_STATEMENTS, *NUMERIC_BLOCKS)

@@ -7,6 +7,7 @@ import pytest
 
 from srcdiff.errors import UnsupportedError
 from srcdiff.syntax import Const
+from tests.random_api import SHARES as OF_THE_API
 from tests.random_checks import (
     Case,
     Failure,
@@ -31,6 +32,16 @@ SHARES = {check_optimised: 2, check_lowered: 6, check_memory: 2, check_halves: 3
 @pytest.mark.parametrize("seed", SEEDS)
 def test_program(seed):
     assert one(seed, Counter(), SHARES) is None, load(seed).text
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("check_of_the_api", OF_THE_API)
+@pytest.mark.parametrize("seed", [100_101, 100_102])
+def test_the_public_functions(check_of_the_api, seed):
+    case = Case(load(seed))
+    with np.errstate(all="ignore"):
+        assert judged(case)
+        check_of_the_api(case)
 
 
 @pytest.mark.filterwarnings("ignore")
