@@ -70,7 +70,7 @@ LINALG = {
 }
 
 # Without counterpart in NumPy: functions that stand in the module (see `helpers`).
-HELPERS = ("quotient", "digamma", "polygamma", "quotient", "erf", "erfc", "gamma", "lgamma")
+HELPERS = ("quotient", "digamma", "polygamma", "erf", "erfc", "gamma", "lgamma")
 
 _KIND = {"weak": {"bool": "bool", "int64": "int", "float64": "float", "complex128": "complex"}}
 
