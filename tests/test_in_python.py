@@ -195,7 +195,7 @@ CASES = {
     "c_": (lambda x: np.c_[x, x * x], V), "flat": (lambda x: x.flat[3] * x.flat[-1] + sum(v * v for v in x.flat), R),
     "order F": (lambda x: x.reshape((3, -1), order="F") * x.ravel(order="F")[:2] + x.flatten("F")[1], R),
     "histogram_bin_edges": (lambda x: np.histogram_bin_edges(x, 3), V), "hypot of three": (lambda x: math.hypot(x, 2.0, x * x), 0.7),
-    "rfftn": (lambda x: np.fft.irfftn(np.fft.rfftn(x * x), s=(2, 3)) * np.fft.fftn(x).real, R),
+    "rfftn": (lambda x: np.fft.irfftn(np.fft.rfftn(x * x), s=(2, 3), axes=(0, 1)) * np.fft.fftn(x).real, R),
     "binom": (sp.binom, ABOVE + 2.0, P), "logaddexp2": (np.logaddexp2, V, W),
 }
 COMPILED = ("pad reflect", "norms of rows", "fft of 6", "unique")
