@@ -40,7 +40,7 @@ def primal_results(function, args) -> tuple:
 
 
 class Modes:
-    """One program and its derivatives at one point, with respect to all float arguments.
+    """One program and its derivatives at one point, with respect to all float arguments; each is made once.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Modes:
 
     def __init__(self, function, args, transform=lambda p: p, execute=run):
         self.function, self.args = function, tuple(args)
-        self.transform, self.execute = transform, execute
+        self.transform, self.execute, self.made = transform, execute, {}
         self.special = special = specialised(function, args)
         self.extra = tuple(fetch() for fetch in special.captures)
         self.program = transform(special.program)
@@ -79,11 +79,17 @@ class Modes:
     def directions(self, rng):
         return self.random(rng, [self.args[i] for i in self.positions])
 
+    def remembered(self, name, make):
+        """Return the transformed program of this name; `make` is called for it once."""
+        if name not in self.made:
+            self.made[name] = self.transform(make())
+        return self.made[name]
+
     def tangent_program(self):
-        return self.transform(tangent(self.program, self.active))
+        return self.remembered("tangent", lambda: tangent(self.program, self.active))
 
     def adjoint_program(self):
-        return self.transform(adjoint(self.program, self.active))
+        return self.remembered("adjoint", lambda: adjoint(self.program, self.active))
 
     def jvp(self, direction):
         count = len(self.program.results)
@@ -97,8 +103,8 @@ class Modes:
         """Return (tangent of adjoint, adjoint of adjoint) with the cotangents held constant."""
         first = self.adjoint_program()
         outputs = tuple(range(len(self.program.results), len(first.results)))
-        return (self.transform(tangent(first, self.active)),
-                self.transform(adjoint(first, self.active, outputs=outputs)))
+        return (self.remembered("forward over reverse", lambda: tangent(first, self.active)),
+                self.remembered("reverse over reverse", lambda: adjoint(first, self.active, outputs=outputs)))
 
     def second_order(self, cotangents, direction):
         """Return the derivative of the adjoint along `direction`, forward and reverse over reverse."""

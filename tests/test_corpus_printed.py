@@ -41,19 +41,22 @@ def _as_declared(type_, value):
     return np.asarray(value, type_.dtype)
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_the_corpus_prints_right(name):
-    sample, rng = PROGRAMS[name], np.random.default_rng(3)
-    modes = Modes(sample.function, sample.args, optimize, both)
-    modes.call(modes.program)
-    direction = modes.directions(rng)
-    modes.jvp(direction)
-    seeds = modes.random(rng, [v for i, v in enumerate(modes.call(modes.program)) if i in modes.outputs])
-    modes.vjp(seeds)
+# One for both tests of a program: they run one after the other, and the derivatives are made once.
+@pytest.fixture(scope="module")
+def modes(request):
+    sample = PROGRAMS[request.param]
+    return Modes(sample.function, sample.args, optimize, both)
 
 
-@pytest.mark.parametrize("name", COMPILED)
-def test_numba_infers_the_types_that_programs_declare(name):
-    modes = Modes(PROGRAMS[name].function, PROGRAMS[name].args, optimize)
+@pytest.mark.parametrize("modes", PROGRAMS, indirect=True)
+def test_the_corpus_prints_right(modes):
+    rng = np.random.default_rng(3)
+    results = modes.call(modes.program)
+    modes.jvp(modes.directions(rng))
+    modes.vjp(modes.random(rng, [results[i] for i in modes.outputs]))
+
+
+@pytest.mark.parametrize("modes", COMPILED, indirect=True)
+def test_numba_infers_the_types_that_programs_declare(modes):
     for program in (modes.program, modes.tangent_program(), modes.adjoint_program()):
         assert harvest.check(lower(program))

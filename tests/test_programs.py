@@ -20,7 +20,8 @@ TRANSFORMS = {"plain": verified, "optimized": lambda p: verified(optimize(p))}
 CASES = [(name, mode) for name in PROGRAMS for mode in TRANSFORMS]
 
 
-@pytest.fixture
+# One for all tests of a program: they run one after the other, and the derivatives are made once.
+@pytest.fixture(scope="module")
 def modes(request):
     name, transform = request.param
     sample = PROGRAMS[name]
