@@ -4,8 +4,9 @@ The passes, in order: `scalarize` writes each array statement as a loop nest,
 `checks` compares extents before the loops, `tidy` names equal extents once,
 `fuse` joins neighbouring loops, `tidy` turns the temporaries inside them into
 scalars, `hoist` moves allocations out of loops, `moves` hands arrays on that
-need no copy, `gather` turns sums into neighbouring elements around, `registers`
-keeps elements in variables, `names` gives the loop variables short names.
+need no copy, `guarded` moves sums into the branch that gives the term, `gather`
+turns sums into neighbouring elements around, `registers` keeps elements in
+variables, `names` gives the loop variables short names.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from srcdiff.lower.checks import checks
 from srcdiff.lower.fuse import fuse
 from srcdiff.lower.gather import gather
+from srcdiff.lower.guarded import guarded
 from srcdiff.lower.hoist import hoist
 from srcdiff.lower.moves import moves
 from srcdiff.lower.names import apart, names
@@ -23,7 +25,7 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (checks, tidy, fuse, tidy, hoist, moves, tidy, gather, registers)
+PASSES = (checks, tidy, fuse, tidy, hoist, moves, tidy, guarded, gather, registers)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
