@@ -103,7 +103,7 @@ def _against_loops(r: Results, name: str) -> float:
 
 def hessian(r: Results) -> Iterator[Row]:
     for name in r.named("Hessian of 50"):
-        cost = r.ratio(name, "srcdiff", "gradient")
+        cost = r.ratio(name, "srcdiff", "gradient (srcdiff)")
         yield name, "at most 25 gradients", f"{cost:.1f} gradients", cost <= 25.0
 
 

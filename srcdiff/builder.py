@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from srcdiff.errors import NOWHERE, Where
 from srcdiff.primitives import infer
@@ -124,6 +125,10 @@ class Builder:
             yield
         finally:
             self.where = before
+
+    def in_any_order(self):
+        """Mark the statements made inside as adding to sums whose order is nobody's."""
+        return self.at(replace(self.where, any_order=True))
 
     # -- statements -----------------------------------------------------------------
 

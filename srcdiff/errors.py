@@ -9,7 +9,7 @@ and what to do.  Codes are stable: once published, a code keeps its meaning.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = [
     "ArgumentError",
@@ -35,7 +35,8 @@ class Where:
     """A place in the user's source.
 
     `line` is the 1-based line in `file`; `column` and `end_column` are 0-based
-    offsets into `text`, the full source line without its newline.
+    offsets into `text`, the full source line without its newline.  `any_order`
+    marks what adds to a sum whose order is nobody's: `np.sum`, an adjoint.
     """
 
     file: str = "<unknown>"
@@ -44,6 +45,7 @@ class Where:
     end_column: int = 0
     text: str = ""
     function: str = ""
+    any_order: bool = field(default=False, compare=False, repr=False)
 
     def excerpt(self) -> str:
         """Return the arrow, the line and the caret, as shown in every message."""

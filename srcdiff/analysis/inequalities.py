@@ -125,13 +125,16 @@ class Facts:
         return None
 
     def _facts_of(self, root: Root, number: int, facts, steps, tried) -> list[Extent]:
-        """Return what a quotient or remainder obeys by its definition."""
+        """Return what a product, quotient or remainder obeys by its definition."""
         this = Extent(0, ((number, 1),))
         if root.kind == "floor_divide":
             a, b = root.key
             if not b.terms and b.constant > 0:          # 0 <= a - b q <= b - 1
                 rest = self.shapes.combine(a, this, -b.constant)
-                return [rest, at_most(self.shapes, rest, b, 1)]
+                signed = [this] if self._prove(a, facts, steps - 1, {}) else []
+                return [rest, at_most(self.shapes, rest, b, 1), *signed]
+        if root.kind == "product":                      # of two that are not negative
+            return [this] if all(self._prove(part, facts, steps - 1, {}) for part in root.key) else []
         if root.kind == "remainder":
             b = root.key[1]
             if self._prove(at_most(self.shapes, Extent(1), b), facts, steps - 1, {}):

@@ -108,12 +108,15 @@ class Compiled:
 def compile_program(program: Program, target: str | None = None, options=None,
                     docstring: str | None = None) -> Compiled:
     """Print and compile a program; for the target "numba" it has been lowered before."""
+    from srcdiff.analysis.signs import from_front
     from srcdiff.printing import to_source
     from srcdiff.printing.bindings import MARK
-    file = next((stmt.where.file for stmt in walk(program.body) if stmt.where.line), "<unknown>")
-    with stage("print"):
-        source = to_source(program, docstring=docstring)
     options = Options.of(options, target)
+    file = next((stmt.where.file for stmt in walk(program.body) if stmt.where.line), "<unknown>")
+    with stage("signs"):
+        arrays = from_front(program) if options.target == "numba" else frozenset()
+    with stage("print"):
+        source = to_source(program, docstring=docstring, from_front=arrays)
     if MARK in source:
         # What a user's own function does may change while the text here does not: nothing of it is kept.
         options = replace(options, cache=False)

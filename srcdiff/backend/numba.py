@@ -10,7 +10,7 @@ import re
 import threading
 import types
 
-from srcdiff.backend import large_pages, modules, pipeline, python, vector_math
+from srcdiff.backend import large_pages, modules, notes, pipeline, python, vector_math
 from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import CompileError, Problem, Where
 
@@ -52,7 +52,11 @@ def _jit_functions(module, options):
     for key, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
             parallel = options.parallel and "prange" in value.__code__.co_names
-            dispatcher = numba.njit(parallel=parallel, **settings, **pipeline.settings(value))(value)
+            known = notes.of(module, key, options.fastmath)
+            chosen = pipeline.settings(value)
+            if known and not parallel and (compiler := notes.pipeline(known, chosen.get("pipeline_class"))):
+                chosen = {"pipeline_class": compiler}
+            dispatcher = numba.njit(parallel=parallel, **settings, **chosen)(value)
             if modules.is_on_disk(module):
                 keep_machine_code(dispatcher)
             setattr(module, key, dispatcher)

@@ -2,11 +2,12 @@
 
 The passes, in order: `scalarize` writes each array statement as a loop nest,
 `checks` compares extents before the loops, `tidy` names equal extents once,
-`fuse` joins neighbouring loops, `tidy` turns the temporaries inside them into
-scalars, `hoist` moves allocations out of loops, `moves` hands arrays on that
-need no copy, `guarded` moves sums into the branch that gives the term, `gather`
-turns sums into neighbouring elements around, `registers` keeps elements in
-variables, `names` gives the loop variables short names.
+`rejoin` runs loops where their values are needed, `fuse` joins neighbouring
+loops, `tidy` turns the temporaries inside them into scalars, `hoist` moves
+allocations out of loops, `moves` hands arrays on that need no copy, `guarded`
+moves sums into the branch that gives the term, `gather` turns sums into
+neighbouring elements around, `registers` keeps elements in variables, `names`
+gives the loop variables short names.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from srcdiff.lower.hoist import hoist
 from srcdiff.lower.moves import moves
 from srcdiff.lower.names import apart, names
 from srcdiff.lower.registers import registers
+from srcdiff.lower.rejoin import rejoin
 from srcdiff.lower.scalarize import scalarize
 from srcdiff.lower.tidy import tidy
 from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (checks, tidy, fuse, tidy, hoist, moves, tidy, guarded, gather, registers)
+PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, guarded, gather, registers)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
@@ -48,6 +50,6 @@ def lower(program: Program, stretch: bool = True, blas: bool = True, device: boo
     for one in PASSES:
         if one is fuse:
             program = fuse(program, device)
-        elif not (device and one is gather):            # a thread has no vectors to fill
+        elif not (device and one in (gather, rejoin)):  # a thread has no vectors to fill, and a sample of its own
             program = one(program)
     return names(program, users, old)

@@ -134,7 +134,8 @@ def _dot(ctx, target, a, left, b, right, column=()):
     with ctx.nest([a.dims[-1]]) as (k,):
         term = build.op("multiply", ctx.element(a, (*left, k)),
                         ctx.element(b, (*right, k, *column)))
-        build.assign(total, "add", Var(total), term)
+        with build.in_any_order():
+            build.assign(total, "add", Var(total), term)
     return Var(total)
 
 

@@ -62,7 +62,8 @@ def _accumulate(ctx, op, view, at, target) -> Var:
     b.assign(total, "cast", neutral(op, dtype), dtype=wide)
     with ctx.nest(view.dims[len(at):]) as inner:
         value = ctx.element(view, (*at, *inner))
-        b.assign(total, COMBINE[op], Var(total), value)
+        with b.in_any_order():
+            b.assign(total, COMBINE[op], Var(total), value)
     if wide == dtype:
         return Var(total)
     if _is_array(b, target):

@@ -21,6 +21,7 @@ from srcdiff.printing.bindings import MARK, bindings
 from srcdiff.printing.docstrings import describe
 from srcdiff.printing.helpers import HELPERS, helpers_for
 from srcdiff.printing.names import compact
+from srcdiff.printing.notes import notes
 from srcdiff.printing.statements import Writer
 from srcdiff.printing.text import unparse
 from srcdiff.syntax import Assign, Program, Var, rename, walk
@@ -38,7 +39,7 @@ DECORATOR = '@njit(error_model="numpy", fastmath={"contract"})\n'
 
 
 def to_source(program: Program, *, docstring: str | None = None, jit: bool = False,
-              renamed: bool = True) -> str:
+              renamed: bool = True, from_front: frozenset[str] = frozenset()) -> str:
     """Return the text of a complete module that defines `program`'s function.
 
     Parameters
@@ -51,6 +52,8 @@ def to_source(program: Program, *, docstring: str | None = None, jit: bool = Fal
         Decorate the functions with Numba's `njit` where Numba is installed.
     renamed
         Give the compiler's variables readable names; else every variable has its name in `program`.
+    from_front
+        Arrays that no index counts from the end of: a note for the loader lists them.
 
     Returns
     -------
@@ -58,7 +61,9 @@ def to_source(program: Program, *, docstring: str | None = None, jit: bool = Fal
         The function takes the program's parameters and returns one bare
         result, a tuple of several, or None.
     """
-    program = _without_collisions(program)
+    names = _collisions(program)
+    from_front = frozenset(names.get(name, name) for name in from_front)
+    program = _renamed(program, names)
     writer = Writer(program)
     names = {name: name for name in program.types}
     if renamed:
@@ -67,10 +72,11 @@ def to_source(program: Program, *, docstring: str | None = None, jit: bool = Fal
     function = _function(program, names, writer.body, describe(program, names, docstring))
     comments = comments_of(writer.body, writer.places)
     body = unparse(gast.Module([function], []), comments)
-    return _module(program.name, body, custom_operations(program.body), jit)
+    note = notes(program, names, from_front) if not jit else ""
+    return _module(program.name, body, custom_operations(program.body), jit, note)
 
 
-def _module(name, body, own, jit):
+def _module(name, body, own, jit, note=""):
     names = {n.id for n in ast.walk(ast.parse(body)) if isinstance(n, ast.Name)}
     given, imported, each = bindings(own, names, jit)
     helpers = "\n\n".join(filter(None, (helpers_for(sorted(names & set(HELPERS))), each)))
@@ -83,7 +89,7 @@ def _module(name, body, own, jit):
         imports += JIT + "\n"
     imports += imported
     mark = f"{MARK}{given}\n" if given else ""
-    return f'{imports}__all__ = ["{name}"]\n{mark}\n\n{code.strip()}\n'
+    return f'{imports}__all__ = ["{name}"]\n{mark}{note}\n\n{code.strip()}\n'
 
 
 def _function(program, names, body, doc):
@@ -123,14 +129,18 @@ def rename_trees(body, names):
             node.id = names.get(node.id, node.id)
 
 
-def _without_collisions(program):
-    """Rename variables that have a reserved name."""
+def _collisions(program):
+    """Return new names for the variables that have a reserved name."""
     taken = reserved(program.body) | {program.name}
     names, used = {}, set(program.types)
     for name in program.types:
         if name in taken:
             names[name] = _fresh(name, used | taken)
             used.add(names[name])
+    return names
+
+
+def _renamed(program, names):
     if not names:
         return program
 

@@ -102,7 +102,8 @@ def _reverse_load(sweep, node: Node) -> None:
     if stmt.array == stmt.target:           # the adjoint of the part makes way for that of the whole
         received = sweep.builder.op("copy", received)
         _clear(sweep, node)
-    sweep.builder.store(sweep.bar[stmt.array], index, received, True)
+    with sweep.builder.in_any_order():
+        sweep.builder.store(sweep.bar[stmt.array], index, received, True)
     if stmt.array != stmt.target:
         _clear(sweep, node)
 

@@ -366,4 +366,5 @@ class Sweep:
     def accumulate(self, name: str, value: Atom) -> None:
         """Append ``name_bar = name_bar + value``."""
         bar = self.bar[name]
-        self.builder.assign(bar, "add", Var(bar), value)
+        with self.builder.in_any_order():
+            self.builder.assign(bar, "add", Var(bar), value)
