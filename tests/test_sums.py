@@ -9,7 +9,7 @@ import srcdiff as sd
 from srcdiff.backend import Options, compile_source
 from srcdiff.compiler import build, gradient
 from srcdiff.errors import NOWHERE
-from srcdiff.printing.notes import ANY_ORDER
+from srcdiff.marks import ANY_ORDER
 from tests.modes import specialised
 
 RNG = np.random.default_rng(12)

@@ -19,7 +19,7 @@ import functools
 import operator
 from dataclasses import dataclass
 
-from srcdiff.printing.notes import ANY_ORDER, FROM_FRONT
+from srcdiff.marks import ANY_ORDER, FROM_FRONT
 
 __all__ = ["Notes", "of", "pipeline"]
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from srcdiff.marks import ANY_ORDER, FROM_FRONT
 from srcdiff.syntax import Array, Assign, Program, Scalar, Var, walk
 
-__all__ = ["ANY_ORDER", "FROM_FRONT", "notes"]
-
-FROM_FRONT, ANY_ORDER = "__from_front__", "__any_order__"
+__all__ = ["notes"]
 
 
 def notes(program: Program, names: Mapping[str, str], from_front: frozenset[str]) -> str:
