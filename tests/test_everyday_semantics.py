@@ -123,6 +123,31 @@ def test_a_strict_zip_checks_the_lengths():
 # -- texts ---------------------------------------------------------------------------------
 
 
+@refused("SD0211", "s = s / (s - s)", X)
+def division_by_numpys_zero_and_then_by_pythons(x):
+    s = x[0]
+    for _ in x:
+        try:
+            s = s / (s - s)
+        except ZeroDivisionError:
+            s = 2.5 * s
+        s = float(s)
+    return s
+
+
+@refused("SD0211", "s = 1.0 / sum(found[1:])", X)
+def division_by_the_sum_of_a_list_that_may_be_empty(x):
+    found, s = [x[0]], 0.0
+    for v in x:
+        if v > 1.0:
+            found.append(v)
+    try:
+        s = 1.0 / sum(found[1:])
+    except ZeroDivisionError:
+        s = 7.0
+    return s
+
+
 @right((X,))
 def texts_of_known_numbers(x):
     parts = {f"k{i:02d}": x[i] for i in range(3)}

@@ -267,6 +267,17 @@ def try_integer(a, n):
     return r + a
 
 
+@case((X, 1), (X, 3))
+def try_division_of_carried_python_numbers(x, n):
+    s = float(x[0])
+    for _ in range(n):
+        try:
+            s = s / (s - s)
+        except ZeroDivisionError:
+            s = 2.5 * s
+    return s
+
+
 @case((1.0,))
 def try_conversion(x):
     try:

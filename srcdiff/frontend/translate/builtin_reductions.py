@@ -6,7 +6,7 @@ import functools
 import math
 
 from srcdiff.frontend.translate.iteration import items_of, static_items
-from srcdiff.frontend.translate.kinds import combined, marked
+from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, combined, marked
 from srcdiff.frontend.translate.numeric import binary, logical, truth_atom
 from srcdiff.frontend.translate.values import (
     Dict,
@@ -74,7 +74,7 @@ def sum_(t, value, start=Const(0)):
     value = array_in(t, value)
     if is_atom(value) or isinstance(value, View):
         atom = as_atom(t, value)
-        total = t.emit("sum", atom, axis=(0,))
+        total = marked(t, t.emit("sum", atom, axis=(0,)), PYTHON | NUMPY)       # of nothing, it is Python's 0
         return total if start == Const(0) else binary(t, "Add", start, total)
     items = static_items(t, value)
     if items is not None:

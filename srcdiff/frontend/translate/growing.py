@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, marked
 from srcdiff.frontend.translate.values import Enumerate, Grown, Once, Ref, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import as_atom, common_dtype
 from srcdiff.primitives import unify
@@ -258,7 +259,7 @@ def item(t: Translator, grown: Grown, position):
         made = t.builder.load(buffer.name, (position, *[ALL] * rank))
         if rank:
             t.shared[made.name] = HELD
-        leaves.append(t.weak(made) if weak else made)
+        leaves.append(t.weak(made) if weak else marked(t, made, PYTHON | NUMPY))     # any item may be either
     return built(t, grown.form, iter(leaves))
 
 

@@ -97,18 +97,28 @@ def divisor(t: Translator, op: str, a: Atom, b: Atom) -> Atom:
     """Return the divisor of a division, harmless where Python would raise."""
     if t.trying is None or op not in _DIVISIONS:
         return b
-    if not all(isinstance(t.type_of(v), Scalar) and kind_of(t, v) & PYTHON for v in (a, b)):
+    kinds = [kind_of(t, v) for v in (a, b)]
+    if any(kind is None or not kind & PYTHON for kind in kinds):
         return b                        # a NumPy scalar gives inf or nan
+    if any(kind != PYTHON for kind in kinds) and _is_tested(t, b, ZeroDivisionError):
+        raise Refused("whether this division raises depends on the kind of its numbers",
+                      why="Python's numbers raise where they are divided by 0, NumPy's give inf or nan; here they may be either",
+                      fix="make them Python's with `float(...)`, or test the condition with `if` before", code="SD0211")
     one = 1.0 if t.type_of(b).dtype == "float64" else 1
     return _guarded(t, b, lambda t, x: t.emit("equal", x, Const(0)), ZeroDivisionError, one)
 
 
-def _guarded(t, atom, condition, raised, harmless):
+def _is_tested(t, atom, raised) -> bool:
+    """Tell whether a statement tests an operand for what it raises; a literal is no case that people catch."""
     trying = t.trying
-    if t.builder.block is not trying.block or _handler(t, trying.node, raised) is None:
+    return (t.builder.block is trying.block and not isinstance(atom, Const)
+            and _handler(t, trying.node, raised) is not None)
+
+
+def _guarded(t, atom, condition, raised, harmless):
+    if not _is_tested(t, atom, raised):
         return atom
-    if isinstance(atom, Const):
-        return atom                     # a literal operand is no case that people catch
+    trying = t.trying
     held = condition(t, atom)
     trying.found.append((held, raised))
     made = t.emit("where", held, Const(harmless), atom)
