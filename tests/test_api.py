@@ -437,3 +437,12 @@ def test_the_code_shows_in_a_notebook():
     assert "def lambda__adjoint(x):" in str(f.grad) or "def lambda_" in str(f.grad)
     assert f.grad._repr_markdown_().startswith("```python\n")
     assert f.has_grad and not cubes.has_grad
+
+
+def test_the_cpu_is_numbas_target():
+    def square(x):
+        return x * x
+    cpu = sd.differentiate(square, target="cpu")
+    assert cpu.options == sd.differentiate(square, target="numba").options
+    assert sd.vmap(sd.differentiate(square), target="cpu").options.target == "numba"
+    assert cpu.grad(3.0) == 6.0

@@ -183,11 +183,11 @@ class _Objects(dict):
 
 
 def known_target(target: str) -> str:
-    """Return the name of a target; refuse any other."""
-    if target not in ("numba", "python", "cuda"):
+    """Return the backend of a target, "cpu" being Numba's; refuse any other name."""
+    if target not in ("cpu", "numba", "python", "cuda"):
         raise ArgumentError(Problem("SD0315", f"target={target!r} is unknown",
-                                    fix="choose 'numba', 'python' or 'cuda'"))
-    return target
+                                    fix="choose 'cpu', 'python' or 'cuda'"))
+    return "numba" if target == "cpu" else target
 
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30,
@@ -228,7 +228,7 @@ def differentiate(function=None, *, target: str | None = None, parallel: bool = 
     Parameters
     ----------
     target
-        "numba"; "python": plain execution of the generated code; "cuda": the `vmap` of the function
+        "cpu", or "numba": compiled by Numba; "python": plain execution of the generated code; "cuda": the `vmap` of the function
         and of its derivatives runs on the GPU.
     parallel
         The `vmap` of the function and of its derivatives runs large batches on all cores.
@@ -254,7 +254,7 @@ def differentiate(function=None, *, target: str | None = None, parallel: bool = 
     given["target"] = given["target"] or default_options().target
     if fastmath is not None:
         given["fastmath"] = fastmath if isinstance(fastmath, bool) else frozenset(fastmath)
-    known_target(given["target"])
+    given["target"] = known_target(given["target"])
     options = Options(**given)
     if function is None:
         return functools.partial(as_function, options=options)
