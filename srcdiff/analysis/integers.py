@@ -7,11 +7,28 @@ paths meet.  Loop bounds, conditions and counters that only grow give facts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from srcdiff.analysis.forms import Extent
 from srcdiff.analysis.inequalities import Facts, at_most
 from srcdiff.analysis.shapes import Shapes
 from srcdiff.analysis.uses import changed
-from srcdiff.syntax import Array, Assign, Atom, Const, For, Load, Program, Scalar, Stmt, Var, walk
+from srcdiff.syntax import (
+    Array,
+    Assign,
+    Atom,
+    Const,
+    For,
+    If,
+    Load,
+    Program,
+    Raise,
+    Scalar,
+    Stmt,
+    Var,
+    While,
+    walk,
+)
 
 __all__ = ["Integers"]
 
@@ -113,6 +130,28 @@ class Integers(Shapes):
         """Learn what holds where a condition is true, or false."""
         if isinstance(condition, Var) and condition.name in self.tests:
             self.facts.learn(*self.tests[condition.name][0 if truth else 1])
+
+    def branches(self, stmt: If) -> Iterator[tuple]:
+        """Yield the blocks of a branch, each where what its test says is known; then know what holds after it."""
+        place = self.here()
+        for block, truth in ((stmt.then, True), (stmt.orelse, False)):
+            self.assume_test(stmt.condition, truth)
+            yield block
+            self.back(place)
+        for block, truth in ((stmt.then, False), (stmt.orelse, True)):
+            if block and isinstance(block[-1], Raise):
+                self.assume_test(stmt.condition, truth)
+        self.meet(stmt.then, stmt.orelse)
+
+    def turns(self, stmt: While) -> Iterator[tuple]:
+        """Yield the test and the body of a loop, where what holds in all turns is known; then know what holds after it."""
+        place = self.here()
+        self.meet(stmt.test, stmt.body)
+        yield stmt.test
+        self.assume_test(stmt.condition, True)
+        yield stmt.body
+        self.back(place)
+        self.meet(stmt.test, stmt.body)
 
     # -- where paths meet ---------------------------------------------------------------
 

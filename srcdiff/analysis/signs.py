@@ -19,7 +19,7 @@ each access, unless it is told that there are none.
 from __future__ import annotations
 
 from srcdiff.analysis.integers import Integers
-from srcdiff.syntax import Array, For, If, Load, Program, Raise, Span, Store, While, blocks_of, walk
+from srcdiff.syntax import Array, For, If, Load, Program, Span, Store, While, walk
 
 __all__ = ["from_front"]
 
@@ -47,9 +47,11 @@ class _Signs:
                 case For():
                     self.loop(stmt)
                 case While():
-                    self.repeat(stmt)
+                    for block in self.integers.turns(stmt):
+                        self.block(block)
                 case If():
-                    self.branch(stmt)
+                    for block in self.integers.branches(stmt):
+                        self.block(block)
                 case _:
                     if isinstance(stmt, Load | Store) and stmt.array not in self.from_end:
                         self.access(stmt)
@@ -62,26 +64,6 @@ class _Signs:
                 continue
             if not self.integers.facts.prove(self.integers.value(item)):
                 self.from_end.add(stmt.array)
-
-    def branch(self, stmt: If) -> None:
-        integers, place = self.integers, self.integers.here()
-        for block, truth in zip(blocks_of(stmt), (True, False), strict=True):
-            integers.assume_test(stmt.condition, truth)
-            self.block(block)
-            integers.back(place)
-        for block, truth in zip(blocks_of(stmt), (False, True), strict=True):
-            if block and isinstance(block[-1], Raise):
-                integers.assume_test(stmt.condition, truth)
-        integers.meet(*blocks_of(stmt))
-
-    def repeat(self, stmt: While) -> None:
-        integers, place = self.integers, self.integers.here()
-        integers.meet(*blocks_of(stmt))
-        self.block(stmt.test)
-        integers.assume_test(stmt.condition, True)
-        self.block(stmt.body)
-        integers.back(place)
-        integers.meet(*blocks_of(stmt))
 
     def loop(self, stmt: For) -> None:
         integers, limits = self.integers, self.integers.bounds(stmt)

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import extent
-from srcdiff.syntax import Assign, Const, For, If, Load, Program, Stmt, Store, Var, atoms_of, defined, walk
+from srcdiff.lower.moves import mentions
+from srcdiff.syntax import Assign, Const, For, If, Load, Program, Stmt, Store, Var
 
 __all__ = ["is_overwritten"]
 
@@ -35,7 +36,7 @@ def is_overwritten(program: Program, body: tuple[Stmt, ...], name: str) -> bool:
 def _reads(body, name: str, extents: Extents) -> bool | None:
     """Return None if the block may read what it has not written, else whether it overwrites the whole array."""
     for stmt in body:
-        if not _mentions(stmt, name):
+        if name not in mentions((stmt,)):
             continue
         match stmt:
             case Store(accumulate=False) | Assign(op="size"):
@@ -56,15 +57,11 @@ def _reads(body, name: str, extents: Extents) -> bool | None:
     return False
 
 
-def _mentions(stmt: Stmt, name: str) -> bool:
-    return any(defined(s) == name or any(a == Var(name) for a in atoms_of(s)) for s in walk((stmt,)))
-
-
 def _fills(loop: For, name: str, outer: tuple[For, ...], extents: Extents) -> bool:
     """Tell whether a nest of loops stores each element once, and loads it only after that."""
     loops, stored = (*outer, loop), None
     for stmt in loop.body:
-        if not _mentions(stmt, name):
+        if name not in mentions((stmt,)):
             continue
         match stmt:
             case For() if stored is None and _fills(stmt, name, loops, extents):

@@ -52,6 +52,7 @@ from srcdiff.builder import Builder
 from srcdiff.lower.effects import Sum, effects_of
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import ONE, plus
+from srcdiff.lower.moves import mentions
 from srcdiff.lower.overwritten import is_overwritten
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
@@ -105,12 +106,6 @@ def _is_nest(loop: For) -> bool:
     return any(isinstance(s, For) for s in walk(loop.body))
 
 
-def mentions(body) -> set[str]:
-    """Return the variables that a block reads or changes."""
-    found = {defined(s) for s in walk(body)} - {None}
-    return found | {a.name for s in walk(body) for a in atoms_of(s) if isinstance(a, Var)}
-
-
 class _Pair:
     """Two loops of the top block, and what becomes of the variables that the first one changes.
 
@@ -148,7 +143,7 @@ class _Pair:
             return False
         self.live = live_into((*self.between, self.second, *self.after), self.results)
         self.carried = exposed(self.first.body) - {self.first.var}
-        self.elsewhere = mentions(self.between) | mentions(self.after) | self.results
+        self.elsewhere = {*mentions((*self.between, *self.after)), *self.results}
         return all(self.is_own(name) for name in writes) and bool(self.tapes)
 
     def has_its_time(self) -> bool:
@@ -197,7 +192,7 @@ class _Pair:
 
     def new_names(self, builder: Builder) -> dict[str, str]:
         """Return new names for what the first loop assigns where they mean something else in the rest."""
-        others = self.elsewhere | mentions((self.second,)) | mentions(self.program.body[:self.at])
+        others = self.elsewhere | set(mentions((self.second, *self.program.body[:self.at])))
         names = {self.first.var: self.second.var}
         for s in walk(self.first.body):
             name = defined(s)

@@ -136,9 +136,9 @@ class _Bounds:
                 case For():
                     self.loop(stmt)
                 case While():
-                    self.repeat(stmt)
+                    self.builder.append(with_blocks(stmt, [self.inside(b, None) for b in self.integers.turns(stmt)]))
                 case If():
-                    self.branch(stmt)
+                    self.builder.append(with_blocks(stmt, [self.inside(b, None) for b in self.integers.branches(stmt)]))
                 case _:
                     if isinstance(stmt, Load | Store):
                         self.access(stmt)
@@ -151,28 +151,6 @@ class _Bounds:
             self.block(body)
         self.frames.pop()
         return tuple(block)
-
-    def branch(self, stmt: If) -> None:
-        integers, place, blocks = self.integers, self.integers.here(), []
-        for block, truth in ((stmt.then, True), (stmt.orelse, False)):
-            integers.assume_test(stmt.condition, truth)
-            blocks.append(self.inside(block, None))
-            integers.back(place)
-        self.builder.append(with_blocks(stmt, blocks))
-        for block, truth in ((stmt.then, False), (stmt.orelse, True)):
-            if block and isinstance(block[-1], Raise):
-                integers.assume_test(stmt.condition, truth)
-        integers.meet(stmt.then, stmt.orelse)
-
-    def repeat(self, stmt: While) -> None:
-        integers, place = self.integers, self.integers.here()
-        integers.meet(stmt.test, stmt.body)
-        test = self.inside(stmt.test, None)
-        integers.assume_test(stmt.condition, True)
-        body = self.inside(stmt.body, None)
-        integers.back(place)
-        integers.meet(stmt.test, stmt.body)
-        self.builder.append(with_blocks(stmt, (test, body)))
 
     def loop(self, stmt: For) -> None:
         integers = self.integers

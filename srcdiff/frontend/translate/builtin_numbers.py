@@ -17,13 +17,9 @@ def scalar(t: Translator, value):
     """Return a number; an array of extents 1 is refused where its shape is not known."""
     atom = as_atom(t, value)
     if t.ndim(atom):
-        return t.emit("reshape", atom) if False else _only_element(t, atom)
+        raise Refused("an array is converted to a number", why=f"it is {t.type_of(atom)} here",
+                      fix="index it: x[0]", code="SD0242")
     return atom
-
-
-def _only_element(t, atom):
-    raise Refused("an array is converted to a number", why=f"it is {t.type_of(atom)} here",
-                  fix="index it: x[0]", code="SD0242")
 
 
 def plain_text(text: str) -> str:
@@ -31,21 +27,23 @@ def plain_text(text: str) -> str:
     return text if not isinstance(text, RunTimeText) else text.ask()
 
 
-def float_(t, value=Const(0.0)):
+def _converted(t, value, python):
+    """Return what `float` or `int` makes of a known text or number, the number itself if only run time knows it."""
     if isinstance(value, Known) and isinstance(value.value, str):
-        return Const(on_known(float, plain_text(value.value)))
+        return Const(on_known(python, plain_text(value.value)))
     atom = scalar(t, value)
-    if isinstance(atom, Const):
-        return Const(float(atom.value))
-    return t.weak(t.cast(atom, "float64"))
+    return Const(python(atom.value)) if isinstance(atom, Const) else atom
+
+
+def float_(t, value=Const(0.0)):
+    atom = _converted(t, value, float)
+    return atom if isinstance(atom, Const) else t.weak(t.cast(atom, "float64"))
 
 
 def int_(t, value=Const(0)):
-    if isinstance(value, Known) and isinstance(value.value, str):
-        return Const(on_known(int, plain_text(value.value)))
-    atom = scalar(t, value)
+    atom = _converted(t, value, int)
     if isinstance(atom, Const):
-        return Const(int(atom.value))
+        return atom
     made = t.weak(t.cast(atom, "int64"))
     if t.is_nonnegative(atom):
         t.nonnegative.add(made.name)
