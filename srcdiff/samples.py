@@ -92,13 +92,14 @@ def samples(program: Program, in_axes: Sequence[int | None], out_axes: Sequence[
 def _axes(axes, types: Sequence[Type], what: str) -> list[int | None]:
     """Return non-negative axes, one for each value."""
     if len(axes) != len(types):
-        raise ArgumentError(Problem("SD0330", f"{len(axes)} axes for {len(types)} {what}s"))
+        raise ArgumentError(Problem("SD0330", f"{len(axes)} axes for {len(types)} {what}s",
+                                    fix=f"give one axis, or None, for each {what}"))
     found = []
     for position, (axis, type_) in enumerate(zip(axes, types, strict=True)):
         if axis is not None and not -type_.ndim - 1 <= axis <= type_.ndim:
             raise ArgumentError(Problem(
                 "SD0330", f"{what} {position} has no axis {axis} of samples",
-                why=f"with that axis it has {type_.ndim + 1} axes"))
+                why=f"with that axis it has {type_.ndim + 1} axes", fix="choose an axis that it has then"))
         found.append(axis if axis is None or axis >= 0 else axis + type_.ndim + 1)
     return found
 

@@ -313,3 +313,21 @@ def test_lengths_are_checked():
     with pytest.raises(ValueError, match="shape-mismatch"):
         python(lambda x: np.tensordot(x, R, axes=1))(V)
     assert math.isfinite(python(lambda x: np.sum(np.split(x, 2)[0]))(V))
+
+
+@pytest.mark.parametrize("x, indices, axis", [
+    (R, np.array([[1, 0], [0, 1]]), None), (V, np.array([0]), 1), (V, np.array([0]), -2), (R, np.array([0]), 0),
+], ids=["indices with axes and no axis", "axis 1 of a vector", "axis -2 of a vector", "other ranks"])
+def test_take_along_axis_refuses_what_numpy_refuses(x, indices, axis):
+    def f(x):
+        return np.take_along_axis(x, indices, axis)
+    for call in (f, python(f)):
+        with pytest.raises((ValueError, sd.errors.UnsupportedError)):
+            call(x)
+
+
+def test_take_along_no_axis_takes_from_all_elements():
+    def f(x):
+        return np.take_along_axis(x * x, np.array([3, 0, 3]), axis=None)
+    assert np.array_equal(python(f)(R), f(R))
+    assert np.array_equal(python(f).jacobian(R).sum((1, 2)), 2.0 * R.ravel()[[3, 0, 3]])

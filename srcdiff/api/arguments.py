@@ -78,7 +78,8 @@ def pair(args, first: str, second: str):
                fix=f"write ({first}[0],) for one argument", code="SD0313")
     primals, others = map(tuple, args)
     if len(primals) != len(others):
-        refuse(f"there are {len(primals)} {first} and {len(others)} {second}", code="SD0311")
+        refuse(f"there are {len(primals)} {first} and {len(others)} {second}", code="SD0311",
+               fix=f"give one of the {second} for each of the {first}")
     return primals, others
 
 

@@ -61,7 +61,9 @@ def check(function, *args, seed: int = 0, **keywords) -> Report:
     """
     args, keywords = function.bind(args, keywords)
     if keywords:
-        raise ArgumentError("check takes positional arguments only")
+        raise ArgumentError(Problem(
+            "SD0309", "check takes positional arguments only",
+            fix="pass them in the order of the signature"))
     args = tuple(kept(_as_arrays(a)) for a in args)
     return _Check(function, args, np.random.default_rng(seed)).run()
 

@@ -224,7 +224,7 @@ def _program(function, numbers, count: int) -> tuple[Program, list[int | None]]:
     if not fits:
         raise RuleError(Problem("SD0602", f"{function.__name__} must return {count} real number"
                                 f"{'s' * (count != 1)}", _place(function),
-                                "one tangent of the value" if count == 1 else "one for each operand, or None"))
+                                fix="one tangent of the value" if count == 1 else "one for each operand, or None"))
     return program, places
 
 

@@ -247,7 +247,8 @@ class OnDevice(Function):
     def _same_count(mapped) -> None:
         counts = {shape[axis] for shape, axis in mapped}
         if len(counts) > 1:
-            raise ShapeError(Problem("SD0331", f"the mapped axes have different extents: {sorted(counts)}"))
+            raise ShapeError(Problem("SD0331", f"the mapped axes have different extents: {sorted(counts)}",
+                                     fix="give the mapped arguments the same number of samples"))
 
     @property
     def recipe_base(self):

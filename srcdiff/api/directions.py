@@ -43,7 +43,8 @@ def _direction_leaf(primal: Special, position, given, what: str, name: str):
         refuse(f"the {what} of {name} has {len(children(given))} parts, {name} is one value",
                fix=f"give one {what}, shaped like {name}", code="SD0311")
     if isinstance(given, Static):
-        refuse(f"the {what} of {name} is {given.value!r}, not a number or an array", code="SD0311")
+        refuse(f"the {what} of {name} is {given.value!r}, not a number or an array", code="SD0311",
+               fix=f"give a number or an array, shaped like {name}")
     if isinstance(position, Static):
         refuse(f"{name} is {position.value!r} and has no {what}", fix=f"give None as its {what}",
                code="SD0311")
@@ -59,7 +60,8 @@ def check_direction(type_: Type, given: Type, what: str, name: str) -> None:
         refuse(f"the {what} of {name} has dtype {given.dtype}, {name} has {type_.dtype}",
                fix=f"convert it: .astype(np.{type_.dtype})", code="SD0312")
     if given.dtype.startswith("complex") and not type_.dtype.startswith("complex"):
-        refuse(f"the {what} of {name} is complex, {name} is real", code="SD0312")
+        refuse(f"the {what} of {name} is complex, {name} is real", code="SD0312",
+               fix="give its real part, or one call for each part")
 
 
 def accepting(program: Program, given: dict[str, Type]) -> tuple[Program, dict[str, str]]:

@@ -44,6 +44,13 @@ STRETCH = "SD0340"
 MOST_LEVELS = 2                 # of loops inside loops that a memory budget divides
 CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
 KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError)}        # of any other: ShapeError
+FIXES = {IndexOutOfRangeError.code: "keep the index inside the axis; a negative one counts from the end",
+         NotScalarError.code: "take one element of the result",
+         "SD0333": "give every sample a result of one shape",
+         "SD0345": "leave memory= out, or let the array keep its shape in the loop",
+         "SD0346": "take out what depends on other rows or columns, or add a small multiple of the identity",
+         "SD0347": "give as many targets as there are values"}
+SHAPES_FIT = "check the shapes of the arguments"            # of any other: it says which shapes do not fit
 
 
 class Stale(Exception):
@@ -232,7 +239,7 @@ class Dispatch:
             if found[1] == MemoryBudgetError.code:
                 return self._within_iterations(over_budget(found[2], *error.args[1:], self.options.memory), args, keywords)
             kind = KINDS.get(found[1], ShapeError)
-            raise kind(Problem(found[1], found[2], self._place(str(error)))) from None
+            raise kind(Problem(found[1], found[2], self._place(str(error)), fix=FIXES.get(found[1], SHAPES_FIT))) from None
         if is_compile_error(error):
             raise explain(error, self.__name__, self.source(*args, **keywords)) from None
         raise error
@@ -298,8 +305,11 @@ def _store(result, out):
         raise ArgumentError(Problem("SD0308", "out= needs a derivative that is one array",
                                     fix="leave out= away"))
     if not isinstance(out, np.ndarray) or out.dtype != result.dtype:
-        raise ArgumentError(Problem("SD0308", f"out must be an array of dtype {result.dtype}"))
+        raise ArgumentError(Problem("SD0308", f"out must be an array of dtype {result.dtype}",
+                                    fix="allocate it with np.empty(shape, dtype)"))
     if out.shape != result.shape:
-        raise ShapeError(f"out has shape {out.shape}, the result has shape {result.shape}")
+        raise ShapeError(Problem(
+            "SD0310", f"out has shape {out.shape}, the result has shape {result.shape}",
+            fix="allocate it with the shape of the result"))
     out[...] = result
     return out

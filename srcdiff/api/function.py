@@ -186,7 +186,9 @@ class Function(Dispatch, Operators):
             "loops": what is compiled.  "array": before array statements became loops.
         """
         if level not in ("loops", "array"):
-            raise ArgumentError(f"level is 'loops' or 'array', not {level!r}")
+            raise ArgumentError(Problem(
+                "SD0316", f"level is 'loops' or 'array', not {level!r}",
+                fix="leave it out to see what is compiled"))
         if self.options.target == "cuda" and level == "loops":
             return self._on_grid().source(*args, **keywords)
         return compiler.text(titled(self, self.special_for(*args, **keywords)), level)

@@ -238,7 +238,7 @@ def vjp(f, *primals, has_aux: bool = False, memory: int | str | None = None):
 def in_halves(function: Function, primals: tuple, has_aux: bool):
     """Run the forward sweep, and return the value and the pullback that reads what it has kept."""
     if function.options.memory is not None:
-        refuse("what a budget saves would be kept")
+        refuse("what a budget saves would be kept", fix="leave memory= out")
     out, held = function.derive(Forward(has_aux))(*primals)
     held = tuple(apart(v, leaves(primals)) for v in held)
     pullback = Bound(function.derive(Reverse(has_aux)), tuple(map(kept, primals)), False, (held,))
@@ -256,7 +256,8 @@ def linearize(f, *primals, has_aux: bool = False):
     """Evaluate `f` and return its tangent map: ``(out, f_jvp)``; ``f_jvp(*tangents)`` is J tangents."""
     function = as_function(f)
     if not primals:
-        refuse("linearize needs the point at which to linearize", code="SD0306")
+        refuse("linearize needs the point at which to linearize", code="SD0306",
+               fix="call it as linearize(f, *primals)")
     out = function.derive(Value(has_aux))(*primals)
     along = Bound(function.derive(Pushforward(has_aux, value=False)), tuple(map(kept, primals)), spread=True)
     return (out[0], along, out[1]) if has_aux else (out, along)

@@ -69,7 +69,7 @@ def scalar_output(primal: Special, tree, base) -> int:
                f"{len(output_leaves(tree))} values", fix=fix, code="SD0320", error=NotScalarError)
     if isinstance(tree, Static):
         refuse(f"grad needs a function that returns one number; {name} returns {tree.value!r}",
-               code="SD0320", error=NotScalarError)
+               code="SD0320", error=NotScalarError, fix=fix)
     type_ = primal.program.type_of(primal.program.results[tree])
     if isinstance(type_, Array):
         refuse(f"grad needs a function that returns one number; {name} returns an array "

@@ -18,11 +18,20 @@ __all__ = ["grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "val
 
 
 def selected(argnums, argnames):
-    """Return what `argnums` and `argnames` choose: an entry, or a tuple of entries."""
+    """Return what `argnums` or `argnames` chooses, an entry or a tuple of entries: the first argument by default.
+
+    Raises
+    ------
+    ArgumentError
+        Both are given, or an entry is neither a position nor a name.
+    """
+    if argnums is not None and argnames is not None:
+        refuse("argnums and argnames are both given", "the order of the derivatives would be anyone's guess",
+               "choose all arguments by position, or all by name", "SD0305")
     if argnames is not None:
         chosen, kinds, word = argnames, str, "argnames"
     else:
-        chosen, kinds, word = argnums, int, "argnums"
+        chosen, kinds, word = 0 if argnums is None else argnums, int, "argnums"
     chosen = tuple(chosen) if isinstance(chosen, list) else chosen
     chosen = tuple(map(_plain, chosen)) if isinstance(chosen, tuple) else _plain(chosen)
     entries = chosen if isinstance(chosen, tuple) else (chosen,)
@@ -40,17 +49,17 @@ def _plain(entry):
     return int(entry) if isinstance(entry, np.integer) else entry
 
 
-def grad(f, argnums=0, *, has_aux: bool = False, argnames=None, memory: int | str | None = None) -> Function:
+def grad(f, argnums=None, *, has_aux: bool = False, argnames=None, memory: int | str | None = None) -> Function:
     """Return the gradient of a function whose value is one real number.
 
     Parameters
     ----------
     argnums
-        The argument, or a tuple of arguments, to differentiate with respect to.
+        The argument, or a tuple of arguments, to differentiate with respect to: 0 by default.
     has_aux
         `f` returns ``(value, aux)``; the result is ``(gradient, aux)``.
     argnames
-        The same by name.
+        The same by name, in place of `argnums`.
     memory
         A budget, in bytes or as "64MB", for what is kept of loops; see `differentiate`.
 
@@ -69,7 +78,7 @@ def grad(f, argnums=0, *, has_aux: bool = False, argnames=None, memory: int | st
     return within(f, memory).derive(Gradient(selected(argnums, argnames), has_aux))
 
 
-def value_and_grad(f, argnums=0, *, has_aux: bool = False, argnames=None,
+def value_and_grad(f, argnums=None, *, has_aux: bool = False, argnames=None,
                    memory: int | str | None = None) -> Function:
     """Return the function that gives ``(value, gradient)``; ``((value, aux), gradient)`` with aux."""
     return within(f, memory).derive(Gradient(selected(argnums, argnames), has_aux, value=True))
@@ -83,7 +92,7 @@ def _jacobian(f, mode, argnums, argnames, has_aux, chunk_size, value=False, stac
     return within(f, memory).derive(recipe)
 
 
-def jacrev(f, argnums=0, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None,
+def jacrev(f, argnums=None, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None,
            memory: int | str | None = None) -> Function:
     """Return the Jacobian, computed by rows: shape out.shape + arg.shape.
 
@@ -92,7 +101,7 @@ def jacrev(f, argnums=0, *, has_aux: bool = False, chunk_size: int | None = None
     return _jacobian(f, "reverse", argnums, argnames, has_aux, chunk_size, memory=memory)
 
 
-def jacfwd(f, argnums=0, has_aux: bool = False, *, chunk_size: int | None = None, argnames=None) -> Function:
+def jacfwd(f, argnums=None, has_aux: bool = False, *, chunk_size: int | None = None, argnames=None) -> Function:
     """Return the Jacobian, computed by columns: shape out.shape + arg.shape.
 
     One tangent for each input element, all in one run; `chunk_size` columns at a time.
@@ -103,7 +112,7 @@ def jacfwd(f, argnums=0, has_aux: bool = False, *, chunk_size: int | None = None
 MODES = {"auto": "auto", "forward": "forward", "reverse": "reverse", "fwd": "forward", "rev": "reverse"}
 
 
-def jacobian(f, argnums=0, mode: str = "auto", *, has_aux: bool = False, chunk_size: int | None = None,
+def jacobian(f, argnums=None, mode: str = "auto", *, has_aux: bool = False, chunk_size: int | None = None,
              stacked: bool = False, argnames=None, memory: int | str | None = None) -> Function:
     """Return the Jacobian in the cheaper mode; its `why(*args)` says which and for what reason.
 
@@ -118,13 +127,13 @@ def jacobian(f, argnums=0, mode: str = "auto", *, has_aux: bool = False, chunk_s
     return _jacobian(f, MODES[mode], argnums, argnames, has_aux, chunk_size, stacked=stacked, memory=memory)
 
 
-def value_and_jacobian(f, argnums=0, mode: str = "auto", *, has_aux: bool = False,
+def value_and_jacobian(f, argnums=None, mode: str = "auto", *, has_aux: bool = False,
                        chunk_size: int | None = None, argnames=None, memory: int | str | None = None) -> Function:
     """Return the function that gives ``(value, Jacobian)`` in one run."""
     return _jacobian(f, MODES.get(mode, mode), argnums, argnames, has_aux, chunk_size, value=True, memory=memory)
 
 
-def hessian(f, argnums=0, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None,
+def hessian(f, argnums=None, *, has_aux: bool = False, chunk_size: int | None = None, argnames=None,
             memory: int | str | None = None) -> Function:
     """Return the second derivatives: shape out.shape + arg.shape + arg.shape; forward over reverse."""
     inner = jacrev(f, argnums, has_aux=has_aux, argnames=argnames, memory=memory)

@@ -17,7 +17,7 @@ from srcdiff.api.function import Function
 from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import Recipe
 from srcdiff.api.special import Special, refuse
-from srcdiff.errors import ShapeError
+from srcdiff.errors import Problem, ShapeError
 from srcdiff.structure import children, is_leaf, leaves, map_tree
 from srcdiff.syntax import Array, Atom, Param, Program, Scalar, Static, Var
 
@@ -100,7 +100,8 @@ class VMap(Recipe):
                 continue
             ndim = inner.program.type_of(results[position]).ndim
             if dim is None or not -ndim - 1 <= dim <= ndim:
-                refuse(f"out_dims={dim} is no axis of an output with {ndim + 1} axes", code="SD0330")
+                refuse(f"out_dims={dim} is no axis of an output with {ndim + 1} axes", code="SD0330",
+                       fix="choose an axis of the output with the samples")
             found[position] = dim % (ndim + 1)
         return tuple(found)
 
@@ -122,7 +123,8 @@ def valid(axis: int | None, leaf, name: str) -> int | None:
         refuse(f"vmap cannot map over argument '{name}': it is a number, without axes",
                fix="give None as its entry of in_dims", code="SD0330")
     if not -leaf.ndim <= axis < leaf.ndim:
-        refuse(f"in_dims={axis} is no axis of argument '{name}', which has {leaf.ndim} axes", code="SD0330")
+        refuse(f"in_dims={axis} is no axis of argument '{name}', which has {leaf.ndim} axes", code="SD0330",
+               fix="choose an axis that it has, or None for what no sample changes")
     return axis % leaf.ndim
 
 
@@ -205,7 +207,9 @@ class Chunked(Function):
         counts = {np.shape(leaf)[axis] for leaf, axis in zip(leaves(args), axes, strict=True)
                   if axis is not None and np.ndim(leaf)}
         if len(counts) != 1:
-            raise ShapeError(f"the mapped axes have different extents: {sorted(counts)}")
+            raise ShapeError(Problem(
+                "SD0331", f"the mapped axes have different extents: {sorted(counts)}",
+                fix="give the mapped arguments the same number of samples"))
         (count,) = counts
         size = self.size or -(-count // PARTS) or 1
         starts = range(0, count, size)

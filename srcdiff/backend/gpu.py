@@ -97,5 +97,5 @@ def require_out(array, dtype: str, shape: tuple[int, ...]):
     if array.dtype != np.dtype(dtype) or tuple(array.shape) != shape:
         raise ArgumentError(Problem(
             "SD0308", f"out has dtype {array.dtype} and shape {tuple(array.shape)}, the result has dtype {dtype} "
-            f"and shape {shape}"))
+            f"and shape {shape}", fix="allocate it with the dtype and shape of the result"))
     return array

@@ -130,7 +130,8 @@ def assembled(name: str, ptx: str, capability: tuple[int, int] = CAPABILITY) -> 
                               capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     if done.returncode:
-        raise DeviceError(Problem("SD0512", f"ptxas refuses {name}: {said.strip()[:300]}"))
+        raise DeviceError(Problem("SD0512", f"ptxas refuses {name}: {said.strip()[:300]}",
+                                  fix="use target=\"numba\", and report this"))
     local, spilled, registers = map(int, re.search(
         r"(\d+) bytes stack frame, (\d+) bytes spill stores.*?Used (\d+) registers", said, re.DOTALL).groups())
     return Resources(name, registers, local, spilled)

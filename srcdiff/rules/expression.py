@@ -177,7 +177,9 @@ def _source_of(function: Callable) -> ast.Lambda:
         columns = [start for _, _, start, end in code.co_positions() if start != end]
         here = [n for n in here if n.col_offset <= min(columns) and max(columns) <= n.end_col_offset]
     if len(here) != 1:
-        raise RuleError(f"the source of the rule at {code.co_filename}:{code.co_firstlineno} is not found")
+        raise RuleError(Problem(
+            "SD0600", f"the source of the rule at {code.co_filename}:{code.co_firstlineno} is not found",
+            fix="write the rule in a file, as one lambda on a line of its own"))
     return here[0]
 
 
@@ -198,7 +200,8 @@ class _Reader:
     def refusal(self, tree: ast.expr, what: str) -> RuleError:
         text = linecache.getline(self.file, tree.lineno).rstrip("\n")
         where = Where(self.file, tree.lineno, tree.col_offset, tree.end_col_offset, text)
-        return RuleError(Problem(RuleError.code, f"`{ast.unparse(tree)}` is no differential", where, what))
+        return RuleError(Problem(RuleError.code, f"`{ast.unparse(tree)}` is no differential", where, what,
+                                 fix="write sums of products with one d each: y * dx + x * dy"))
 
     def node(self, tree: ast.expr) -> Node:
         match tree:

@@ -35,10 +35,12 @@ def sort_along(x, axis):
 
 def take_along_axis(arr, indices, axis=-1):
     if axis is None:
+        if np.ndim(indices) != 1:
+            raise ValueError("when axis=None, `indices` must have a single dimension.")
         return np.ravel(arr)[indices]
     if np.ndim(arr) != np.ndim(indices):
         raise ValueError("`indices` and `arr` must have the same number of dimensions")
-    if np.ndim(arr) == 1:
+    if np.ndim(arr) == 1 and axis in (0, -1):
         return arr[indices]
     moved, index = np.moveaxis(arr, axis, -1), np.moveaxis(indices, axis, -1)
     lead = np.zeros(moved.shape[:-1]) + np.zeros(index.shape[:-1])

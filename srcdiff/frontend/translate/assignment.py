@@ -41,7 +41,8 @@ def assign_to(t: Translator, target, value) -> None:
     elif isinstance(target, gast.Attribute):
         objects.set_attribute(t, evaluate(t, target.value), target.attr, value)
     else:
-        raise Refused(f"`{text_of(target)}` cannot be assigned", node=target)
+        raise Refused(f"`{text_of(target)}` cannot be assigned", node=target,
+                      fix="assign to a name, an item or a slice")
 
 
 def prepare(t, node, value):
@@ -83,7 +84,8 @@ def unpack(t: Translator, target, value):
         items = list(items_of(t, value))
     star = next((k for k, e in enumerate(target.elts) if isinstance(e, gast.Starred)), None)
     if star is None and len(items) != len(target.elts):
-        raise Refused(f"{len(items)} values for {len(target.elts)} targets", node=target, code="SD0238")
+        raise Refused(f"{len(items)} values for {len(target.elts)} targets", node=target, code="SD0238",
+                      fix="give as many targets as values, or one of them a star")
     if star is not None:
         after = len(target.elts) - star - 1
         middle = t.allocate(Tuple(tuple(items[star:len(items) - after])), list)
@@ -99,4 +101,5 @@ def _require_length(t, value, target):
     if known is None:
         require_equal(t.builder, count, Const(wanted), f"[SD0347] there are not {wanted} values to unpack")
     elif known != wanted:
-        raise Refused(f"{known} values for {wanted} targets", node=target, code="SD0238")
+        raise Refused(f"{known} values for {wanted} targets", node=target, code="SD0238",
+                      fix="give as many targets as values, or one of them a star")

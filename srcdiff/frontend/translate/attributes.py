@@ -45,7 +45,8 @@ def attribute(t: Translator, value, name: str):
     if isinstance(value, Ref) and not isinstance(t.contents(value), Tuple | Dict) and name in _OF_ARRAYS:
         raise Refused(f"a list has no attribute `{name}`", fix="make it an array with np.array")
     if isinstance(value, Closure):
-        raise Refused(f"attribute `{name}` of a function")
+        raise Refused(f"attribute `{name}` of a function",
+                      fix="read it outside of the function, and pass the value as an argument")
     return Method(value, name)
 
 
@@ -54,7 +55,8 @@ def _known(t, value, name):
         found = getattr(value.value, name)
     except AttributeError:
         raise Refused(f"{describe(value)} has no attribute `{name}`", code="SD0203",
-                      python=AttributeError) from None
+                      python=AttributeError,
+                      fix="Python raises here, too: give it the attribute, or ask with hasattr first") from None
     owner = value.value
     if isinstance(owner, types.ModuleType) and owner.__name__.split(".")[0] in _OF_CONSTANTS:
         return lift(t, found)

@@ -88,7 +88,7 @@ def _classes(t, value):
     elif isinstance(value, Known) and hasattr(value.value, "__args__"):     # int | float
         yield from value.value.__args__
     else:
-        raise Refused("isinstance of something that is not a class")
+        raise Refused("isinstance of something that is not a class", fix="name a class, or a tuple of classes")
 
 
 def type_(t, value):
@@ -118,7 +118,7 @@ def str_(t, value=Known("")):       # noqa: B008
 
 
 def id_(t, value):
-    raise Refused("id() has no meaning for a derivative")
+    raise Refused("id() has no meaning for a derivative", fix="compare with `is`, or leave it out")
 
 
 def nothing(t, *args, **keywords):

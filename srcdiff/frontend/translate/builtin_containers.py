@@ -35,7 +35,7 @@ __all__ = ["dict_", "enumerate_", "iter_", "len_", "list_", "map_", "ndindex", "
 
 def len_(t, value):
     if isinstance(value, Method | Closure):
-        raise Refused("a function has no length")
+        raise Refused("a function has no length", fix="call it, and take the length of what it returns")
     return length(t, value)
 
 

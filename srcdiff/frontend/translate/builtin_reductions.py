@@ -58,7 +58,7 @@ def extreme(op, python, reduction):
         if not values:
             if default is not None:
                 return default
-            raise Refused(f"`{python.__name__}` of nothing")
+            raise Refused(f"`{python.__name__}` of nothing", fix="give a value for this case: default=...")
         return functools.reduce(lambda a, b: pair(t, a, b), values[1:], as_atom(t, values[0]))
 
     def running(t, value, default):

@@ -43,6 +43,7 @@ from srcdiff.frontend.translate.values import (
     Refused,
     RunTimeText,
     Tuple,
+    raises_too,
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.primitives import PRIMITIVES
@@ -72,7 +73,8 @@ def call_node(t: Translator, node):
             continue
         contents = t.contents(value)
         if not isinstance(contents, Dict):
-            raise Refused(f"** needs a dict, not {describe(value)}", node=keyword.value)
+            raise Refused(f"** needs a dict, not {describe(value)}", node=keyword.value,
+                          fix="pass a dict whose keys are known: {\"name\": value}")
         keywords.update(contents.items)
     return call(t, function, tuple(args), keywords, node)
 
@@ -258,7 +260,8 @@ def _elementwise(t, op, target, args, keywords):
     if op == "hypot" and target is math.hypot and len(args) != 2:
         return functools.reduce(lambda a, b: elementwise(t, op, (a, b), True), args, Const(0.0))
     if len(args) != arity:
-        raise Refused(f"`{target.__name__}` takes {arity} arguments here, not {len(args)}", code="SD0239")
+        raise Refused(f"`{target.__name__}` takes {arity} arguments here, not {len(args)}", code="SD0239",
+                      fix="give it that many, by position")
     if getattr(target, "__module__", "") in ("_operator", "operator"):
         return elementwise(t, op, args, False)
     return elementwise(t, op, args, not isinstance(target, np.ufunc) and target.__module__ == "math")
@@ -332,7 +335,7 @@ def _now(t, target, args, keywords):
     except Refused:
         raise
     except Exception as error:
-        raise Refused(f"this raises {type(error).__name__}: {error}", python=type(error)) from error
+        raise raises_too(error) from error
     if texts:
         return Known(RunTimeText(found)) if isinstance(found, str) else texts[0].ask()
     return lift(t, found)

@@ -269,7 +269,8 @@ class Translator:
     def size(self, array: Var, axis: int) -> Atom:
         """Return the extent of an axis: a constant where it is known."""
         if not 0 <= axis < self.ndim(array):
-            raise Refused(f"axis {axis} of a value with {self.ndim(array)} axes", code="SD0230")
+            raise Refused(f"axis {axis} of a value with {self.ndim(array)} axes", code="SD0230",
+                          fix="check the number of axes of the argument")
         if array.name in self.extents:
             return Const(self.extents[array.name][axis])
         var = self.builder.op("size", array, stem="n", axis=axis)

@@ -87,7 +87,8 @@ def lookup(t: Translator, identifier: str, assured: bool = False):
         try:
             value = get()
         except ValueError:
-            raise Refused(f"the closure variable `{identifier}` has no value yet") from None
+            raise Refused(f"the closure variable `{identifier}` has no value yet",
+                          fix="assign it before the function that reads it is called") from None
         return lift(t, value, Origin(path, get), identifier)
     if identifier in frame.globals:
         scope = frame.globals

@@ -45,7 +45,7 @@ def load(t: Translator, base, index):
         return _load_known(t, base, index)
     if isinstance(base, View) or is_atom(base):
         return load_array(t, base, index)
-    raise Refused(f"{describe(base)} cannot be indexed")
+    raise Refused(f"{describe(base)} cannot be indexed", fix="index an array, a list, a tuple or a dict")
 
 
 def _load_ref(t, base, index):
@@ -74,7 +74,8 @@ def _load_container(t, contents, index, kind):
     if isinstance(contents, Dict):
         found = contents.get(key_of(t, index))
         if found is None:
-            raise Refused(f"the dict has no key {key_of(t, index)!r}", python=KeyError)
+            raise Refused(f"the dict has no key {key_of(t, index)!r}", python=KeyError,
+                          fix="Python raises here, too: use a key that it has, or .get(key, default)")
         return found
     if isinstance(contents, Grown):
         return _load_grown(t, contents, index)
@@ -96,7 +97,8 @@ def _load_container(t, contents, index, kind):
     try:
         return contents.items[int(position)]
     except IndexError:
-        raise Refused(f"index {position} is out of range: there are {len(contents.items)} items") from None
+        raise Refused(f"index {position} is out of range: there are {len(contents.items)} items",
+                      fix="Python raises here, too: use an index that it has") from None
 
 
 def _load_grown(t, contents, index):
@@ -149,7 +151,7 @@ def _load_known(t, base, index):
     try:
         found = base.value[key]
     except Exception as error:
-        raise Refused(f"{describe(base)} cannot be indexed so: {error}", python=type(error)) from error
+        raise Refused(f"{describe(base)} cannot be indexed so: {error}", python=type(error), fix="Python raises here, too: use a key or an index that it has") from error
     return lift(t, found, base.origin and base.origin.item(key), str(key))
 
 

@@ -204,7 +204,8 @@ def bind(t, frame, args, keywords, defaults) -> dict:
     if spec.vararg is not None:
         bound[spec.vararg.id] = Tuple(rest)
     elif rest:
-        raise Refused(f"`{frame.name}` takes {len(names)} arguments, not {len(args)}", code="SD0240")
+        raise Refused(f"`{frame.name}` takes {len(names)} arguments, not {len(args)}", code="SD0240",
+                      fix="pass as many arguments as it has parameters")
     extra = {}
     allowed = {*names, *(a.id for a in spec.kwonlyargs)} - {a.id for a in spec.posonlyargs}
     for name, value in keywords.items():
@@ -213,13 +214,15 @@ def bind(t, frame, args, keywords, defaults) -> dict:
         elif spec.kwarg is not None and name not in allowed:
             extra[name] = value
         else:
-            raise Refused(f"`{frame.name}` has no parameter `{name}`, or gets it twice", code="SD0240")
+            raise Refused(f"`{frame.name}` has no parameter `{name}`, or gets it twice", code="SD0240",
+                          fix="pass each of its parameters once, by its own name")
     if spec.kwarg is not None:
         bound[spec.kwarg.id] = t.allocate(Dict(tuple(extra.items())), dict)
     for name in [*names, *(a.id for a in spec.kwonlyargs)]:
         if name not in bound:
             if name not in defaults:
-                raise Refused(f"`{frame.name}` is called without its argument `{name}`", code="SD0240")
+                raise Refused(f"`{frame.name}` is called without its argument `{name}`", code="SD0240",
+                              fix="pass the argument, or give the parameter a default")
             bound[name] = defaults[name]()
     return bound
 

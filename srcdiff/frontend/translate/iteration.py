@@ -51,7 +51,8 @@ def static_items(t: Translator, value):
             return tuple(lift(t, v, value.origin and value.origin.item(i))
                          for i, v in enumerate(value.value))
         except TypeError:
-            raise Refused(f"{describe(value)} cannot be iterated") from None
+            raise Refused(f"{describe(value)} cannot be iterated",
+                          fix="iterate over a range, an array, a list, a tuple, a dict or a generator") from None
     if isinstance(value, Enumerate):
         items = static_items(t, value.iterable)
         start = t.static_number(value.start)
@@ -218,7 +219,7 @@ def reversed_(t: Translator, value):
         from srcdiff.frontend.translate.indexing import load
         from srcdiff.frontend.translate.values import Slice
         return load(t, value, Slice(None, None, Const(-1)))
-    raise Refused(f"{describe(value)} cannot be reversed")
+    raise Refused(f"{describe(value)} cannot be reversed", fix="reverse a list, a tuple, a range or an array")
 
 
 def as_range(t: Translator, value) -> Range | None:

@@ -50,7 +50,8 @@ def call_method(t: Translator, method: Method, args, keywords):
             return handler(t, owner, *args, **keywords)
     if isinstance(owner, Tuple) and name in ("_replace", "_asdict", "index", "count"):
         return _of_tuple(t, owner, name, args, keywords)
-    raise Refused(f"the method `.{name}()` of {describe(owner)} is not supported", code="SD0241")
+    raise Refused(f"the method `.{name}()` of {describe(owner)} is not supported", code="SD0241",
+                  fix="write what it does with functions, operators and loops")
 
 
 def _of_object(t, owner, name, args, keywords):
@@ -74,7 +75,8 @@ def _of_tuple(t, owner, name, args, keywords):
         return Tuple(tuple(keywords.get(f, v) for f, v in zip(fields, owner.items, strict=True)), owner.cls)
     if owner.cls is not None and name == "_asdict":
         return t.allocate(Dict(tuple(zip(owner.cls._fields, owner.items, strict=True))), dict)
-    raise Refused(f"the method `.{name}()` of a tuple is not supported", code="SD0241")
+    raise Refused(f"the method `.{name}()` of a tuple is not supported", code="SD0241",
+                  fix="write what it does with indexing and loops")
 
 
 # -- lists -----------------------------------------------------------------------------
@@ -135,7 +137,8 @@ def _pop(t, owner, position=Const(-1)):
     try:
         item = items.pop(int(k))
     except IndexError:
-        raise Refused(f"index {int(k)} is out of range: there are {len(items)} items", python=IndexError) from None
+        raise Refused(f"index {int(k)} is out of range: there are {len(items)} items", python=IndexError,
+                      fix="Python raises here, too: use an index that it has") from None
     t.state["heap", owner.key] = Tuple(tuple(items))
     return item
 
@@ -235,7 +238,8 @@ def _pop_key(t, owner, key, default=None):
     items = dict(t.contents(owner).items)
     found = items.pop(key_of(t, key), default)
     if found is None:
-        raise Refused(f"the dict has no key {key_of(t, key)!r}")
+        raise Refused(f"the dict has no key {key_of(t, key)!r}",
+                      fix="Python raises here, too: use a key that it has, or give a default")
     t.state["heap", owner.key] = Dict(tuple(items.items()))
     return found
 

@@ -19,6 +19,7 @@ from srcdiff.frontend.translate.values import (
     Tuple,
     View,
     is_atom,
+    raises_too,
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.syntax import Array, Const, Scalar
@@ -87,7 +88,7 @@ def on_known(function, *operands):
     except Refused:
         raise
     except Exception as error:
-        raise Refused(f"this raises {type(error).__name__}: {error}", python=type(error)) from error
+        raise raises_too(error) from error
 
 
 def arithmetic(t: Translator, kind: str, a, b):

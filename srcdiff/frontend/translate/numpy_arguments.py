@@ -30,11 +30,13 @@ def dtype_of(value, default: str | None = None) -> str | None:
     if none(value):
         return default
     if not isinstance(value, Known):
-        raise Refused(f"a dtype must be known when the function is specialised, not {describe(value)}")
+        raise Refused(f"a dtype must be known when the function is specialised, not {describe(value)}",
+                      fix="write it as np.float64, or as a text known there")
     try:
         name = np.dtype(value.value).name
     except TypeError:
-        raise Refused(f"{value.value!r} is not a numeric dtype") from None
+        raise Refused(f"{value.value!r} is not a numeric dtype",
+                      fix="use float64, float32, an integer dtype, bool or a complex dtype") from None
     if np.dtype(name).kind not in "biufc":
         raise Refused(f"arrays of dtype {name} are not supported", fix="use a numeric dtype")
     return name
@@ -48,7 +50,8 @@ def axes_of(t: Translator, axis, ndim: int) -> tuple[int, ...]:
     if None in numbers:
         raise Refused("an axis must be known when the function is specialised", fix="use a literal")
     if any(not -ndim <= k < ndim for k in numbers):
-        raise Refused(f"axis {numbers[0]} of an array with {ndim} axes", code="SD0230")
+        raise Refused(f"axis {numbers[0]} of an array with {ndim} axes", code="SD0230",
+                      fix="choose an axis that the array has")
     return tuple(sorted(int(k) % ndim for k in numbers))
 
 

@@ -95,7 +95,8 @@ def make_array(t, value, dtype=NONE, *, copy=ALWAYS, order=NONE, ndmin=NONE, sub
 def _known_array(t, value, name):
     lifted = lift(t, value.value, value.origin)
     if isinstance(lifted, Known):
-        raise Refused(f"an array cannot be made of {describe(value)}")
+        raise Refused(f"an array cannot be made of {describe(value)}",
+                      fix="pass numbers, arrays, or lists and tuples of them")
     return make_array(t, lifted, Known(name))
 
 

@@ -64,7 +64,8 @@ def _chosen(t, op, x, where, initial):
         return x
     mask = array(t, where)
     if t.ndim(mask) > t.ndim(x):
-        raise Refused("`where=` has more axes than the array", code="SD0230")
+        raise Refused("`where=` has more axes than the array", code="SD0230",
+                      fix="give the mask the shape of the array")
     if op not in _NEUTRAL and none(initial):
         raise Refused(f"a {op} with `where=` and without `initial=`", python=ValueError,
                       why="no elements may be left, and have no extreme", fix="give initial=")

@@ -117,7 +117,8 @@ def transposed(t, a, *axes):
     ndim = len(a.axes) if isinstance(a, View) else t.ndim(a)
     perm = [t.static_number(x) for x in axes] or list(reversed(range(ndim)))
     if None in perm:
-        raise Refused("the axes of a transpose must be known when the function is specialised")
+        raise Refused("the axes of a transpose must be known when the function is specialised",
+                      fix="write them as numbers")
     return transpose(t, a, tuple(int(p) % ndim for p in perm))
 
 

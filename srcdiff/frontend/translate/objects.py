@@ -38,7 +38,8 @@ def make(t: Translator, cls: type, args, keywords):
     elif isinstance(cls.__init__, types.FunctionType):
         _method(t, ref, cls.__init__, args, keywords)
     elif args or keywords:
-        raise Refused(f"`{cls.__name__}` takes no arguments")
+        raise Refused(f"`{cls.__name__}` takes no arguments",
+                      fix="give the class an __init__ or fields, or pass nothing")
     return ref
 
 
@@ -62,7 +63,8 @@ def _fill_fields(t, ref, cls, args, keywords):
             from srcdiff.frontend.translate.calls import call
             value = call(t, Known(field.default_factory), (), {})
         else:
-            raise Refused(f"`{cls.__name__}` is made without its field `{field.name}`", code="SD0240")
+            raise Refused(f"`{cls.__name__}` is made without its field `{field.name}`", code="SD0240",
+                          fix="pass the field, or give it a default")
         _set(t, ref, field.name, value)
 
 
@@ -98,7 +100,8 @@ def get_attribute(t: Translator, value: Ref, name: str):
         held = inspect.getattr_static(cls, name)
     except AttributeError:
         raise Refused(f"`{cls.__name__}` has no attribute `{name}`", code="SD0203",
-                      python=AttributeError) from None
+                      python=AttributeError,
+                      fix="Python raises here, too: give the class the attribute, or ask with hasattr first") from None
     if isinstance(held, property):
         return _method(t, value, held.fget, (), {})
     if isinstance(held, types.FunctionType):

@@ -135,7 +135,8 @@ def import_(t: Translator, node):
             try:
                 module = importlib.import_module("." * (node.level or 0) + (node.module or ""), package)
             except ImportError as error:
-                raise Refused(f"`{node.module}` cannot be imported", python=type(error)) from error
+                raise Refused(f"`{node.module}` cannot be imported", python=type(error),
+                              fix="install it, or import it outside of the function") from error
             found = getattr(module, alias.name, None)
             if found is None:
                 found = importlib.import_module(f"{module.__name__}.{alias.name}")
@@ -143,7 +144,8 @@ def import_(t: Translator, node):
             try:
                 found = importlib.import_module(alias.name)
             except ImportError as error:
-                raise Refused(f"`{alias.name}` cannot be imported", python=type(error)) from error
+                raise Refused(f"`{alias.name}` cannot be imported", python=type(error),
+                              fix="install it, or import it outside of the function") from error
             if alias.asname is None:
                 found = importlib.import_module(alias.name.split(".")[0])
         t.bind(alias.asname or alias.name.split(".")[0], lift(t, found))

@@ -90,7 +90,8 @@ def store_subscript(t: Translator, base, index, value, accumulate: bool = False)
         _store_as_long(t, base, index, value)
         return
     if isinstance(base, Tuple | Known) or not (isinstance(base, View) or is_atom(base)):
-        raise Refused(f"{describe(base)} cannot be assigned to by index")
+        raise Refused(f"{describe(base)} cannot be assigned to by index",
+                      fix="assign to items of an array, a list or a dict")
     _store_array(t, base, index, value, accumulate)
 
 
@@ -106,7 +107,8 @@ def _store_slice(t, base, index, value):
         try:
             items[slice(*bounds)] = given
         except ValueError as error:
-            raise Refused(str(error), python=ValueError) from error
+            raise Refused(str(error), python=ValueError,
+                          fix="Python raises here, too: assign as many items as the slice has") from error
         t.state["heap", base.key] = Tuple(tuple(items))
         return
     if isinstance(contents, Grown):
@@ -197,7 +199,8 @@ def add_at(t: Translator, base, index, value) -> None:
     if t.constant_depth and isinstance(value, Var):
         value = t.emit("stop_gradient", value)
     if not isinstance(base, View) and not t.ndim(base):
-        raise Refused("np.add.at needs an array to add to", code="SD0232")
+        raise Refused("np.add.at needs an array to add to", code="SD0232",
+                      fix="pass an array as the first argument")
     items = items_of(t, index, len(base.axes) if isinstance(base, View) else t.ndim(base))
     if None in items:
         raise Refused("np.add.at with a new axis", fix="leave the new axis out")

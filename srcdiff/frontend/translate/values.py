@@ -23,7 +23,7 @@ from srcdiff.syntax import Const, Item, Var
 __all__ = [
     "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "ListView", "Mapped", "MaybeUnbound",
     "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Range", "Record", "Ref", "Refused",
-    "RunTimeText", "Slice", "Tuple", "UNBOUND", "View", "Zipped", "same",
+    "RunTimeText", "Slice", "Tuple", "UNBOUND", "View", "Zipped", "raises_too", "same",
 ]
 
 
@@ -38,6 +38,12 @@ class Refused(Exception):
         super().__init__(what)
         self.python = python
         self.what, self.why, self.fix, self.code, self.node = what, why, fix, code, node
+
+
+def raises_too(error: Exception) -> Refused:
+    """Return the refusal of what was computed while translating, and raised as it would in Python."""
+    return Refused(f"this raises {type(error).__name__}: {error}", python=type(error),
+                   fix="Python raises here, too: change the call, or its arguments")
 
 
 class PoisonUsed(Exception):
