@@ -4,7 +4,8 @@ The key of a call says everything that shapes its code: types, dtypes, numbers
 of axes, whether an array must be copied first, and the values of flags and
 strings.  What stands behind a key is a *runner*, a small generated function
 that flattens the arguments, fetches captured values, calls the compiled program
-and forms the result.  Everything that needs thought happens once per key.
+and forms the result.  Everything that needs thought happens once per key, and
+calls of plain arrays and floats do without one (`srcdiff.api.direct`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from srcdiff.api import warm
+from srcdiff.api.direct import MISSING, PLAIN, Way, nothing
 from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special
 from srcdiff.backend.numba import explain, is_compile_error
@@ -89,13 +91,23 @@ def runner(special: Special, compiled, args: tuple, keywords: dict) -> Callable:
     types = tuple(special.program.type_of(atom) for atom in special.program.results)
     call = f"compiled({', '.join(flat)})"
     if len(types) == 1 and special.program.tree == 0:           # the shortest way, for small calls
-        lines.append("return " + pack_leaf(types[0], call, names))
+        formed = pack_leaf(types[0], "r", names)
     else:
-        lines.append(f"r = {call}" if len(types) != 1 else f"r = ({call},)")
-        lines.append("return " + pack(special.program.tree, types, names))
+        call = call if len(types) != 1 else f"({call},)"
+        formed = pack(special.program.tree, types, names)
+    lines += [f"r = {call}", f"return {formed}"]
     params = ", ".join([*(f"a{i}" for i in range(len(args))), *["**keywords"] * bool(keywords)])
+    run = written(f"call of {special.program.name}", params, lines, names)
+    if lines[0] == f"r = compiled({params})":
+        as_it_is = formed == ("r" if len(types) == 1 else f"({', '.join(f'r[{i}]' for i in range(len(types)))})")
+        run.way = Way(compiled.dispatcher, formed, None if as_it_is else written("form", "r", lines[1:], names))
+    return run
+
+
+def written(name: str, params: str, lines: list[str], names: Names) -> Callable:
+    """Return the function with these lines."""
     code = f"def run({params}):\n" + "".join(f"    {line}\n" for line in lines)
-    exec(compile(code, f"<call of {special.program.name}>", "exec"), names)
+    exec(compile(code, f"<{name}>", "exec"), names)
     return names["run"]
 
 
@@ -137,21 +149,40 @@ class Dispatch:
 
     def __init__(self):
         self._table: dict = {}
+        self._direct = nothing
         self._programs: list = []
         self._lock = threading.RLock()
 
     def __call__(self, *args, **keywords):
         if keywords:
             return self._call_by_name(args, keywords)
+        direct = self._direct
+        if len(args) == direct.count:
+            try:
+                for value in args:
+                    if type(value) not in PLAIN:
+                        break
+                else:
+                    result = direct.call(*args)
+                    if result is not MISSING:
+                        return result if direct.form is None else direct.form(result)
+            except Exception as error:
+                return self._failed(error, args, {})
+        return self._by_key(args)
+
+    def _by_key(self, args):
         try:
             # A comprehension costs more than all else that is done for one argument.
             run = self._table[(key_of(args[0]),) if len(args) == 1 else tuple([key_of(a) for a in args])]
         except (KeyError, TypeError, ValueError):    # writable memory has no hash: ValueError
             run = self._first(args, {})
+        return self._run(run, args, {})
+
+    def _run(self, run: Callable, args, keywords):
         try:
-            return run(*args)
+            return run(*args, **keywords)
         except Exception as error:
-            return self._failed(error, args, {})
+            return self._failed(error, args, keywords)
 
     def _call_by_name(self, args, keywords):
         """Bind keywords to the parameters; `out=` receives a copy of the result."""
@@ -167,10 +198,7 @@ class Dispatch:
             run = self._table[self._key(args, keywords)]
         except (KeyError, TypeError, ValueError):
             run = self._first(args, keywords)
-        try:
-            return run(*args, **keywords)
-        except Exception as error:
-            return self._failed(error, args, keywords)
+        return self._run(run, args, keywords)
 
     @staticmethod
     def _key(args, keywords):
@@ -197,7 +225,22 @@ class Dispatch:
                     fix="pass numbers, arrays, strings, None, or tuples, lists, dicts of these")) from error
             run = self._found(given, given_keywords) or self._make(given, given_keywords)
             self._table[key] = run
-            return in_stage("numba", run)
+        return self._compiling(key, run)
+
+    def _compiling(self, key, run: Callable) -> Callable:
+        """Return what calls a runner for the first time; its machine code is known from then on."""
+        def first(*args, **keywords):
+            result = in_stage("numba", run)(*args, **keywords)
+            with self._lock:
+                if hasattr(run, "way") and self._table.get(key) is run:
+                    self._direct = self._direct.joined(run.way, args)
+            return result
+        return first
+
+    def _replace(self, key, run: Callable, args):
+        """Put other code behind a key."""
+        self._table[key] = run
+        self._direct = self._direct.without(args)
 
     def _on_grid(self):
         """Return what runs this on a GPU, for one call."""
@@ -232,10 +275,10 @@ class Dispatch:
         if isinstance(error, Stale):
             with self._lock:
                 self._table.pop(self._key(args, keywords), None)
-            return self._first(args, keywords)(*args, **keywords)
+            return self._run(self._first(args, keywords), args, keywords)
         if isinstance(error, ValueError | IndexError) and (found := CODED.match(str((*error.args, "")[0]))):
             if found[1] == STRETCH:
-                return self._stretched(args, keywords)(*args, **keywords)
+                return self._run(self._stretched(args, keywords), args, keywords)
             if found[1] == MemoryBudgetError.code:
                 return self._within_iterations(over_budget(found[2], *error.args[1:], self.options.memory), args, keywords)
             kind = KINDS.get(found[1], ShapeError)
@@ -265,7 +308,7 @@ class Dispatch:
             raise error from None
         result = deeper(*args, **keywords)
         with self._lock:
-            self._table[self._key(args, keywords)] = deeper
+            self._replace(self._key(args, keywords), deeper, args)
         return result
 
     def _stretched(self, args, keywords) -> Callable:
@@ -273,8 +316,9 @@ class Dispatch:
         given, given_keywords = self.bind(args, keywords)
         with self._lock:
             run = self._found(given, given_keywords, True) or self._make(given, given_keywords, stretch=True)
-            self._table[self._key(args, keywords)] = run
-            return run
+            key = self._key(args, keywords)
+            self._replace(key, run, args)
+        return self._compiling(key, run)
 
 
 def over_budget(what: str, allowed: int, needed: int, memory: int | None) -> MemoryBudgetError:
