@@ -1,7 +1,9 @@
 """A program in two halves: what can be computed before some of its parameters are known, and the rest.
 
 The first half returns what the second one reads of it.  A value that is cheap to
-compute again from the parameters, or from what is handed over anyway, is.
+compute again from the parameters, or from what is handed over anyway, is.  So are
+extents of arrays that only the first half has: handed over as numbers, nothing
+would be known of them, and loops over equal extents could not be joined.
 
 >>> from srcdiff.notation import read, show
 >>> program = read('''
@@ -32,6 +34,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcdiff.analysis.cost import EXPENSIVE, FUNCTIONS
+from srcdiff.analysis.extents import ExtentWriter
+from srcdiff.analysis.shapes import Extent, Root, Shapes
 from srcdiff.analysis.uses import Uses, changed, live_into
 from srcdiff.builder import INT, Builder
 from srcdiff.primitives import PRIMITIVES
@@ -72,14 +76,14 @@ def halves(program: Program, late: frozenset[str], count: int) -> tuple[Program,
     early = {p.name for p in program.params if not p.captured and p.name not in late}
     live = live_into(tail, {a.name for a in program.results[count:] if isinstance(a, Var)}) - early - late
     again = _Again(program, head, early, live)
-    handed = [name for name in sorted(live) if name not in again.made]
+    handed = [name for name in sorted(live) if name not in again.made and name not in again.extents]
     first, second = Builder(program.types), Builder(program.types)
     first.append(*head)
     captured = tuple(p for p in program.params if p.captured)
     names = {p.name: second.fresh(f"{p.name}_kept", p.type) for p in captured if p.name in handed}
     given = tuple((Var(name), names[name]) if name in names else _hand_over(first, second, name, name in changed(tail))
                   for name in handed)
-    second.append(*rename((*again.statements(), *tail), names))
+    second.append(*rename((*again.write(second), *tail), names))
     before = tuple(p for p in program.params if p.name not in late and not p.captured)
     taken = tuple(Param(new, first.type_of(atom)) for atom, new in given)
     behind = tuple(p for p in program.params if p.name in late)
@@ -142,20 +146,40 @@ class _Again:
         self.uses, self.early, self.live, self.types = Uses(program), early, live, program.types
         self.definitions = {s.target: s for s in head if isinstance(s, Assign)}
         self.made: dict[str, Assign] = {}
+        self.extents: dict[str, Extent] = {}        # numbers that are extents of arrays of the first half
+        self.shapes = Shapes(program, trust_seeds=False)
         for name in sorted(live):
             self.can_make(name)
 
     def can_make(self, name: str) -> bool:
         """Tell whether a value can be made again, and note what makes it."""
-        if name in self.made:
+        if name in self.made or name in self.extents:
             return True
         stmt = self.definitions.get(name)
         if stmt is None or not self.uses.constant(name) or not _is_cheap(stmt):
             return False
         if not all(isinstance(a, Const) or self.is_there(a.name, name) for a in stmt.args):
-            return False
+            return stmt.op == "size" and self.can_write(name)
         self.made[name] = stmt
         return True
+
+    def can_write(self, name: str) -> bool:
+        """Tell whether an extent follows from those of arrays that are there, and note it."""
+        extent = self.shapes.value(Var(name))
+        if extent is None or not self.writer(Builder()).possible(extent):
+            return False
+        self.extents[name] = extent
+        return True
+
+    def writer(self, builder: Builder) -> ExtentWriter:
+        def exists(root: Root) -> bool:
+            name = root.key[0]
+            return name in self.early or root.kind == "extent" and name in self.live and self.uses.constant(name)
+
+        def leaf(root: Root) -> Atom:
+            return Var(root.key[0]) if root.kind == "value" else builder.size(*root.key)
+
+        return ExtentWriter(builder, self.shapes, exists, leaf)
 
     def is_there(self, operand: str, reader: str) -> bool:
         if operand in self.early:
@@ -166,8 +190,13 @@ class _Again:
             return True
         return operand in self.live and isinstance(self.types[operand], Array) == isinstance(self.types[reader], Array)
 
-    def statements(self) -> list[Stmt]:
-        return [s for name, s in self.definitions.items() if name in self.made]
+    def write(self, builder: Builder) -> list[Stmt]:
+        """Return the statements that compute them."""
+        with builder.nested() as block:
+            writer = self.writer(builder)
+            for name, extent in self.extents.items():
+                builder.assign(name, "weaken", writer.write(extent))
+        return [*block, *(s for name, s in self.definitions.items() if name in self.made)]
 
 
 def _is_cheap(stmt: Assign) -> bool:

@@ -93,7 +93,7 @@ def cases():
 
 CASES = list(cases())
 POWERS = [Case("power", (shape, Const(n)))
-          for n in (-2, -1, 0, 1, 2, 3, 0.5, 2.5) for shape in [(), (3,)]]
+          for n in (-2, -1, 0, 1, 2, 3, 0.5, 2.5, -1.5) for shape in [(), (3,)]]
 everything = pytest.mark.parametrize("case", CASES + POWERS, ids=str)
 
 
@@ -537,6 +537,14 @@ def slopes(op, *values, static=()):
 ])
 def test_kinks_and_edges(op, values, expected):
     np.testing.assert_allclose(slopes(op, *values), expected, rtol=1e-15)
+
+
+def test_a_negative_power_is_not_computed_again():
+    """The slope of x**-1.5 is -1.5 ans / x: nothing is as dear as a power."""
+    s = Statement(Case("power", (), ()), [np.float64(4.0), Const(-1.5)])
+    program = s.adjoint((0,))
+    assert [x.op for x in program.body if isinstance(x, Assign)].count("power") == 1
+    np.testing.assert_allclose(run(program, 4.0, 1.0), -1.5 * 4.0**-2.5, rtol=1e-15)
 
 
 def test_a_negative_base_never_meets_a_logarithm():

@@ -100,6 +100,10 @@ _POWER = row(lambda x, y, dx, dy, ans:
              y * x ** np.where(y == 0, 0, y - 1) * dx + ans * np.log(np.where(x == 0, 1, x)) * dy)
 _ROOT = row(lambda x, y, dx, dy, ans:
             y * quotient(dx, x ** (1 - y)))
+# What the function has computed gives the slope without another power.  Where the exponent is negative, value
+# and slope are infinite, zero and nan at the same places, and the second derivative has no cancellation.
+_INVERSE = row(lambda x, y, dx, dy, ans:
+               y * (ans / x) * dx)
 
 
 def _power(stmt):
@@ -108,6 +112,8 @@ def _power(stmt):
         return _POWER
     if exponent.value == 0:
         return Zero()
+    if isinstance(exponent.value, float) and exponent.value < 0:
+        return _INVERSE
     return _ROOT if not isinstance(exponent.value, complex) and 0 < exponent.value < 1 else _POWER
 
 
