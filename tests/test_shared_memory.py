@@ -30,13 +30,18 @@ OF_A_MATRIX = ["y[0]", "y[:, 1]", "list(y)[0]", "[*y][0]", "tuple(y)[1]", "[r fo
                "y.T.ravel()", "np.linalg.matrix_power(y, 1)", "np.vstack([y])"]
 OF_A_VECTOR = ["np.meshgrid(y, y)[0]", "np.meshgrid(y, y, copy=False)[0]", "np.diag(y)", "np.outer(y, y)", "np.sort(y)", "np.cumsum(y)",
                "np.interp(y, y, y)", "np.repeat(y, 2)", "np.tile(y, 2)", "sorted(y)", "list(y)", "y.tolist()"]
+OF_ONE_ELEMENT = ["y[..., 0]", "y[..., 0][..., None]", "y[:1].reshape(())", "y[1:2].squeeze(0)", "np.squeeze(y[:1], axis=0)",
+                  "y[::-1][..., 1]", "y[1:][..., 0].reshape(1)"]
+OF_NO_AXES = ["y[...]", "y[()]", "y[None]", "y[None, ...]", "y.reshape(1)", "y.reshape(())", "np.atleast_1d(y)", "np.atleast_2d(y)",
+              "y.ravel()", "y.flatten()", "np.expand_dims(y, 0)", "np.broadcast_to(y, (2,))", "y.T", "np.array(y, ndmin=1)",
+              "np.array(y)", "np.asarray(y)", "y.copy()", "np.squeeze(y)", "1.0 * y", "y[None][0]", "y[None][..., 0]", "[y][0]"]
 CASES = [(e, a) for e in OF_ANY for a in (MATRIX, VECTOR)] + [(e, MATRIX) for e in OF_A_MATRIX] + [
-    (e, VECTOR) for e in OF_A_VECTOR]
+    (e, VECTOR) for e in OF_A_VECTOR + OF_ONE_ELEMENT] + [(e, np.array(1.5)) for e in OF_NO_AXES]
 CHANGES = {"the array": "y[...] = 100.0 + y", "what is made": "z[...] = 50.0", "what is made, in place": "z *= 3.0"}
 
 
 def function_of(expression, change):
-    text = f"import numpy as np\ndef f(x):\n    y = x * 1.0\n    z = {expression}\n    {change}\n    return y, z\n"
+    text = f"import numpy as np\ndef f(x):\n    y = np.array(x)\n    z = {expression}\n    {change}\n    return y, z\n"
     file = f"<shared {expression} {change}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     space = {}

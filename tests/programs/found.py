@@ -103,3 +103,25 @@ def part_times_one_written_over_itself(x):
         x[:k] = np.sin(1.0 * x[:k])
         x[k:] = -(np.cos(x[k:]) * -1.0)
     return x * np.arange(5.0)
+
+
+@program(np.outer(X, Y))
+def rows_from_tables_of_one_row(a):
+    b = np.sin(a)
+    b[0] = a[1:2] * b[3]
+    b[[1, 2]] = a[None, 2:4] * b[0, 0]
+    b[:, 0] = np.array([[1.0, 2.0, 3.0, 4.0, a[0, 0]]])
+    return b
+
+
+@program(X)
+def number_that_is_a_view(x):
+    y = np.sin(x)
+    first, last = y[..., 0], y[4:].squeeze(0)
+    y[0] *= 2.0
+    total = np.array(first)
+    for _ in range(3):
+        first += last * x[1]
+        last[...] = first * 0.5
+    total += first
+    return y, total, first + y[..., 1]

@@ -81,6 +81,9 @@ def _in_place(t, view, kind, value):
         return
     result = binary(t, kind, load_view(t, view), atom)
     _check_kind(t, dtype, result)
+    if t.ndim(result) > len(view.axes):
+        raise Refused("a value with more axes than the array that it changes in place", python=ValueError,
+                      fix="reshape it first", code="SD0230")
     store_view(t, view, result)
 
 

@@ -45,7 +45,7 @@ from srcdiff.frontend.translate.values import (
     Tuple,
     raises_too,
 )
-from srcdiff.frontend.translate.views import as_atom
+from srcdiff.frontend.translate.views import as_atom, shape_of
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Const, Var
 
@@ -246,6 +246,9 @@ def _elementwise(t, op, target, args, keywords):
                       fix="assign the result instead", code="SD0239")
     if out is not None:
         made = _elementwise(t, op, target, args[:arity], {})
+        if t.ndim(as_atom(t, made)) > len(shape_of(t, out)):
+            raise Refused(f"the result of `{target.__name__}` has more axes than `out`", python=ValueError,
+                          fix="give an array of its shape", code="SD0230")
         if where != Const(True):
             made = t.emit("where", *(as_atom(t, v) for v in (where, made, out)))
         store_subscript(t, out, Known(Ellipsis), made)

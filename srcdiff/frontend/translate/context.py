@@ -15,7 +15,7 @@ from srcdiff.frontend.source import where as place_of
 from srcdiff.frontend.translate.captured import assume
 from srcdiff.frontend.translate.extents import note_extents
 from srcdiff.frontend.translate.frames import Frame
-from srcdiff.frontend.translate.kinds import PYTHON, kind_of, marked, result_kind
+from srcdiff.frontend.translate.kinds import ARRAY, PYTHON, kind_of, marked, result_kind
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Dict,
@@ -321,6 +321,12 @@ class Translator:
             return self.derived.get(value.name, value.name)
         return None
 
+    def memory(self, value) -> str | None:
+        """Return the variable whose memory a value shows: `root`, or an array without axes."""
+        if isinstance(value, Var) and isinstance(self.type_of(value), Scalar) and kind_of(self, value) & ARRAY:
+            return self.derived.get(value.name, value.name)
+        return self.root(value)
+
     def twin(self, one: str, other: str, why: str) -> None:
         """Note that two array variables may be one array in Python."""
         if one != other:
@@ -338,7 +344,7 @@ class Translator:
                     yield from inside(item)
             elif isinstance(value, MaybeUnbound):
                 yield from inside(value.value)
-            elif (root := self.root(value)) is not None:
+            elif (root := self.memory(value)) is not None:
                 yield root, value
         for place, value in self.state.items():
             for root, shown in inside(value):

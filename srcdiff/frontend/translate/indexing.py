@@ -7,6 +7,7 @@ import numpy as np
 from srcdiff.frontend.translate import growing, objects
 from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.kinds import ARRAY, NUMPY, PYTHON, array_without_axes, kind_of, marked
 from srcdiff.frontend.translate.values import (
     Dict,
     Grown,
@@ -234,6 +235,7 @@ def load_array(t, base, index):
     ndim = len(base.axes) if isinstance(base, View) else t.ndim(base)
     if ndim == 0:
         return _load_scalar(t, base, index)
+    array = has_ellipsis(index)             # with one, NumPy makes an array even of one element
     items = items_of(t, index, ndim)
     if is_fancy(t, items):
         return _load_fancy(t, base, items)
@@ -243,14 +245,28 @@ def load_array(t, base, index):
         t.derived[value.name] = t.root(base)
         made = compose(t, as_view(t, value), items)
     name, index, axes = made
-    if not axes:
-        return t.builder.load(name, index)
-    return View(name, index, axes)
+    return View(name, index, axes) if axes or array else t.builder.load(name, index)
+
+
+def has_ellipsis(index) -> bool:
+    parts = index.items if isinstance(index, Tuple) and index.cls is None else (index,)
+    return any(isinstance(part, Known) and part.value is Ellipsis for part in parts)
 
 
 def _load_scalar(t, base, index):
-    if isinstance(index, Tuple) and not index.items or isinstance(index, Known):
-        return base
+    """Return ``x[()]``, ``x[...]`` or ``x[None]`` of a number or an array without axes."""
+    from srcdiff.frontend.translate.numpy_shapes import of_number
+    parts = index.items if isinstance(index, Tuple) and index.cls is None else (index,)
+    fits = all(isinstance(part, Known) and (part.value is None or part.value is Ellipsis) for part in parts)
+    if fits and (isinstance(base, View) or kind_of(t, base) != PYTHON):
+        new = len(parts) - has_ellipsis(index)
+        if isinstance(base, View):
+            return View(base.base, base.index, (None,) * new) if parts else load_view(t, base)
+        if new:
+            return of_number(t, base, new)
+        if not parts:
+            return marked(t, t.emit("copy", base), NUMPY)
+        return base if kind_of(t, base) & ARRAY else array_without_axes(t, base)
     raise Refused("a number cannot be indexed", why=f"it is {t.type_of(base)} here",
                   fix="pass an array, or test the type first", code="SD0232", python=TypeError)
 

@@ -84,6 +84,10 @@ def array_without_axes(t, atom):
 
 def set_cell(t, old: Var, new) -> None:
     """Let an array without axes hold another number: all names of it see that."""
+    if any(root == t.memory(old) and shown != old for _, root, shown in t.roots_in_state()):
+        raise Refused("an array without axes is written while a reshaped view of it is in use",
+                      why="the view is kept as an array of its own", fix="take a copy first: `.reshape(...).copy()`",
+                      code="SD0222")
     made = array_without_axes(t, t.cast(new, t.type_of(old).dtype))
     for place, value in list(t.state.items()):
         if value == old and old.name in t.cells:
@@ -96,7 +100,7 @@ def set_cell(t, old: Var, new) -> None:
 
 def _may_be(t, cell, number) -> bool:
     known = cell.name in t.cells and isinstance(number, Var) and number.name in t.cells
-    return bool(kind_of(t, number) & ARRAY) and (number == cell or not known)
+    return bool((kind_of(t, number) or NUMPY) & ARRAY) and (number == cell or not known)
 
 
 def _numbers(value):

@@ -291,7 +291,8 @@ def value_type(t: Translator, value) -> Type | None:
     if is_atom(value):
         return t.type_of(value)
     if isinstance(value, View):
-        return Array(t.builder.types[value.base].dtype, len(value.axes))
+        dtype = t.builder.types[value.base].dtype
+        return Array(dtype, len(value.axes)) if value.axes else Scalar(dtype)
     if isinstance(value, Tuple) and value.cls is None and value.items:
         types = [t.type_of(v) if is_atom(v) else None for v in value.items]
         if all(isinstance(x, Scalar) for x in types):

@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from srcdiff.frontend.translate.attributes import count, transpose
+from srcdiff.frontend.translate.indexing import load_array
 from srcdiff.frontend.translate.iteration import items_of
-from srcdiff.frontend.translate.kinds import array_without_axes
+from srcdiff.frontend.translate.kinds import ARRAY, array_without_axes, kind_of
 from srcdiff.frontend.translate.numeric import arithmetic
 from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
@@ -20,6 +21,7 @@ from srcdiff.frontend.translate.numpy_arguments import (
     refuse_given,
 )
 from srcdiff.frontend.translate.values import (
+    Known,
     Ref,
     Refused,
     Slice,
@@ -38,8 +40,8 @@ __all__ = [
 
 def derived(t, made, source):
     """Note that NumPy's `made` may share memory with `source`."""
-    if isinstance(made, Var) and t.root(source) is not None and made != source:
-        t.derived[made.name] = t.root(source)
+    if isinstance(made, Var) and t.memory(source) is not None and made != source:
+        t.derived[made.name] = t.memory(source)
     return made
 
 
@@ -69,9 +71,9 @@ def reshape(t, a, *shape, order=NONE, copy=NONE):
         whole = rest is None or rest == Const(1)
         extents[unknown[0]] = total if whole else t.emit("floor_divide", total, rest)
     if not extents:
-        return _only_element(t, x)
+        return _only_element(t, source)
     if not t.ndim(x):
-        return t.emit("full", x, *extents, dtype=t.type_of(x).dtype)
+        return derived(t, t.emit("full", x, *extents, dtype=t.type_of(x).dtype), source)
     return derived(t, t.emit("reshape", x, *extents), source)
 
 
@@ -85,15 +87,21 @@ def _reshape_by_columns(t, a, shape, order):
     return derived(t, made, a)
 
 
-def _only_element(t, x):
-    """Return an array of one element as one without axes; any other number of elements is an error."""
+def _only_element(t, a):
+    """Return the view without axes of an array of one element; any other number of elements is an error."""
+    x = array(t, a)
     if not t.ndim(x):
-        return array_without_axes(t, x)
+        return x if kind_of(t, x) & ARRAY else array_without_axes(t, x)
     other = t.emit("not_equal", count(t, x), Const(1))
     with t.builder.nested() as block:
         t.builder.fail("ValueError", "cannot reshape array: it does not have one element")
     t.builder.branch(other, block)
-    return array_without_axes(t, t.builder.load(x.name, (Const(0),) * t.ndim(x)))
+    return load_array(t, a if isinstance(a, View) else x, Tuple((Const(0),) * t.ndim(x) + (Known(Ellipsis),)))
+
+
+def of_number(t, x, rank: int):
+    """Return an array of `rank` axes that holds a number, and is the memory of one without axes."""
+    return derived(t, t.emit("array", x, dtype=t.type_of(x).dtype, shape=(1,) * rank), x)
 
 
 def flat(t, x):
@@ -139,7 +147,11 @@ def moveaxis(t, a, source, destination):
 
 
 def expand_dims(t, a, axis):
-    view = as_view(t, a if isinstance(a, View) else array(t, a))
+    a = a if isinstance(a, View) else array(t, a)
+    if is_atom(a) and not t.ndim(a):
+        axis_of(t, axis, 1)
+        return of_number(t, a, 1)
+    view = as_view(t, a)
     axes = list(view.axes)
     axes.insert(axis_of(t, axis, len(axes) + 1), None)
     return View(view.base, view.index, tuple(axes))
@@ -148,7 +160,7 @@ def expand_dims(t, a, axis):
 def squeeze(t, a, axis=NONE):
     x = array(t, a)
     if not t.ndim(x):
-        return x
+        return a if isinstance(a, View) else x
     if none(axis):
         extents = t.extents.get(x.name)
         if extents is None:
@@ -156,15 +168,16 @@ def squeeze(t, a, axis=NONE):
                           fix="name the axis: squeeze(axis=0)")
         ones = tuple(k for k, n in enumerate(extents) if n == 1)
         if len(ones) == len(extents):
-            return _only_element(t, x)
+            return _only_element(t, a)
         return derived(t, t.emit("squeeze", x, axis=ones), a) if ones else a
-    return derived(t, t.emit("squeeze", x, axis=axes_of(t, axis, t.ndim(x))), a)
+    axes = axes_of(t, axis, t.ndim(x))
+    return _only_element(t, a) if len(axes) == t.ndim(x) else derived(t, t.emit("squeeze", x, axis=axes), a)
 
 
 def with_axes(t, x, rank):
     """Return an array with axes of extent 1 put in front until it has `rank` axes."""
     if not t.ndim(x):
-        return t.emit("array", x, dtype=t.type_of(x).dtype, shape=(1,) * rank) if rank else x
+        return of_number(t, x, rank) if rank else x
     while t.ndim(x) < rank:
         x = t.emit("expand_dims", x, axis=0)
     return x
@@ -181,7 +194,7 @@ def atleast(rank):
         if ndim >= rank:
             return a
         if ndim == 0:
-            return t.emit("array", a, dtype=t.type_of(a).dtype, shape=(1,) * rank)
+            return of_number(t, as_atom(t, a), rank) if is_atom(a) else View(a.base, a.index, (None,) * rank)
         view = as_view(t, a)
         return View(view.base, view.index, (None,) * (rank - ndim) + view.axes)
     return handler

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from srcdiff.frontend.translate import growing, objects
 from srcdiff.frontend.translate.context import Translator, describe
-from srcdiff.frontend.translate.indexing import is_fancy, items_of, key_of, load, load_array
+from srcdiff.frontend.translate.indexing import has_ellipsis, is_fancy, items_of, key_of, load, load_array
 from srcdiff.frontend.translate.kinds import ARRAY, kind_of, set_cell
+from srcdiff.frontend.translate.overlaps import check_order
 from srcdiff.frontend.translate.values import (
     Dict,
     Grown,
@@ -142,6 +143,10 @@ def _list_as_array(t, contents, value):
 
 def _store_number(t, base, index, value, accumulate):
     """Store into an array without axes: ``x[...] = value``, ``x[condition] = value``."""
+    if isinstance(base, View) and not t.ndim(value) and (has_ellipsis(index) or index == Tuple(())):
+        store_view(t, base, value, accumulate)
+        return
+    base = as_atom(t, base)
     whole = isinstance(index, Known) and index.value is Ellipsis or index == Tuple(())
     masked = is_atom(index) and t.type_of(index).dtype == "bool" and not t.ndim(index)
     if not (kind_of(t, base) & ARRAY and (whole or masked)) or t.ndim(value):
@@ -152,7 +157,7 @@ def _store_number(t, base, index, value, accumulate):
 
 
 def _store_array(t, base, index, value, accumulate):
-    value = as_atom(t, value)
+    given, value = value, as_atom(t, value)
     base = base if isinstance(base, View) else as_atom(t, base)
     ndim = len(base.axes) if isinstance(base, View) else t.ndim(base)
     if ndim == 0:
@@ -164,6 +169,7 @@ def _store_array(t, base, index, value, accumulate):
         _store_fancy(t, view, items, value, accumulate)
         return
     made = compose(t, view, items)
+    check_order(t, view if made is None else View(*made), given)
     if made is not None:
         store_view(t, View(*made), value, accumulate)
         return

@@ -164,9 +164,22 @@ def store(t: Translator, base: str, index, value, accumulate: bool = False) -> N
                       f"{t.builder.types[base].dtype}", why="NumPy raises or drops the imaginary part",
                       fix="make the array complex: np.zeros(n, dtype=complex)", code="SD0245")
     t.versions[base] = t.versions.get(base, 0) + 1
-    t.builder.store(base, index, value, accumulate)
+    t.builder.store(base, index, _without_more_axes(t, base, index, value, accumulate), accumulate)
     if any(p.name == base for p in t.params) and base not in t.written:
         t.written.append(base)
+
+
+def _without_more_axes(t, base, index, value, accumulate):
+    """Return a value without the axes in front that the place has not: NumPy drops them where their extent is 1."""
+    rank = t.builder.load_type(base, index).ndim
+    more = t.ndim(value) - rank
+    if more <= 0 or not rank:
+        return value
+    masked = any(isinstance(item, Var) and t.type_of(item).dtype == "bool" for item in index)
+    if accumulate or masked:
+        raise Refused("a value with more axes than the place that it is stored in",
+                      python=TypeError if masked else ValueError, fix="reshape it first", code="SD0230")
+    return t.emit("squeeze", value, axis=tuple(range(more)))
 
 
 def check_storable(t: Translator, base: str) -> None:
