@@ -20,7 +20,7 @@ from srcdiff.errors import ArgumentError, Problem
 from srcdiff.syntax import Array, Program, Scalar, Static, Type
 
 __all__ = [
-    "ListArray", "abstract", "array_of_list", "children", "expressions", "fields_of", "in_programs",
+    "ListArray", "SizedArray", "abstract", "array_of_list", "children", "expressions", "extents_key", "fields_of", "in_programs",
     "flat_values", "is_leaf", "key_of", "leaves", "map_tree", "numbered",
     "pack", "pack_leaf", "pack_plain", "ready", "rebuild", "result_tree", "same_structure",
 ]
@@ -116,13 +116,20 @@ def result_tree(program: Program):
 # -- abstract values ----------------------------------------------------------------
 
 @dataclasses.dataclass(frozen=True)
-class ListArray(Array):
+class SizedArray(Array):
+    """The spec of an array whose extents shape the code."""
+
+    extents: tuple[int, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ListArray(SizedArray):
     """The spec of a list of numbers: an array for programs, a list where the user's function reads it."""
 
 
 def in_programs(spec: Type) -> Type:
     """Return the type that a value of this spec has in a program."""
-    return Array(spec.dtype, spec.ndim) if isinstance(spec, ListArray) else spec
+    return Array(spec.dtype, spec.ndim) if isinstance(spec, SizedArray) else spec
 
 
 @functools.cache
@@ -156,8 +163,13 @@ def _refuse(what: str, fix: str):
     raise ArgumentError(Problem("SD0301", what, fix=fix))
 
 
-def abstract(value, name: str = "argument"):
+def abstract(value, name: str = "argument", sized: bool = False):
     """Return the spec of a value: its type, or a tree of types and static values.
+
+    Parameters
+    ----------
+    sized
+        Whether the specs of arrays and lists hold their extents.
 
     Raises
     ------
@@ -167,22 +179,22 @@ def abstract(value, name: str = "argument"):
     """
     kind = type(value)
     if isinstance(value, np.ndarray):
-        return _abstract_array(value, name)
+        return _abstract_array(value, name, sized)
     if kind in PYTHON_NUMBERS:
         return Scalar(PYTHON_NUMBERS[kind], weak=True)
     if kind in NUMBERS:
         return Scalar(value.dtype.name)
     if kind is list and (array := array_of_list(value)) is not None:
-        return ListArray(array.dtype.name, array.ndim)
+        return ListArray(array.dtype.name, array.ndim, array.shape if sized else None)
     if isinstance(value, np.generic):
         _refuse(f"argument '{name}' is a {kind.__name__} number, for which no code is generated",
                 "convert it to float64 or float32")
     if isinstance(value, tuple | list):
-        return rebuild(value, [abstract(v, f"{name}[{i}]") for i, v in enumerate(value)])
+        return rebuild(value, [abstract(v, f"{name}[{i}]", sized) for i, v in enumerate(value)])
     if isinstance(value, dict):
-        return {k: abstract(v, f"{name}[{k!r}]") for k, v in value.items()}
+        return {k: abstract(v, f"{name}[{k!r}]", sized) for k, v in value.items()}
     if _is_record(value):
-        return fields_of(kind)(*(abstract(getattr(value, f.name), f"{name}.{f.name}")
+        return fields_of(kind)(*(abstract(getattr(value, f.name), f"{name}.{f.name}", sized)
                                   for f in dataclasses.fields(value)))
     if hasattr(value, "__array__") and not isinstance(value, type):
         _refuse(f"argument '{name}' is a {kind.__module__}.{kind.__name__}, not an array",
@@ -190,14 +202,23 @@ def abstract(value, name: str = "argument"):
     return Static(value)
 
 
-def _abstract_array(value: np.ndarray, name: str) -> Type:
+def _abstract_array(value: np.ndarray, name: str, sized: bool) -> Type:
     if isinstance(value, np.ma.MaskedArray | np.matrix):
         _refuse(f"argument '{name}' is a {type(value).__name__}; its arithmetic is not that of arrays",
                 "pass a plain array")
     if value.dtype.name not in DTYPES:
         _refuse(f"argument '{name}' is an array of dtype {value.dtype}, for which no code is generated",
                 "convert it, for example with .astype(np.float64)")
+    if sized and value.ndim:
+        return SizedArray(value.dtype.name, value.ndim, value.shape)
     return Array(value.dtype.name, value.ndim) if value.ndim else Scalar(value.dtype.name)
+
+
+def extents_key(value):
+    """Return a hashable key of the extents of all arrays and the lengths of all lists in a value."""
+    if isinstance(value, np.ndarray):
+        return value.shape
+    return None if is_leaf(value) else tuple(map(extents_key, children(value)))
 
 
 # -- keys ---------------------------------------------------------------------------

@@ -14,8 +14,9 @@ import numpy as np
 
 from srcdiff import compiler
 from srcdiff.api.automatic import ALIKE, AutoJacobian, cheaper
+from srcdiff.api.by_shape import abstract_call
 from srcdiff.api.costs import call_cost
-from srcdiff.api.dispatch import Stale, _store, abstract_call, same_value
+from srcdiff.api.dispatch import Stale, _store, same_value
 from srcdiff.api.function import Function
 from srcdiff.api.special import Special, refuse
 from srcdiff.api.titles import titled

@@ -10,7 +10,7 @@ import warnings
 import weakref
 from dataclasses import replace
 
-from srcdiff.api.dispatch import abstract_call
+from srcdiff.api.by_shape import specialised_call
 from srcdiff.api.function import Function, pickle_by_name
 from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special, special
@@ -76,8 +76,7 @@ class Primal(Function):
         if self.options.target == "python":
             return self.python
         try:
-            specs, keyword_specs = abstract_call(self, args, keywords)
-            found = self.specialise(specs, keyword_specs)
+            _, found = specialised_call(self, args, keywords)
         except (UnsupportedError, NoSourceError, ArgumentError) as error:
             return self._uncompiled(error.problems[0].what)
         if found.written:

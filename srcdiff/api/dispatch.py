@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from srcdiff.api import warm
+from srcdiff.api.by_shape import ByShape, abstract_call, specialised_call
 from srcdiff.api.direct import MISSING, PLAIN, Way, nothing
 from srcdiff.api.lazy import lazy
 from srcdiff.api.special import Special
@@ -34,10 +35,10 @@ from srcdiff.errors import (
     Where,
 )
 from srcdiff.log import in_stage, stage
-from srcdiff.structure import Names, abstract, array_of_list, expressions, key_of, pack, pack_leaf, ready
+from srcdiff.structure import Names, array_of_list, expressions, key_of, pack, pack_leaf, ready
 from srcdiff.syntax import Raise, walk
 
-__all__ = ["Dispatch", "Stale", "abstract_call", "runner"]
+__all__ = ["Dispatch", "Stale", "runner"]
 
 compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 
@@ -51,7 +52,8 @@ FIXES = {IndexOutOfRangeError.code: "keep the index inside the axis; a negative 
          "SD0333": "give every sample a result of one shape",
          "SD0345": "leave memory= out, or let the array keep its shape in the loop",
          "SD0346": "take out what depends on other rows or columns, or add a small multiple of the identity",
-         "SD0347": "give as many targets as there are values"}
+         "SD0347": "give as many targets as there are values",
+         "SD0348": "generate code for arguments of these shapes"}
 SHAPES_FIT = "check the shapes of the arguments"            # of any other: it says which shapes do not fit
 
 
@@ -132,12 +134,6 @@ def refuse_overlap(a: np.ndarray, b: np.ndarray, what: str) -> None:
 def same_value(a, b) -> bool:
     """Tell whether a value that shaped the code is what it was."""
     return a is b or (type(a) is type(b) and bool(a == b))
-
-
-def abstract_call(function, args, keywords):
-    """Return the specs of the arguments of a call."""
-    specs = tuple(abstract(a, function.argument_name(i)) for i, a in enumerate(args))
-    return specs, {name: abstract(value, name) for name, value in keywords.items()}
 
 
 class Dispatch:
@@ -248,15 +244,22 @@ class Dispatch:
         return on_grid(self)
 
     def _make(self, args, keywords, stretch: bool = False) -> Callable:
-        specs, keyword_specs = abstract_call(self, args, keywords)
+        specs, special = specialised_call(self, args, keywords)
+        run, compiled = self._compiled(special, args, keywords, stretch)
+        if specs is None:
+            return ByShape(self, (args, keywords), run,
+                           lambda *call: self._compiled(specialised_call(self, *call)[1], *call, stretch)[0])
+        warm.keep(self, *specs, stretch, special, compiled)
+        return run
+
+    def _compiled(self, special: Special, args, keywords, stretch: bool):
+        """Return the runner of a specialisation, and what it calls."""
         with stage("transforms"):
-            special = self.specialise(specs, keyword_specs)
             program = titled(self, special)
         compiled = compiler.build(program, self.options, tight=not stretch)
         run = runner(special, compiled, args, keywords)
         self._programs.append(lambda: program)
-        warm.keep(self, specs, keyword_specs, stretch, special, compiled)
-        return run
+        return run, compiled
 
     def _found(self, args, keywords, stretch: bool = False) -> Callable | None:
         """Return the runner of code that an earlier process has left on disk."""

@@ -12,7 +12,8 @@ import importlib
 import inspect
 import pickle
 
-from srcdiff.api.dispatch import Dispatch, abstract_call
+from srcdiff.api.by_shape import specialised_call
+from srcdiff.api.dispatch import Dispatch
 from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import (
     Cotangent,
@@ -171,7 +172,7 @@ class Function(Dispatch, Operators):
 
     def special_for(self, *args, **keywords) -> Special:
         """Return the specialisation that a call with these arguments uses."""
-        return self.specialise(*abstract_call(self, *self.bind(args, keywords)))
+        return specialised_call(self, *self.bind(args, keywords))[1]
 
     def program(self, *args, **keywords) -> Program:
         """Return the unlowered program for arguments like these."""

@@ -6,8 +6,9 @@ import os
 import threading
 
 from srcdiff import compiler
+from srcdiff.api.by_shape import abstract_call
 from srcdiff.api.costs import call_cost, shape_key
-from srcdiff.api.dispatch import abstract_call, runner
+from srcdiff.api.dispatch import runner
 from srcdiff.api.function import Function
 from srcdiff.api.titles import titled
 

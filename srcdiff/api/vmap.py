@@ -18,7 +18,7 @@ from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import Recipe
 from srcdiff.api.special import Special, refuse
 from srcdiff.errors import Problem, ShapeError
-from srcdiff.structure import children, is_leaf, leaves, map_tree
+from srcdiff.structure import SizedArray, children, is_leaf, leaves, map_tree
 from srcdiff.syntax import Array, Atom, Param, Program, Scalar, Static, Var
 
 __all__ = ["VMap", "vmap"]
@@ -132,7 +132,12 @@ def one_sample(leaf, axis: int | None):
     """Return the type of one sample of an argument."""
     if axis is None:
         return leaf
-    return Array(leaf.dtype, leaf.ndim - 1) if leaf.ndim > 1 else Scalar(leaf.dtype)
+    if leaf.ndim == 1:
+        return Scalar(leaf.dtype)
+    extents = getattr(leaf, "extents", None)
+    if extents is not None:
+        return SizedArray(leaf.dtype, leaf.ndim - 1, extents[:axis] + extents[axis + 1:])
+    return Array(leaf.dtype, leaf.ndim - 1)
 
 
 # -- over the seeds of a linear program ---------------------------------------------------

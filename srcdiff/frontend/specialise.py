@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import gast
 
+from srcdiff.assemble import require_equal
 from srcdiff.errors import NOWHERE, NoSourceError, Problem, SrcdiffError, UnsupportedError, Where
 from srcdiff.frontend.source import unwrap
 from srcdiff.frontend.translate import calls
@@ -30,8 +31,8 @@ from srcdiff.frontend.translate.values import (
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.places import of_function
 from srcdiff.printing import reserved
-from srcdiff.structure import ListArray, in_programs
-from srcdiff.syntax import Array, Assign, Param, Program, Scalar, Static, Var, atoms_of, rename, walk
+from srcdiff.structure import ListArray, SizedArray, in_programs
+from srcdiff.syntax import Array, Assign, Const, Param, Program, Scalar, Static, Var, atoms_of, rename, walk
 
 __all__ = ["Specialisation", "specialise", "specs_of"]
 
@@ -139,6 +140,8 @@ def _parameter(t: Translator, stem: str, spec):
         name = t.builder.fresh(stem, type_)
         t.narrow |= spec.dtype not in _WIDE
         t.params.append(Param(name, type_))
+        if isinstance(spec, SizedArray) and spec.extents is not None:
+            _rely_on(t, Var(name), spec.extents)
         value = t.allocate(Var(name), list) if is_list else Var(name)
         if is_list and spec.ndim > 1:
             t.nested.add(value.key)
@@ -156,6 +159,14 @@ def _parameter(t: Translator, stem: str, spec):
     if isinstance(spec, list):
         return t.allocate(items, list), tree
     return items, type(spec)(*tree) if hasattr(spec, "_fields") else tuple(tree)
+
+
+def _rely_on(t: Translator, array: Var, extents: tuple[int, ...]) -> None:
+    """Take the extents of an argument as known, and check them first: the code is for no others."""
+    for axis, extent in enumerate(extents):
+        require_equal(t.builder, t.size(array, axis), Const(extent),
+                      f"[SD0348] this code is made for {array.name} with the extents {extents}")
+    t.extents[array.name] = extents
 
 
 def _joined(stem, key) -> str:

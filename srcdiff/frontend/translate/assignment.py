@@ -10,7 +10,7 @@ from srcdiff.assemble import require_equal
 from srcdiff.frontend.translate import objects
 from srcdiff.frontend.translate.context import Translator, text_of
 from srcdiff.frontend.translate.expressions import evaluate
-from srcdiff.frontend.translate.iteration import items_of, length
+from srcdiff.frontend.translate.iteration import item_at, items_of, length
 from srcdiff.frontend.translate.storing import prepare_rows, store_subscript
 from srcdiff.frontend.translate.values import Ref, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import load_view
@@ -74,16 +74,13 @@ def constant(t: Translator, value):
 
 def unpack(t: Translator, target, value):
     """Assign the items of `value` to several targets, one of them maybe starred."""
-    if is_atom(value) or isinstance(value, View):
-        from srcdiff.frontend.translate.iteration import item_at
-        if any(isinstance(e, gast.Starred) for e in target.elts):
-            raise Refused("an array is unpacked with a star", fix="use slices")
+    star = next((k for k, e in enumerate(target.elts) if isinstance(e, gast.Starred)), None)
+    if star is None and (is_atom(value) or isinstance(value, View)):
         _require_length(t, value, target)
         items = [item_at(t, value, Const(k)) for k in range(len(target.elts))]
     else:
         items = list(items_of(t, value))
-    star = next((k for k, e in enumerate(target.elts) if isinstance(e, gast.Starred)), None)
-    if star is None and len(items) != len(target.elts):
+    if len(items) != len(target.elts) if star is None else len(items) < len(target.elts) - 1:
         raise Refused(f"{len(items)} values for {len(target.elts)} targets", node=target, code="SD0238",
                       fix="give as many targets as values, or one of them a star")
     if star is not None:

@@ -48,6 +48,8 @@ def _dummy(t, atom, is_value):
 @functools.lru_cache(maxsize=4096)
 def _shape(op, operands, static):
     shapes = [x for x in operands if isinstance(x, tuple)]
+    if PRIMITIVES[op].kind == "elementwise":
+        return _broadcast(shapes)
     if any(math.prod(shape) > _ELEMENTS_AT_MOST for shape in shapes):
         return None
     values = [np.ones(x) if isinstance(x, tuple) else x.value for x in operands]
@@ -57,6 +59,13 @@ def _shape(op, operands, static):
         with np.errstate(all="ignore"):
             return np.shape(PRIMITIVES[op].evaluate(*values, **dict(static)))
     except Exception:               # ones do not do for it, or it fails at run time too
+        return None
+
+
+def _broadcast(shapes):
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:              # it fails at run time too
         return None
 
 

@@ -100,7 +100,7 @@ def items_of(t: Translator, value) -> tuple:
     count = t.static_number(length(t, value))
     if count is None:
         raise Refused("the number of items must be known when the function is specialised",
-                      why=f"this is {describe(value)} whose length only run time knows",
+                      why=f"this is {'an array' if is_atom(value) else describe(value)} whose length only run time knows",
                       fix="use an array and index it", code="SD0236")
     return tuple(item_at(t, value, Const(k)) for k in range(int(count)))
 
