@@ -29,8 +29,9 @@ def f_adjoint(x: "float64[:]", y_bar: "float64"):
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from srcdiff.errors import VerifyError
 from srcdiff.optimize.accumulate import accumulate
 from srcdiff.optimize.branches import branches
 from srcdiff.optimize.constants import constants
@@ -70,24 +71,41 @@ MOST_ROUNDS = 12
 def optimize(program: Program, passes: tuple[Pass, ...] = PASSES) -> Program:
     """Run `passes` in turn until none of them changes the program, then give names back.
 
-    With SRCDIFF_CHECK=1 in the environment the program is verified after each
-    pass, and a `VerifyError` names the pass that broke it.
+    With SRCDIFF_CHECK=1 in the environment the result is verified, and where it
+    is not in normal form, or a pass fails, a `VerifyError` names the first pass
+    whose result was not.
     """
-    check = os.environ.get("SRCDIFF_CHECK") == "1"
-    if check:
-        verify(program)
-    original = program.types
+    passed = [("", program)]
+    try:
+        for step, program in _steps(program, passes):
+            passed.append((step.__name__, program))
+        program = dead(restore(program, passed[0][1].types))     # a copy between versions is one to itself
+        passed.append(("restore", program))
+    finally:
+        if os.environ.get("SRCDIFF_CHECK") == "1":
+            _verify(passed)
+    return program
+
+
+def _steps(program: Program, passes: tuple[Pass, ...]) -> Iterator[tuple[Pass, Program]]:
+    """Yield each pass that changes the program, with what it makes of it."""
     idle, number = 0, 0
     while passes and idle < len(passes) and number < MOST_ROUNDS * len(passes):
         step = passes[number % len(passes)]
         new = step(program)
         number += 1
-        idle = idle + 1 if new is program or new == program else 0
-        if idle == 0:
-            program = new
-            if check:
-                verify(program, step.__name__)
-    program = dead(restore(program, original))      # a copy between versions is one to itself
-    if check:
-        verify(program, "restore")
-    return program
+        if new is program or new == program:
+            idle += 1
+        else:
+            idle, program = 0, new
+            yield step, program
+
+
+def _verify(passed: list[tuple[str, Program]]) -> None:
+    """Verify what passes have made, in turn only if the last is not in normal form."""
+    try:
+        verify(passed[-1][1])
+    except VerifyError:
+        for name, program in passed:
+            verify(program, name)
+        raise
