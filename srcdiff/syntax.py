@@ -396,6 +396,11 @@ class Program:
     tree: object = None
     doc: str | Doc = ""
 
+    @fact
+    def analyses(self) -> dict:
+        """What analyses have found out about this program, by the names that they choose."""
+        return {}
+
     def type_of(self, atom: Atom | str) -> Type:
         """Return the type of an atom or of a variable's name."""
         if isinstance(atom, str):

@@ -76,6 +76,15 @@ class Shapes(Forms):
     """
 
     def __init__(self, program: Program, trust_seeds: bool = True):
+        key = (Shapes, trust_seeds)
+        if key not in program.analyses:
+            self._analyse(program, trust_seeds)
+            program.analyses[key] = vars(self).copy()
+        # What is assumed later is of this object alone.
+        vars(self).update({name: value.copy() if isinstance(value, dict | list | set) else value
+                           for name, value in program.analyses[key].items()})
+
+    def _analyse(self, program: Program, trust_seeds: bool) -> None:
         super().__init__()
         self.program, self.types, self.uses = program, program.types, Uses(program)
         self._unknown: set[tuple] = set()
