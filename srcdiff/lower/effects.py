@@ -35,7 +35,28 @@ class Sum:
 
 
 @dataclass
-class Effects:
+class Order:
+    """What decides whether statements may change places."""
+
+    reads: set[str] = field(default_factory=set)
+    writes: set[str] = field(default_factory=set)
+    raises: bool = False
+
+    def conflicts(self, other: Order) -> bool:
+        """Tell whether the order of the two matters."""
+        if self.writes & other.reads or self.writes & other.writes or self.reads & other.writes:
+            return True
+        return self.raises and other.raises
+
+    def add(self, other: Order) -> None:
+        """Include other statements."""
+        self.reads |= other.reads
+        self.writes |= other.writes
+        self.raises |= other.raises
+
+
+@dataclass
+class Effects(Order):
     """Reads and changes of a statement, nested statements included.
 
     `elements` maps each array to the indices at which its elements are loaded
@@ -43,21 +64,12 @@ class Effects:
     used as a whole, `ordered` those to whose elements more happens than sums.
     """
 
-    reads: set[str] = field(default_factory=set)
-    writes: set[str] = field(default_factory=set)
     stores: set[str] = field(default_factory=set)
     elements: dict[str, list] = field(default_factory=lambda: defaultdict(list))
     bound: set[str] = field(default_factory=set)
     ordered: set[str] = field(default_factory=set)
-    raises: bool = False
     loops_on: bool = False
     operations: set[str] = field(default_factory=set)
-
-    def conflicts(self, other: Effects) -> bool:
-        """Tell whether the order of the two statements matters."""
-        if self.writes & other.reads or self.writes & other.writes or self.reads & other.writes:
-            return True
-        return self.raises and other.raises
 
     @property
     def plain(self) -> bool:

@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import replace
 
-from srcdiff.lower.effects import Effects, effects_of
+from srcdiff.lower.effects import Effects, Order, effects_of
 from srcdiff.lower.extents import Extents, definitions
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.scatter import EXPENSIVE, scatter_of
@@ -138,12 +138,13 @@ class _Fuser:
 
     def split(self, first, between):
         """Divide what follows `first`: what can stand before it, and what cannot."""
-        early, late, held = [], [], [self.effects(first)]
+        early, late, held = [], [], Order()
+        held.add(self.effects(first))
         for stmt in between:
             effects = self.effects(stmt)
-            if effects.loops_on or any(h.conflicts(effects) for h in held):
+            if effects.loops_on or held.conflicts(effects):
                 late.append(stmt)
-                held.append(effects)
+                held.add(effects)
             else:
                 early.append(stmt)
         return early, late

@@ -77,14 +77,14 @@ def optimize(program: Program, passes: tuple[Pass, ...] = PASSES) -> Program:
     """
     passed = [("", program)]
     try:
-        for step, program in _steps(program, passes):
-            passed.append((step.__name__, program))
-        program = dead(restore(program, passed[0][1].types))     # a copy between versions is one to itself
-        passed.append(("restore", program))
+        for step, changed in _steps(program, passes):
+            passed.append((step.__name__, changed))
+        # A copy between versions is one to itself when they have their names back.
+        passed.append(("restore", dead(restore(passed[-1][1], program.types))))
     finally:
         if os.environ.get("SRCDIFF_CHECK") == "1":
             _verify(passed)
-    return program
+    return passed[-1][1]
 
 
 def _steps(program: Program, passes: tuple[Pass, ...]) -> Iterator[tuple[Pass, Program]]:
