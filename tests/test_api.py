@@ -104,6 +104,20 @@ def test_structures_of_arguments():
     np.testing.assert_allclose(model.weights, np.full(3, 2.0))
 
 
+def test_structures_with_integers_in_them():
+    f = python(lambda p, scale: p["rate"] ** p["steps"] * np.sum(p["x"][0] * p["x"][1]) * scale)
+    p = {"rate": 0.5, "steps": 3, "x": (X, np.arange(len(X)))}
+    gradient = {"rate": 0.75 * np.sum(X * p["x"][1]), "steps": None, "x": (0.125 * p["x"][1], None)}
+    for transform in (sd.grad, sd.jacrev, sd.jacfwd, sd.jacobian):
+        found = transform(f)(p, 1.0)
+        assert found["rate"] == pytest.approx(gradient["rate"]) and found["steps"] is found["x"][1] is None
+        np.testing.assert_allclose(found["x"][0], gradient["x"][0])
+    assert sd.hessian(f)(p, 1.0)["rate"]["rate"] == pytest.approx(3.0 * np.sum(X * p["x"][1]))
+    assert sd.grad(f, argnums=(0, 1))(p, 2.0)[1] == pytest.approx(f(p, 1.0))
+    with pytest.raises(sd.errors.ArgumentError, match="dtype int64"):
+        sd.grad(f)({"rate": 2, "steps": 3, "x": (np.arange(2), np.arange(2))}, 1.0)
+
+
 def test_integers_flags_strings_and_none():
     def f(x, n, mode, other, flag):
         s = 0.0

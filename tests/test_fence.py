@@ -40,7 +40,7 @@ REFUSED = [
     ("SD0262", "def f(x):\n    def g():\n        nonlocal x\n        x += 1\n    g()\n    return x", ["x"]),
     ("SD0262", "def f(x):\n    global g\n    def g(y): return y\n    return x", ["def g(y): return y"]),
     ("SD0262", "def f(x):\n    global np\n    import numpy as np\n    return x", ["import numpy as np"]),
-    ("SD0263", "def f(x):\n    return [y := v for v in x]", ["y := v"]),
+    ("SD0263", "def f(x):\n    return [y := v for v in x], y", ["y := v"]),
     ("SD0263", "def f(x):\n    x += (y := 2)\n    return x", ["y := 2"]),
     ("SD0263", "def f(x):\n    x[y := 2] = 1\n    return x", ["y := 2"]),
     ("SD0263", "def f(x):\n    return 0 < x < (y := 2)", ["y := 2"]),
@@ -80,7 +80,7 @@ def test_every_problem_is_listed_at_once_in_order():
             with open("a") as file:
                 del x[0]
             yield x
-            z = [w := v for v in x]
+            z = [w := v for v in x], w
         """)
     assert [p.code for p in fence(source)] == [
         "SD0267", "SD0223", "SD0269", "SD0268", "SD0261", "SD0263"]

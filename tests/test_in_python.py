@@ -82,6 +82,9 @@ CASES = {
     "sort all": (lambda x: np.sort(x, axis=None)[:2], R), "sort last of three": (lambda x: np.sort(x), C),
     "argsort": (lambda x: np.take_along_axis(x, np.argsort(x, axis=1), axis=1) ** 2, R),
     "x.sort()": (sorted_in_place, V), "x.argsort()": (lambda x: x[x.argsort()] ** 2, V),
+    "median of what may be overwritten": (lambda x: np.median(x * x, overwrite_input=True) * x, V),
+    "repeat counts": (lambda x: np.repeat(x * x, [2, 0, 1, 3]) * np.arange(6.0), V),
+    "repeat columns": (lambda x: np.repeat(x * x, np.array([1, 2, 0]), axis=1), R),
     "median rows": (lambda x: np.median(x, axis=1), R), "median all": (lambda x: np.median(x), R),
     "percentile": (lambda x: np.percentile(x, 30), V), "percentiles": (lambda x: np.percentile(x, [30, 60]), V),
     "quantile rows": (lambda x: np.quantile(x, 0.3, axis=1), R), "quantile in q": (lambda q: np.quantile(V, q), 0.3),
@@ -295,7 +298,7 @@ def test_a_rank_deficient_matrix_has_no_pseudo_inverse_here():
 
 
 @pytest.mark.parametrize("f", [
-    lambda x: np.roots(x), lambda x: np.polyfit(x, x, 1, full=True)[0], lambda x: np.log(x, where=x > 0),
+    lambda x: np.roots(x), lambda x: (np.median(x, overwrite_input=True), x), lambda x: np.polyfit(x, x, 1, full=True)[0], lambda x: np.log(x, where=x > 0),
     lambda x: np.max(x, where=x > 0), lambda x: np.reshape(x, (2, 2), order="A"), lambda x: np.fft.hfft(x),
     lambda x: np.pad(x, 1, mode="mean"), lambda x: np.linalg.eigvals(np.diag(x)), lambda x: sp.erfinv(x),
     lambda x: np.quantile(x, 0.5, method="lower"), lambda x: np.linalg.norm(x, "other"),

@@ -45,8 +45,15 @@ def per_argument(argnums: Argnums, make: Callable):
 
 
 def differentiated(primal: Special, base, argnums: Argnums):
-    """Return the tree of positions of the arguments, and the positions in order, each once."""
-    tree = per_argument(argnums, lambda which: chosen(*primal.inputs, base, which)[1])
+    """Return the tree of positions of the arguments, and the positions in order, each once.
+
+    A structure may hold integers beside its floats: they are constants, and None in the tree.
+    """
+    def active(position):
+        constant = isinstance(position, Static) or not is_float(primal.type(position))
+        return Static(None) if constant else position
+
+    tree = per_argument(argnums, lambda which: map_tree(active, chosen(*primal.inputs, base, which)[1]))
     return tree, list(dict.fromkeys(output_leaves(tree)))
 
 

@@ -111,12 +111,12 @@ def refuse(what: str, why: str = "", fix: str = "", code: str = "SD0300", error=
 
 
 def require_floats(name: str, tree) -> None:
-    """Refuse to differentiate with respect to an argument whose spec is not floating-point throughout.
+    """Refuse to differentiate with respect to an argument whose spec holds no floating-point number.
 
     Raises
     ------
     ArgumentError
-        The argument, or a part of it, is an integer, a bool, complex or no number.
+        The argument is an integer, a bool, complex or no number; or a structure of such, or one with a complex part.
     """
     found = list(leaves(tree))
     numeric = [leaf for leaf in found if not isinstance(leaf, Static)]
@@ -129,7 +129,7 @@ def require_floats(name: str, tree) -> None:
             refuse(f"argument '{name}' cannot be differentiated: it is complex",
                    why="derivatives are those of real functions of real numbers; complex numbers may lie between",
                    fix="pass the real and the imaginary part as two arguments", code="SD0303")
-        if not is_float(type_):
+        if not any(map(is_float, numeric)):
             kind = "array" if type_.ndim else "number"
             refuse(f"argument '{name}' cannot be differentiated: it is an {kind} of dtype {type_.dtype}"
                    .replace("an number", "a number"),

@@ -1,6 +1,7 @@
 """Functions as people write them: lists that grow, conversions, options, guarded arithmetic."""
 
 import math
+import operator
 
 import numpy as np
 
@@ -187,3 +188,99 @@ def between_points(x, values):
     i = np.searchsorted(TABLE_X, x) - 1
     weight = (x - TABLE_X[i]) / (TABLE_X[i + 1] - TABLE_X[i])
     return (1.0 - weight) * values[i] + weight * values[i + 1], np.interp(x, TABLE_X, values)
+
+
+# -- keys -------------------------------------------------------------------------------------
+
+@program(X, compiled=True)
+def nearest_and_farthest(x):
+    nearest = min(x, key=lambda v: abs(v - 1.8))
+    k = max(range(len(x)), key=lambda i: math.cos(x[i]))
+    return nearest ** 2 * x[k], max(x[0], x[1], key=abs) ** 3
+
+
+@program(X)
+def ordered_by_keys(x):
+    y = sorted(x, key=lambda v: v * v, reverse=True)
+    weights = sorted([(x[1] * 2.0, x[0]), (x[2], x[1]), (x[3], x[2] ** 2)], key=lambda pair: -pair[0])
+    names = sorted({"b": x[0], "a": x[1] * x[2]}.items(), key=operator.itemgetter(0))
+    return y[0] * y[3], weights[0][1] * weights[1][0], names[0][1] * 2.0 - names[1][1]
+
+
+@program(X)
+def first_of_equal_keys(x):
+    rows = [(1, x[0]), (2, x[1]), (2, x[2])]
+    return max(rows, key=operator.itemgetter(0))[1] ** 2, max([], key=len, default=x[3]) ** 2, sorted(
+        rows, key=lambda row: -row[0])[0][1] ** 3
+
+
+# -- variables of the function around ---------------------------------------------------------
+
+@program(X, compiled=True)
+def nonlocal_total(x):
+    total, count = 0.0, 0
+
+    def add(v, weight=1.0):
+        nonlocal total, count
+        total += weight * v * v
+        count += 1
+
+    for v in x:
+        if v > 0.0:
+            add(v)
+        add(v, 0.5)
+    return total / count
+
+
+@program(X)
+def counters_of_their_own(x):
+    def make(state):
+        def step(v):
+            nonlocal state
+            state = state * math.sin(v) + v
+            return state
+        return step
+
+    first, second = make(x[0]), make(1.0)
+    first(x[1])
+    second(x[2])
+    return first(x[3]) * second(x[0])
+
+
+@program(X)
+def nonlocal_array(x):
+    history, last = np.zeros(4), None
+
+    def note(v):
+        nonlocal history, last
+        last = v if last is None else v * last
+        history = history * 0.5
+        history[0] += last
+
+    for k in range(4):
+        note(x[k])
+    return history, last
+
+
+@program(1.3)
+def nonlocal_evaluations(x):
+    evaluations = 0
+
+    def residual(y):
+        nonlocal evaluations
+        evaluations += 1
+        return y * y - x
+
+    y = x
+    while abs(residual(y)) > 1e-12 and evaluations < 30:
+        y -= residual(y) / (2.0 * y)
+    return y * evaluations
+
+
+# -- names given inside comprehensions --------------------------------------------------------
+
+@program(X, compiled=True)
+def named_in_a_filter(x):
+    squares = [y for v in x if (y := v * v) > 1.0]
+    return sum(squares), sum(w * v for v in x if (w := math.sin(v)) > 0.0), [
+        (u := k * x[k]) * u for k in range(3) if k > 0]

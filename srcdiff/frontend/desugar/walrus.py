@@ -49,7 +49,11 @@ def rewrite(tree):
 
 def misplaced(tree) -> Iterator[gast.NamedExpr]:
     """Yield each walrus that stands where it cannot be moved in front of its statement."""
+    own = _own_to_comprehensions(tree)
+
     def visit(node, allowed):
+        if id(node) in own:
+            allowed = True
         if isinstance(node, gast.NamedExpr) and not allowed:
             yield node
         for field, value in gast.iter_fields(node):
@@ -59,6 +63,15 @@ def misplaced(tree) -> Iterator[gast.NamedExpr]:
                     yield from visit(part, _may_hold(node, field, i, allowed))
 
     yield from visit(tree, False)
+
+
+def _own_to_comprehensions(tree) -> set[int]:
+    """Return the walruses in comprehensions whose names stand nowhere else: they are lifted where these become loops."""
+    def mentions(node, name):
+        return sum(isinstance(n, gast.Name) and n.id == name for n in gast.walk(node))
+    return {id(part) for node in gast.walk(tree) if isinstance(node, COMPREHENSIONS)
+            for name in _assigned_in(node) if mentions(node, name) == mentions(tree, name)
+            for part in gast.walk(node) if isinstance(part, gast.NamedExpr) and part.target.id == name}
 
 
 def _may_hold(node, field, i, allowed) -> bool:
@@ -75,7 +88,14 @@ def _may_hold(node, field, i, allowed) -> bool:
 
 
 def _assigned(node) -> set[str]:
-    """Return the names that the walruses inside `node` bind."""
+    """Return the names that the walruses inside `node` bind; those in a comprehension are lifted later."""
+    if isinstance(node, COMPREHENSIONS):
+        return set()
+    own = {node.target.id} if isinstance(node, gast.NamedExpr) else set()
+    return own.union(*map(_assigned, gast.iter_child_nodes(node)))
+
+
+def _assigned_in(node) -> set[str]:
     return {part.target.id for part in gast.walk(node) if isinstance(part, gast.NamedExpr)}
 
 

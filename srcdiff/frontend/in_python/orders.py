@@ -106,6 +106,19 @@ def median_along(x, axis):
     return found.reshape(shape[:-1])
 
 
+def repeated(x, counts, axis):
+    if len(counts) != x.shape[axis]:
+        raise ValueError("operands could not be broadcast together")
+    order = np.zeros(np.sum(counts), dtype=np.int64)
+    k = 0
+    for i in range(len(counts)):
+        if counts[i] < 0:
+            raise ValueError("repeats may not contain negative values.")
+        order[k:k + counts[i]] = i
+        k += counts[i]
+    return np.take(x, order, axis=axis)
+
+
 # -- choices ----------------------------------------------------------------------------------
 
 def compress(condition, a, axis=None):

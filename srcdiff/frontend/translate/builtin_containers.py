@@ -6,6 +6,7 @@ from srcdiff.frontend.translate.builtin_reductions import array_in
 from srcdiff.frontend.translate.iteration import items_of, length, reversed_, static_items
 from srcdiff.frontend.translate.methods import copy_of
 from srcdiff.frontend.translate.numeric import truth
+from srcdiff.frontend.translate.numpy_arguments import none
 from srcdiff.frontend.translate.numpy_shapes import derived
 from srcdiff.frontend.translate.values import (
     Closure,
@@ -139,21 +140,23 @@ def iter_(t, value):
 
 
 def sorted_(t, value, *, key=None, reverse=Const(False)):
-    """Sort what is known when the function is specialised, or numbers at run time."""
+    """Sort what is known when the function is specialised, or numbers at run time, or by a key."""
+    from srcdiff.frontend.translate.by_key import order_by
     from srcdiff.frontend.translate.library import sorted_array
+    if key is not None and not none(key):
+        return t.allocate(order_by(t, value, key, bool(reverse.value)), list)
     array = array_in(t, value)
     items = static_items(t, value) if array is value else None
     numbers = array is not value or is_atom(value) or isinstance(value, View)
-    if key is None and items is not None and not all(isinstance(v, Const | Known) for v in items):
+    if items is not None and not all(isinstance(v, Const | Known) for v in items):
         numbers = all(is_atom(v) and isinstance(t.type_of(v), Scalar) for v in items)
-    if key is None and numbers:
+    if numbers:
         made = sorted_array(t, value, bool(reverse.value))
         return t.allocate(made if items is None else Tuple(tuple(
             t.builder.load(made.name, (Const(k),)) for k in range(len(items)))), list)
     if items is None:
-        raise Refused("sorting with a key, or of an iterable whose length only run time knows",
-                      fix="sort an array, and use np.argsort for the others")
-    if key is not None or not all(isinstance(v, Const | Known) for v in items):
+        raise Refused("sorting an iterable whose length only run time knows", fix="make it a list or an array first")
+    if not all(isinstance(v, Const | Known) for v in items):
         raise Refused("sorting run-time numbers is not supported", fix="sort outside of the function")
     ordered = sorted(items, key=lambda v: v.value, reverse=bool(reverse.value))
     return t.allocate(Tuple(tuple(ordered)), list)

@@ -8,6 +8,7 @@ import math
 from srcdiff.frontend.translate.iteration import items_of, static_items
 from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, combined, marked
 from srcdiff.frontend.translate.numeric import binary, logical, truth_atom
+from srcdiff.frontend.translate.numpy_arguments import none
 from srcdiff.frontend.translate.values import (
     Dict,
     Generator,
@@ -42,8 +43,8 @@ def extreme(op, python, reduction):
         return made
 
     def handler(t, *values, key=None, default=None):
-        if key is not None:
-            raise Refused(f"`{python.__name__}` with a key", fix="use a loop")
+        if key is not None and not none(key):
+            return by_key(t, values, key, default)
         if len(values) == 1:
             (value,) = values
             value = array_in(t, value)
@@ -60,6 +61,14 @@ def extreme(op, python, reduction):
                 return default
             raise Refused(f"`{python.__name__}` of nothing", fix="give a value for this case: default=...")
         return functools.reduce(lambda a, b: pair(t, a, b), values[1:], as_atom(t, values[0]))
+
+    def by_key(t, values, key, default):
+        from srcdiff.frontend.translate.by_key import extreme_by
+        value = Tuple(values) if len(values) > 1 else values[0]
+        if default is not None and static_items(t, value) is None:
+            raise Refused(f"`{python.__name__}` with a key and a default, of an iterable whose length only run time knows",
+                          fix="test the length first")
+        return default if default is not None and not static_items(t, value) else extreme_by(t, python, value, key)
 
     def running(t, value, default):
         from srcdiff.frontend.translate.comprehensions import fold

@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import math
+import operator
 import sys
 import types
 
@@ -123,6 +124,10 @@ def _known(t, function, args, keywords, node):
         return _transform(t, target, args, keywords)
     if isinstance(target, functools.partial):
         return inline.partial(t, function, args, keywords)
+    if isinstance(target, operator.itemgetter) and len(args) == 1 and not keywords:
+        from srcdiff.frontend.translate.indexing import load
+        found = tuple(load(t, args[0], lift(t, key)) for key in target.__reduce__()[1])
+        return found[0] if len(found) == 1 else Tuple(found)
     if isinstance(target, type):
         return _class(t, target, args, keywords, node)
     if isinstance(target, types.FunctionType | types.MethodType) or isinstance(

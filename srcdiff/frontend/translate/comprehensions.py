@@ -45,6 +45,7 @@ def build(t: Translator, node):
 def scope(t: Translator, node, frame) -> Frame:
     """Return the scope of a comprehension: the names of its targets."""
     targets = [g.target for g in node.generators]
+    targets += [part.target for part in gast.walk(node) if isinstance(part, gast.NamedExpr)]
     body = [gast.Assign(targets=[x], value=gast.Constant(value=0, kind=None), type_comment=None)
             for x in targets]
     made = Frame(t.key(), frame.name, frame.source, _function("comprehension", [], body), frame.globals,

@@ -9,6 +9,7 @@ import gast
 
 from srcdiff.errors import NoSourceError
 from srcdiff.frontend.desugar import desugar
+from srcdiff.frontend.desugar.cells import celled
 from srcdiff.frontend.fence import fence
 from srcdiff.frontend.source import source_of, unwrap
 from srcdiff.frontend.translate.captured import assume, capture, lift
@@ -62,7 +63,7 @@ def frame_of(t: Translator, target, get=None) -> Frame:
     found = _TREES.get(key)
     if found is None:
         try:
-            source = source_of(plain)
+            source = celled(source_of(plain))
         except NoSourceError as error:
             raise Refused(f"the source of `{plain.__name__}` cannot be found", why=error.problems[0].what,
                           fix="define it in a file or a notebook cell", code="SD0100") from error

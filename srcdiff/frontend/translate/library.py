@@ -238,7 +238,10 @@ def interp(t, x, xp, fp, left=NONE, right=NONE, period=NONE):
     return in_python_call(t, interpolated_each if t.ndim(at) else interpolated, at, points, values, left, right)
 
 
-def median(t, a, axis=NONE):
+def median(t, a, axis=NONE, *, overwrite_input=Const(False)):
+    if overwrite_input != Const(False) and any(root == t.root(a) for _, root, _ in t.roots_in_state()):
+        raise Refused("the median of an array that it may overwrite", why="in which order it is left is not said",
+                      fix="leave overwrite_input out")
     return _along(t, a, axis, lambda x: in_python_call(t, middle_of, x), orders.median_along)
 
 

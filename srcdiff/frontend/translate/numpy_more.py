@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from srcdiff.frontend.in_python import algebra, calculus, shapes
+from srcdiff.frontend.in_python import algebra, calculus, orders, shapes
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.library import in_python_call
@@ -36,8 +36,9 @@ def svd(t, a, full_matrices=Const(True), compute_uv=Const(True)):
     x = array(t, a)
     if not flag(t, compute_uv):
         return t.emit("svdvals", x)
-    if flag(t, full_matrices):
-        raise Refused("np.linalg.svd with full matrices", fix="use full_matrices=False")
+    rows, columns = t.extents.get(x.name, (None, None))
+    if flag(t, full_matrices) and (rows is None or rows != columns):      # of a square matrix they are the same
+        raise Refused("np.linalg.svd with full matrices, of a matrix that is not square", fix="use full_matrices=False")
     return several("svd_u", "svdvals", "svd_vt")(t, x)
 
 
@@ -145,8 +146,10 @@ def tile(t, a, reps):
 def repeat(t, a, repeats, axis=NONE):
     """Repeat each element, or each slice along an axis, one after the other."""
     x, times = array(t, a), as_atom(t, repeats)
+    if t.ndim(times) and t.extents.get(times.name) == (1,):
+        times = t.builder.load(times.name, (Const(0),))
     if t.ndim(times):
-        raise Refused("np.repeat with several counts", fix="use an index array")
+        return in_python_call(t, orders.repeated, flat(t, x) if none(axis) else x, times, Const(0) if none(axis) else axis)
     if none(axis):
         x = flat(t, x) if t.ndim(x) != 1 else x
     k = 0 if none(axis) else axis_of(t, axis, t.ndim(x))

@@ -1,0 +1,105 @@
+"""`max`, `min` and `sorted` with a key: what is compared is the key, what is returned are the items."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srcdiff.frontend.translate.context import describe
+from srcdiff.frontend.translate.iteration import static_items
+from srcdiff.frontend.translate.library import argsort, in_python_call
+from srcdiff.frontend.translate.values import Known, Range, Refused, Tuple, View, is_atom
+from srcdiff.frontend.translate.views import array_of, as_atom
+from srcdiff.syntax import Const, Scalar
+
+__all__ = ["extreme_by", "order_by"]
+
+
+# -- in Python -------------------------------------------------------------------------
+
+def greatest_by(items, key):
+    if len(items) == 0:
+        raise ValueError("max() arg is an empty sequence")
+    best = items[0]
+    top = key(best)
+    for item in items[1:]:
+        found = key(item)
+        if found > top:
+            best, top = item, found
+    return best
+
+
+def least_by(items, key):
+    if len(items) == 0:
+        raise ValueError("min() arg is an empty sequence")
+    best = items[0]
+    top = key(best)
+    for item in items[1:]:
+        found = key(item)
+        if found < top:
+            best, top = item, found
+    return best
+
+
+def keys_of(items, key):
+    return np.array([key(item) for item in items])
+
+
+# -- their calls ------------------------------------------------------------------------
+
+def extreme_by(t, python, value, key):
+    """Translate ``max(value, key=key)`` or `min`: the first of the items whose key is the extreme one."""
+    return in_python_call(t, {max: greatest_by, min: least_by}[python], sequence(t, value), key)
+
+
+def sequence(t, value):
+    """Return an iterable as something that has a length and items."""
+    from srcdiff.frontend.translate.builtin_containers import list_
+    if isinstance(value, Range):
+        return array_of(t, value)
+    return value if is_atom(value) or isinstance(value, View | Tuple) else list_(t, value)
+
+
+def order_by(t, value, key, backwards: bool) -> tuple:
+    """Return the items of ``sorted(value, key=key)``, or the array of them; equal keys keep their order."""
+    from srcdiff.frontend.translate.calls import call
+    items = static_items(t, value)
+    if items is None:
+        x = as_atom(t, sequence(t, value))
+        return t.builder.load(x.name, (_order(t, in_python_call(t, keys_of, x, key), backwards),))
+    keys = [call(t, key, (item,), {}) for item in items]
+    if all(isinstance(k, Const | Known) for k in keys):
+        places = sorted(range(len(items)), key=lambda i: keys[i].value, reverse=backwards)
+        return Tuple(tuple(items[i] for i in places))
+    order = _order(t, array_of(t, Tuple(tuple(as_atom(t, k) for k in keys))), backwards)
+    columns = [_in_order(t, column, order) for column in _columns(t, items)]
+    rows = list(zip(*columns, strict=True))
+    if is_atom(items[0]):
+        return Tuple(tuple(row[0] for row in rows))
+    return Tuple(tuple(Tuple(row, item.cls) for row, item in zip(rows, items, strict=True)))
+
+
+def _order(t, keys, backwards):
+    if backwards:
+        keys = t.emit("negative", t.cast(keys, "int64") if t.type_of(keys).dtype == "bool" else keys)
+    return argsort(t, keys)
+
+
+def _columns(t, items):
+    """Return the items, or the parts of items that are tuples, each as a list of numbers of one type."""
+    rows = [(item,) if is_atom(item) else item.items if isinstance(item, Tuple) else None for item in items]
+    if None in rows or len({len(row) for row in rows}) > 1:
+        kinds = " and ".join(dict.fromkeys("a number" if is_atom(item) else describe(item) for item in items))
+        raise Refused(f"sorting {kinds} by run-time keys", why="an item of one kind must do at every place",
+                      fix="sort numbers, or tuples of numbers that are equally long")
+    for column in zip(*rows, strict=True):
+        types = [t.type_of(v) if is_atom(v) else None for v in column]
+        if not all(isinstance(x, Scalar) and x.dtype == types[0].dtype for x in types):
+            raise Refused("sorting items of several types by run-time keys",
+                          fix="sort numbers, or tuples of numbers of one type")
+        yield list(column)
+
+
+def _in_order(t, column, order):
+    x = array_of(t, Tuple(tuple(column)))
+    made = t.builder.load(x.name, (order,))
+    return [t.builder.load(made.name, (Const(k),)) for k in range(len(column))]
