@@ -11,6 +11,9 @@ from srcdiff.syntax import Array, Assign, Const, Type
 
 __all__ = ["convert", "narrowed", "number"]
 
+# Their overflow wraps in NumPy; Numba computes with 64 bits.
+WRAPPING = frozenset({"int8", "int16", "int32", "uint8", "uint16", "uint32"})
+
 
 def number(atom: Const, declared: Type, narrow: bool) -> gast.expr:
     """Return a constant of the declared type."""
@@ -47,7 +50,8 @@ def convert(tree: gast.expr, given: Type, declared: Type, narrow: bool, computed
         if given.dtype != declared.dtype:
             return expression(f"a.astype({dtype_name(declared.dtype)})", a=tree)
         return tree
-    strength = narrow and (given.weak != declared.weak or computed and strength_differs(tree, declared))
+    wraps = computed and declared.dtype in WRAPPING and isinstance(tree, gast.BinOp | gast.UnaryOp | gast.Call)
+    strength = wraps or narrow and (given.weak != declared.weak or computed and strength_differs(tree, declared))
     if given.dtype != declared.dtype or strength:
         return expression(converter(declared), a=tree)
     return tree

@@ -220,7 +220,9 @@ def elementwise(t: Translator, op: str, values, python_numbers: bool):
     if op == "power":
         atoms[0] = _power_base(t, *atoms)
     if not python_numbers:
-        return marked(t, t.emit(op, *map(t.strong, atoms)), NUMPY)
+        if all(isinstance(t.type_of(a), Scalar) and t.type_of(a).weak for a in atoms):
+            atoms = [t.strong(a) for a in atoms]        # beside an array, a Python number takes its dtype
+        return marked(t, t.emit(op, *atoms), NUMPY)
     for atom in atoms:
         if t.ndim(atom):
             raise Refused("a `math` function of an array", why=f"it is {t.type_of(atom)} here",

@@ -75,6 +75,7 @@ from srcdiff.frontend.translate.numpy_shapes import (
 )
 from srcdiff.frontend.translate.values import Known, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import as_atom, as_view, store
+from srcdiff.structure import DTYPES
 from srcdiff.syntax import Const, Var
 
 __all__ = ["HANDLERS", "METHODS"]
@@ -163,6 +164,7 @@ def scalar_type(name):
     """``np.float64(x)`` and its like."""
     def handler(t, value=Const(0.0)):
         atom = as_atom(t, value)
+        t.narrow |= name not in ("float64", "int64", "bool", "complex128")
         if isinstance(atom, Const) and not t.narrow:
             return t.cast(atom, name)
         return marked(t, t.emit("cast", atom, dtype=name), NUMPY)
@@ -276,9 +278,7 @@ HANDLERS = {
     np.linalg.outer: outer, np.linalg.diagonal: of_last_axes(diagonal), np.linalg.trace: of_last_axes(trace), np.linalg.matmul: matmul,
     np.linalg.cross: cross, np.permute_dims: transposed,
     np.add.at: add_at, np.subtract.at: subtract_at,
-    np.float64: scalar_type("float64"), np.float32: scalar_type("float32"),
-    np.complex128: scalar_type("complex128"), np.complex64: scalar_type("complex64"),
-    np.int64: scalar_type("int64"), np.int32: scalar_type("int32"), np.bool_: scalar_type("bool"),
+    **{np.dtype(name).type: scalar_type(name) for name in sorted(DTYPES)},
 }
 
 METHODS = {
