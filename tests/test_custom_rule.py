@@ -244,3 +244,9 @@ def test_what_a_process_has_registered_does_not_change_other_texts():
 
     texts = [re.sub(r"line \d+|py:\d+", "", text) for text in (before, sd.grad(power).source(1.5, 3))]
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("rule", [lambda x, dx, ans: np.sum(x) * dx, lambda x, dx, ans: np.sum(dx) * x])
+def test_a_rule_acts_on_each_element_by_itself(rule):
+    with pytest.raises(RuleError, match="`sum` in a differential"):
+        sd.custom_rule(rule)(lambda x: x)

@@ -25,7 +25,7 @@ from srcdiff.primitives import PRIMITIVES
 from srcdiff.roots import spliced
 from srcdiff.rules import RULES, Rule
 from srcdiff.rules.emission import ANS, Emission
-from srcdiff.rules.expression import parse
+from srcdiff.rules.expression import Apply, parse
 from srcdiff.rules.rule import Choice, Row, answer_extents, as_operand
 from srcdiff.structure import result_tree
 from srcdiff.syntax import Array, Assign, Atom, Const, Program, Scalar, Static, Var, is_float
@@ -95,13 +95,33 @@ def custom_rule(differential: Callable | None = None, *, jvp: Callable | None = 
 def _from_differential(differential) -> tuple[int, Rule]:
     """Return the number of operands and the rule; names that come later are looked up when it is used."""
     try:
-        row = Row(parse(differential))
+        row = _row(differential)
     except RuleError as error:
         if not any("the name is not known" in p.why for p in error.problems):
             raise
-        row = functools.cache(lambda: Row(parse(differential)))
+        row = functools.cache(lambda: _row(differential))
         return (differential.__code__.co_argcount - 1) // 2, Choice(lambda stmt: row())
     return len(row.expression.operands), row
+
+
+def _row(differential) -> Row:
+    """Return the rule that a differential states; it must act on each element by itself."""
+    expression = parse(differential)
+    mixing = next((name for name in _functions_of(expression.node) if name in PRIMITIVES
+                   and PRIMITIVES[name].kind != "elementwise"), None)
+    if mixing:
+        raise RuleError(Problem("SD0600", f"`{mixing}` in a differential", _place(differential),
+                                "a function with a rule of its own acts on numbers: given arrays, on each element",
+                                "write the sum or the product around a function of numbers"))
+    return Row(expression)
+
+
+def _functions_of(node):
+    """Yield the names of the functions that a differential applies."""
+    if isinstance(node, Apply):
+        yield node.function
+        for part in node.args:
+            yield from _functions_of(part)
 
 
 def _count(jvp, function) -> int:
