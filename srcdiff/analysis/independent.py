@@ -44,7 +44,7 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["independent"]
+__all__ = ["Own", "independent"]
 
 
 def independent(program: Program, position: int) -> tuple[str, ...] | None:
@@ -65,7 +65,7 @@ def independent(program: Program, position: int) -> tuple[str, ...] | None:
         return None
     if not all(_side_by_side(program, loop, name) for name in outer):
         return None
-    own = _Own(frozenset(inside) - set(outer))
+    own = Own(frozenset(inside) - set(outer))
     own.block(loop.body, set())
     return None if own.carried else outer
 
@@ -99,7 +99,7 @@ def _own_axes(program: Program, index, var: str):
             return
 
 
-class _Own:
+class Own:
     """Follows the paths through one iteration: is each of its own variables set before it is read?"""
 
     def __init__(self, names: frozenset[str]):

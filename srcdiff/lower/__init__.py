@@ -6,7 +6,7 @@ The passes, in order: `scalarize` writes each array statement as a loop nest,
 loops, `tidy` turns the temporaries inside them into scalars, `hoist` moves
 allocations out of loops, `moves` hands arrays on that need no copy, `guarded`
 moves sums into the branch that gives the term, `gather` turns sums into
-neighbouring elements around, `registers` keeps elements in variables, `names`
+neighbouring elements around, `interchange` turns nests of loops, `registers` keeps elements in variables, `names`
 gives the loop variables short names.
 """
 
@@ -17,6 +17,7 @@ from srcdiff.lower.fuse import fuse
 from srcdiff.lower.gather import gather
 from srcdiff.lower.guarded import guarded
 from srcdiff.lower.hoist import hoist
+from srcdiff.lower.interchange import interchange
 from srcdiff.lower.moves import moves
 from srcdiff.lower.names import apart, names
 from srcdiff.lower.registers import registers
@@ -27,7 +28,7 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, guarded, gather, registers)
+PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, guarded, gather, interchange, registers)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
@@ -50,6 +51,6 @@ def lower(program: Program, stretch: bool = True, blas: bool = True, device: boo
     for one in PASSES:
         if one is fuse:
             program = fuse(program, device)
-        elif not (device and one in (gather, rejoin)):  # a thread has no vectors to fill, and a sample of its own
+        elif not (device and one in (gather, interchange, rejoin)):  # a thread has no vectors to fill, and a sample of its own
             program = one(program)
     return names(program, users, old)

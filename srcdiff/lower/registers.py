@@ -45,8 +45,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from srcdiff.analysis.inequalities import at_most
-from srcdiff.analysis.integers import Integers
-from srcdiff.builder import Builder
+from srcdiff.lower.walked import Walked
 from srcdiff.syntax import (
     Assign,
     Const,
@@ -58,7 +57,6 @@ from srcdiff.syntax import (
     Scalar,
     Store,
     Var,
-    While,
     atoms_of,
     blocks_of,
     defined,
@@ -94,51 +92,11 @@ class _Place:
         return [s for s in self.accesses if isinstance(s, Store)]
 
 
-class _Registers:
+class _Registers(Walked):
     def __init__(self, program: Program):
-        self.program, self.builder = program, Builder(program.types)
-        self.integers = Integers(program)
-        self.integers.types = self.builder.types    # which grow
+        super().__init__(program)
         self.uses = self.integers.uses
         self.around_here: list[str] = []            # variables of the loops around
-
-    # -- the walk ---------------------------------------------------------------------
-
-    def block(self, body) -> None:
-        for stmt in body:
-            match stmt:
-                case For():
-                    self.loop(stmt)
-                case While() | If():
-                    self.nested(stmt)
-                case _:
-                    self.simple(stmt)
-
-    def simple(self, stmt) -> None:
-        self.builder.append(stmt)
-        if isinstance(stmt, Load | Store):
-            self.in_range(stmt.array, stmt.index, learn=True)
-        self.integers.after(stmt)
-
-    def inside(self, body) -> tuple:
-        with self.builder.nested() as block:
-            self.block(body)
-        return tuple(block)
-
-    def nested(self, stmt: While | If) -> None:
-        integers, place, blocks = self.integers, self.integers.here(), []
-        if isinstance(stmt, While):
-            integers.meet(*blocks_of(stmt))
-            place = integers.here()
-        for number, block in enumerate(blocks_of(stmt)):
-            if isinstance(stmt, If):
-                integers.assume_test(stmt.condition, number == 0)
-            blocks.append(self.inside(block))
-            integers.back(place)
-        self.builder.append(with_blocks(stmt, blocks))
-        if isinstance(stmt, If) and stmt.then and isinstance(stmt.then[-1], Raise):
-            integers.assume_test(stmt.condition, False)
-        integers.meet(*blocks_of(stmt))
 
     def loop(self, stmt: For) -> None:
         """Write a loop with what moves out of it around it, in a branch where it must run for that."""
@@ -263,16 +221,6 @@ class _Registers:
         integers.back(place)
         return found
 
-    def differ(self, index, other) -> bool:
-        """Tell whether two indices of an array differ in some axis; neither counts from the end."""
-        integers, prove = self.integers, self.integers.facts.prove
-        for a, b in zip(index, other, strict=True):
-            values = [integers.value(i) if isinstance(i, Var | Const) else None for i in (a, b)]
-            if None not in values and all(map(prove, values)) and (
-                    prove(at_most(integers, *values, 1)) or prove(at_most(integers, *values[::-1], 1))):
-                return True
-        return False
-
     def may_hold(self, place: _Place, changing) -> bool:
         """Tell whether the values stored have the type of the array, and a single store a value that may move."""
         type_ = Scalar(self.program.types[place.array].dtype)
@@ -282,20 +230,6 @@ class _Registers:
             return False
         value = place.accesses[0].value if _writes_once(place) else None
         return value is None or isinstance(value, Const) or value.name not in changing
-
-    def in_range(self, array: str, index, learn: bool = False) -> bool:
-        """Tell whether an index is provably in range here; or learn that it is, as it has been used."""
-        integers, proved = self.integers, True
-        for axis, item in enumerate(index):
-            if not isinstance(item, Var | Const) or self.builder.type_of(item).ndim:
-                return False
-            value, extent = integers.value(item), integers.extent(array, axis)
-            low, high = integers.combine(extent, value), at_most(integers, value, extent, 1)
-            if learn:
-                integers.facts.learn(low, high)
-            else:
-                proved = proved and integers.facts.prove(low) and integers.facts.prove(high)
-        return proved
 
 
 def _writes_once(place: _Place) -> bool:

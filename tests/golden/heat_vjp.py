@@ -30,6 +30,8 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
     k_bar : float
     """
     n_u = u.shape[0]
+    # line 82: for i in range(1, u.shape[0] - 1):
+    n_u_prev = n_u - 1
     n_u_2 = y_bar.shape[0]
     if n_u_2 != n_u:
         raise ValueError("[SD0310] the cotangent does not have the shape of the output")
@@ -38,8 +40,6 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
         u_bar_2[j] = y_bar[j]
     u_bar = np.zeros(n_u_2)
     k_bar = 0.0
-    # line 82: for i in range(1, u.shape[0] - 1):
-    last = n_u - 2
     new_bar = np.empty(n_u_2)
     # line 80: for _ in range(steps):
     for trip in range(steps - 1, -1, -1):
@@ -47,7 +47,7 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
             new_bar[j] = u_bar[j] + u_bar_2[j]
         u_bar_2 = np.zeros(n_u_2)
         # line 82: for i in range(1, u.shape[0] - 1):
-        for i in range(last, 0, -1):
+        for i in range(1, n_u_prev):
             # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
             i_prev = i - 1
             new_bar_i = new_bar[i]

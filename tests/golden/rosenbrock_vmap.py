@@ -25,12 +25,12 @@ def rosenbrock_grad_vmap(x):
     n_x_1 = x.shape[1]
     x_bar_samples = np.empty((n_samples, n_x_1))
     # line 21: for i in range(len(x) - 1):
-    last = n_x_1 - 2
+    n_x_1_prev = n_x_1 - 1
     x_bar = np.empty(n_x_1)
     for sample in range(n_samples):
         for j in range(n_x_1):
             x_bar[j] = 0.0
-        for i in range(last, -1, -1):
+        for i in range(n_x_1_prev):
             # line 22: total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
             i_next = i + 1
             x_sample_i = x[sample, i]
