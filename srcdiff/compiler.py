@@ -152,13 +152,19 @@ def over_samples(program: Program, in_axes: tuple[int | None, ...], out_axes: tu
 
 # -- from a program to a callable ------------------------------------------------------
 
+def optimised_once(program: Program) -> Program:
+    """Optimise a program, once whatever it is called: an estimate of its cost has often done it before."""
+    made = optimised(replace(program, name="", tree=None, doc=""))
+    return replace(made, name=program.name, tree=program.tree, doc=program.doc)
+
+
 # "tight" code takes axes that meet to be equally long and fails, with SD0340, where
 # one of them has to be stretched from 1; the dispatcher then turns to "numba".
 PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
-    "python": [found, without_barriers, optimize],
-    "tight": [found, without_barriers, optimize, functools.partial(lower, stretch=False)],
-    "numba": [found, without_barriers, optimize, lower],
-    "cuda": [found, without_barriers, optimize, with_own_functions],    # and then for one set of shapes: `build_kernels`
+    "python": [found, without_barriers, optimised_once],
+    "tight": [found, without_barriers, optimised_once, functools.partial(lower, stretch=False)],
+    "numba": [found, without_barriers, optimised_once, lower],
+    "cuda": [found, without_barriers, optimised_once, with_own_functions],    # and then for one set of shapes: `build_kernels`
 }
 
 
