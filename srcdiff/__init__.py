@@ -13,7 +13,6 @@ import importlib
 from srcdiff import errors
 from srcdiff.api import (
     differentiate,
-    functional,
     grad,
     hessian,
     hvp,
@@ -21,28 +20,27 @@ from srcdiff.api import (
     jacobian,
     jacrev,
     jvp,
-    linearize,
     no_grad,
     stop_gradient,
     value_and_grad,
     value_and_jacobian,
     vhp,
-    vjp,
-    vmap,
 )
 from srcdiff.errors import SrcdiffError
 
 __version__ = "0.1.0"
 
 
-# These rest on the front end or on the transforms, and are imported when they are asked for.
-_LATER = ("custom_rule", "implicit", "suggest")
+# What a derivative found on disk does not need is imported when it is asked for.
+_LATER = {"custom_rule": "custom_rule", "implicit": "implicit", "suggest": "suggest", "functional": "functional",
+          "linearize": "linear", "vjp": "linear", "vmap": "vmap"}
 
 
 def __getattr__(name: str):
-    if name in _LATER:
-        return getattr(importlib.import_module(f"srcdiff.api.{name}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"srcdiff.api.{_LATER[name]}")
+    return module if name == "functional" else getattr(module, name)
 
 
 __all__ = [
