@@ -27,9 +27,11 @@ def test_arrays_are_those_of_numpy(n):
         assert not cleared or not made.any()
 
 
-def test_a_size_that_overflows_is_an_error():
-    with pytest.raises(ValueError, match="too big"):
-        every_kind(1 << 61)
+@pytest.mark.parametrize("n, error, text", [
+    (1 << 61, ValueError, "too big"), (-1, ValueError, "negative dimensions"), (1 << 46, MemoryError, "too large")])
+def test_arrays_that_cannot_be_made_are_errors(n, error, text):
+    with pytest.raises(error, match=text):
+        every_kind(n)
 
 
 @pytest.mark.parametrize("parallel", [False, True])
