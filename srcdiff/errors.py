@@ -9,7 +9,7 @@ and what to do.  Codes are stable: once published, a code keeps its meaning.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 __all__ = [
     "ArgumentError",
@@ -115,6 +115,12 @@ class SrcdiffError(Exception):
 
     def __reduce__(self):
         return type(self), (self.problems,)
+
+    def placed(self, where: Where) -> SrcdiffError:
+        """Return the same error; what has no place in it is said to be at `where`."""
+        if all(problem.where.line for problem in self.problems):
+            return self
+        return type(self)([p if p.where.line else replace(p, where=where) for p in self.problems])
 
 
 class UnsupportedError(SrcdiffError, NotImplementedError):

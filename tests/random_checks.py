@@ -301,7 +301,7 @@ def one(seed: int, counts: Counter, shares=SHARES) -> str | None:
                 if seed % period == 0:
                     more(case)
                     counts[more.__name__] += 1
-        except UnsupportedError as error:
+        except (UnsupportedError, NotScalarError) as error:
             problem = error.problems[0]
             counts[f"refused {problem.code} {problem.what[:90]}"] += 1
             if not problem.where.line:

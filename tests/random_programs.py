@@ -8,7 +8,7 @@ and variables are read only where they are assigned on every path.  What is
 stored is bounded (sines, tanh, x/(1 + x*x), averages), so that differences can
 be trusted.  Expressions are written in `random_expressions`, closures, containers
 and calls of the library in `random_everyday`; axes, complex values and derivatives
-of helpers in `random_numerics`.
+of helpers in `random_numerics`; memory in `random_memory`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from tests.random_everyday import BLOCK_STATEMENTS, EVERYDAY, Everyday
 from tests.random_expressions import Arr, Expressions, Flag, Float, Helper, Index, Int
+from tests.random_memory import MEMORY, Memory
 from tests.random_numerics import NUMERIC_BLOCKS, NUMERICS, VIEW_HELPERS, Numerics
 
 __all__ = ["Generated", "load", "random_source"]
@@ -107,7 +108,7 @@ def parameters(rng, n: int, k: int) -> dict:
     return {name: kind for name, kind in wanted.items() if rng.random() < share.get(name, 0.15)} or {"s": Float()}
 
 
-class Writer(Everyday, Numerics, Expressions):
+class Writer(Everyday, Numerics, Memory, Expressions):
     """Write the statements of one function."""
 
     def __init__(self, rng, params: dict, helpers: list, inner: bool = False):
@@ -470,5 +471,5 @@ class Writer(Everyday, Numerics, Expressions):
 
 STATEMENTS = {"set_scalar": 5, "update_scalar": 5, "set_array": 4, "make_buffer": 2, "update_array": 3, "view": 2,
               "store_element": 6, "store_slice": 4, "store_running": 1, "store_fancy": 2, "store_mask": 1, "swap": 1.5,
-              "call_helper": 1.5, "branch": 3, "leave": 2, "loop": 6, "repeat": 1.5, **EVERYDAY, **NUMERICS}
+              "call_helper": 1.5, "branch": 3, "leave": 2, "loop": 6, "repeat": 1.5, **EVERYDAY, **NUMERICS, **MEMORY}
 BLOCKS = ("branch", "loop", "repeat", *BLOCK_STATEMENTS, *NUMERIC_BLOCKS)

@@ -113,3 +113,14 @@ def test_a_refused_call_leaves_nothing_behind():
     assert gradient(6.0, 2.0) == 0.5
     with pytest.raises(sd.errors.NotScalarError):
         gradient(X, X)
+
+
+def test_a_derivative_inside_a_function_has_the_line_of_its_call():
+    counted = sd.differentiate(lambda x: 1)
+
+    def f(x):
+        y = 2.0 * x
+        return y + sd.grad(counted)(x)
+
+    with pytest.raises(NotScalarError, match=r"SD0320(.|\n)*return y \+ sd\.grad"):
+        sd.grad(f)(1.0)

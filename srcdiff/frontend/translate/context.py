@@ -186,7 +186,9 @@ class Translator:
         except PoisonUsed:
             self.frame, self.depth = frame, depth
             recover()
-        except (SrcdiffError, RecursionError):
+        except SrcdiffError as error:       # of a derivative that is used here
+            raise error.placed(self.where()) from None
+        except RecursionError:
             raise
         except Exception as error:
             if os.environ.get("SRCDIFF_DEBUG") == "1":
