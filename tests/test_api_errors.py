@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import srcdiff as sd
+from srcdiff.errors import NotScalarError
 
 X = np.array([1.0, 2.0, 3.0])
 
