@@ -84,3 +84,16 @@ def chosen_number(x, y):
 @program(X, 3.0)
 def constant_polynomial(x, c):
     return np.polyval([c * c], x), np.polyval([c, 2.0], x), np.polyval([c], c)
+
+
+@program(0.7, 1.9)
+def numbers_through_masks(x, y):
+    """Functions for arrays and numbers alike index with a mask, which a number has too."""
+    r = np.hypot(x, y)
+    flat = np.isclose(x, 0.0)
+    beta = np.empty_like(r)
+    beta[~flat] = np.arctan(y / r[~flat])
+    beta[~flat] += np.sin(beta[~flat]) * r[~flat]
+    beta[flat] = np.pi / 2
+    none = np.sum(r[flat] ** 3)
+    return beta * x, np.sum(r[~flat]) + none

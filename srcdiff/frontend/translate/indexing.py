@@ -267,8 +267,19 @@ def _load_scalar(t, base, index):
         if not parts:
             return marked(t, t.emit("copy", base), NUMPY)
         return base if kind_of(t, base) & ARRAY else array_without_axes(t, base)
+    if is_atom(index) and is_flag(t, index) and not kind_of(t, base) & PYTHON:
+        return load_array(t, as_vector(t, base), as_vector(t, index))
     raise Refused("a number cannot be indexed", why=f"it is {t.type_of(base)} here",
                   fix="pass an array, or test the type first", code="SD0232", python=TypeError)
+
+
+def is_flag(t, atom) -> bool:
+    return not t.ndim(atom) and t.type_of(atom).dtype == "bool"
+
+
+def as_vector(t, atom):
+    """Return a new array of this one number."""
+    return t.emit("array", atom, dtype=t.type_of(atom).dtype, shape=(1,))
 
 
 def _load_fancy(t, base, items):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from srcdiff.frontend.translate import growing, objects
 from srcdiff.frontend.translate.context import Translator, describe
-from srcdiff.frontend.translate.indexing import has_ellipsis, is_fancy, items_of, key_of, load, load_array
+from srcdiff.frontend.translate.indexing import (
+    as_vector,
+    has_ellipsis,
+    is_fancy,
+    is_flag,
+    items_of,
+    key_of,
+    load,
+    load_array,
+)
 from srcdiff.frontend.translate.kinds import ARRAY, kind_of, set_cell
 from srcdiff.frontend.translate.overlaps import check_order
 from srcdiff.frontend.translate.values import (
@@ -29,7 +38,7 @@ from srcdiff.frontend.translate.views import (
     store,
     store_view,
 )
-from srcdiff.syntax import Var
+from srcdiff.syntax import Const, Var
 
 __all__ = ["add_at", "change", "prepare_rows", "store_subscript"]
 
@@ -148,8 +157,14 @@ def _store_number(t, base, index, value, accumulate):
         return
     base = as_atom(t, base)
     whole = isinstance(index, Known) and index.value is Ellipsis or index == Tuple(())
-    masked = is_atom(index) and t.type_of(index).dtype == "bool" and not t.ndim(index)
-    if not (kind_of(t, base) & ARRAY and (whole or masked)) or t.ndim(value):
+    masked = is_atom(index) and is_flag(t, index)
+    held = kind_of(t, base) & ARRAY
+    if held and masked and t.ndim(value) == 1:          # as many elements as the flag lets through: one, or none
+        cell, mask = as_vector(t, base), as_vector(t, index)
+        t.builder.store(cell.name, (mask,), value, accumulate)
+        set_cell(t, base, t.builder.load(cell.name, (Const(0),)))
+        return
+    if not (held and (whole or masked)) or t.ndim(value):
         raise Refused("an element of a number is assigned", why=f"it is {t.type_of(base)} here",
                       fix="pass an array", code="SD0232")
     new = t.emit("add", base, value) if accumulate else value
