@@ -152,8 +152,8 @@ def _last_name(node) -> str:
 ROWS = (
     Row("SD0260", "async and await", "a coroutine is suspended and resumed: it has no value to differentiate",
         "write a plain function", _coroutines),
-    Row("SD0261", "yield", "a generator has no value to differentiate",
-        "collect the values in an array and return it", _kinds(gast.Yield, gast.YieldFrom)),
+    Row("SD0261", "yield in a generator that receives or returns values, or inside try or with", "it runs in parts, in between what surrounds it",
+        "collect the values in a list and return it", _kinds(gast.Yield, gast.YieldFrom)),
     Row("SD0262", "assignment to a global name, or to a nonlocal one of a function outside",
         "a derivative call must not change anything outside the function",
         "return the value, or keep it in a local variable", _outer_writes),

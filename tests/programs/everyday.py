@@ -284,3 +284,60 @@ def named_in_a_filter(x):
     squares = [y for v in x if (y := v * v) > 1.0]
     return sum(squares), sum(w * v for v in x if (w := math.sin(v)) > 0.0), [
         (u := k * x[k]) * u for k in range(3) if k > 0]
+
+
+# -- generators that are gone through at once -------------------------------------------------
+
+def neighbours(x):
+    for i in range(len(x) - 1):
+        yield x[i], x[i + 1]
+
+
+def positive(x):
+    for v in x:
+        if v > 0.0:
+            yield v * v
+
+
+def tree_walk(tree):
+    left, value, right = tree
+    if left is not None:
+        yield from tree_walk(left)
+    yield value
+    if right is not None:
+        yield from tree_walk(right)
+
+
+@program(X, compiled=True)
+def generators_in_loops(x):
+    total = 0.0
+    for a, b in neighbours(x):
+        if a < 0.0:
+            continue
+        total += a * b
+    products = [a * b for a, b in neighbours(x * x)]
+    return total, products[1] * sum(a / b for a, b in neighbours(x)), np.array(list(positive(x)))
+
+
+@program(X)
+def generators_taken_whole(x):
+    def scaled(factor):
+        for v in positive(x):
+            yield factor * v
+
+    tree = ((None, x[0], None), x[1], (None, x[2] * x[3], None))
+    values = list(scaled(x[1]))
+    return max(scaled(2.0)) * sum(scaled(x[0])), sum(tree_walk(tree)) ** 2, values[0] * values[1], sorted(scaled(1.0))[1]
+
+
+@program(np.outer(X, X[:3]))
+def rows_of_a_generator(table):
+    """A generator of views, which the loop writes through."""
+    def rows():
+        for i in range(4):
+            yield table[i]
+
+    for row in rows():
+        row[0] = row[1] * row[2]
+        row *= 2.0
+    return table

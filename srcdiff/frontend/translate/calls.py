@@ -18,6 +18,7 @@ from srcdiff.frontend import in_python
 from srcdiff.frontend.translate import (
     builtin_calls,
     complex_numbers,
+    generators,
     inline,
     library,
     local,
@@ -62,7 +63,9 @@ def call_node(t: Translator, node):
     """Translate a call expression."""
     function = evaluate(t, node.func)
     args, keywords = [], {}
-    for arg in node.args:
+    if generators.takes_all(function) and not any(isinstance(a, gast.Starred) for a in node.args):
+        args = generators.arguments_of(t, node)
+    for arg in node.args[len(args):]:
         if isinstance(arg, gast.Starred):
             args += items_of(t, evaluate(t, arg.value))
         else:

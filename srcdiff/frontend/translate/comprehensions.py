@@ -14,10 +14,11 @@ from srcdiff.frontend.translate.attempts import Attempt
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.expressions import distinct, evaluate
 from srcdiff.frontend.translate.frames import Frame
+from srcdiff.frontend.translate.generators import produced
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import length, static_items
 from srcdiff.frontend.translate.numeric import truth
-from srcdiff.frontend.translate.values import Closure, Dict, Range, Refused, Tuple, View, is_atom
+from srcdiff.frontend.translate.values import Closure, Dict, Produced, Range, Refused, Tuple, View, is_atom
 from srcdiff.syntax import Const, Scalar
 
 __all__ = ["build", "unrolled", "accumulate"]
@@ -74,7 +75,8 @@ def unrolled(t: Translator, node, frame):
                         if isinstance(node, gast.DictComp) else evaluate(t, node.elt))
             return True
         clause = node.generators[k]
-        items = known_items(t, evaluate(t, clause.iter))
+        iterable = produced(t, clause.iter)
+        items = None if isinstance(iterable, Produced) else known_items(t, iterable)
         if items is None:
             return False
         for item in items:

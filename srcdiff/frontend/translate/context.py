@@ -96,6 +96,7 @@ class Translator:
         self.written: list[str] = []
         self.narrow = False
         self.constant_depth = 0
+        self.may_produce = None         # the call that may be one of a generator
         self.loaded: dict = {}
         self.versions: dict[str, int] = {}
         self.depth = 0

@@ -10,6 +10,7 @@ import gast
 from srcdiff.errors import NoSourceError
 from srcdiff.frontend.desugar import desugar
 from srcdiff.frontend.desugar.cells import celled
+from srcdiff.frontend.desugar.gathered import gathered, gathers
 from srcdiff.frontend.fence import fence
 from srcdiff.frontend.source import source_of, unwrap
 from srcdiff.frontend.translate.captured import assume, capture, lift
@@ -24,6 +25,7 @@ from srcdiff.frontend.translate.values import (
     Partial,
     Poison,
     PoisonUsed,
+    Produced,
     Ref,
     Refused,
     Tuple,
@@ -50,7 +52,21 @@ def function(t: Translator, value: Known, args, keywords):
     get = value.origin.get if value.origin else lambda: target
     frame = frame_of(t, target, get)
     _check_recursion(t, frame, args)
-    return run(t, frame, args, keywords, _defaults(t, frame, get))
+    return _run_or_produce(t, frame, args, keywords, _defaults(t, frame, get))
+
+
+def _run_or_produce(t, frame, args, keywords, defaults):
+    """Translate a call; that of a generator only where all its items are gone through at once."""
+    if not gathers(frame.node):
+        return run(t, frame, args, keywords, defaults)
+    if t.frame is None:                 # the differentiated function itself
+        t.problems += fence(source_of(frame.function))
+        raise PoisonUsed
+    if t.may_produce is not t.node:
+        raise Refused(f"the items of the generator `{frame.name}` are not gone through at once",
+                      why="it would run in parts, whenever an item is asked for",
+                      fix=f"make a list of them: list({frame.name}(...))", code="SD0261")
+    return Produced(frame, (*args, *keywords.values()), lambda: run(t, frame, args, keywords, defaults))
 
 
 def frame_of(t: Translator, target, get=None) -> Frame:
@@ -63,7 +79,7 @@ def frame_of(t: Translator, target, get=None) -> Frame:
     found = _TREES.get(key)
     if found is None:
         try:
-            source = celled(source_of(plain))
+            source = celled(gathered(source_of(plain)))
         except NoSourceError as error:
             raise Refused(f"the source of `{plain.__name__}` cannot be found", why=error.problems[0].what,
                           fix="define it in a file or a notebook cell", code="SD0100") from error
@@ -140,7 +156,7 @@ def closure(t: Translator, value: Closure, args, keywords):
     for arg, default in zip(node.args.kwonlyargs, value.kw_defaults, strict=False):
         if default is not None:
             defaults[arg.id] = lambda d=default: d
-    return run(t, frame, args, keywords, defaults)
+    return _run_or_produce(t, frame, args, keywords, defaults)
 
 
 _LAMBDAS: dict = {}

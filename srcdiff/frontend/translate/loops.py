@@ -12,6 +12,7 @@ from srcdiff.frontend.translate.attempts import Attempt
 from srcdiff.frontend.translate.carried import UNROLLED_AT_MOST
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.expressions import evaluate, lookup
+from srcdiff.frontend.translate.generators import go_through, produced
 from srcdiff.frontend.translate.iteration import as_range, item_at, length, static_items, trips
 from srcdiff.frontend.translate.liveness import assigned_names
 from srcdiff.frontend.translate.numeric import truth_atom
@@ -20,6 +21,7 @@ from srcdiff.frontend.translate.values import (
     Enumerate,
     Mapped,
     Once,
+    Produced,
     Product,
     Range,
     Refused,
@@ -37,7 +39,15 @@ __all__ = ["for_", "while_"]
 
 def for_(t: Translator, node):
     """Translate a `for`: counted, over items of arrays, or unrolled over a tuple."""
-    iterable = evaluate(t, node.iter)
+    iterable = produced(t, node.iter)
+    if isinstance(iterable, Produced):
+        go_through(t, node, iterable, lambda items: over(t, node, items))
+    else:
+        over(t, node, iterable)
+
+
+def over(t: Translator, node, iterable) -> None:
+    """Translate the `for` loop over an iterable."""
     items = static_items(t, iterable)
     if items is not None:
         with holding(t, Tuple(tuple(items))):

@@ -24,6 +24,7 @@ from srcdiff.frontend.translate.values import (
     Known,
     MaybeUnbound,
     Poison,
+    Produced,
     Record,
     Ref,
     Refused,
@@ -279,7 +280,7 @@ def variables_in(value):
     elif isinstance(value, tuple):
         for item in value:
             yield from variables_in(item)
-    elif is_dataclass(value) and not isinstance(value, Known | Closure | Generator | Intrinsic | Poison | Const):
+    elif is_dataclass(value) and not isinstance(value, Known | Closure | Generator | Produced | Intrinsic | Poison | Const):
         if isinstance(value, View):
             yield value.base
         for part in fields(value):

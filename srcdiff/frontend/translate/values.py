@@ -22,7 +22,7 @@ from srcdiff.syntax import Const, Item, Var
 
 __all__ = [
     "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "ListView", "Mapped", "MaybeUnbound",
-    "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Range", "Record", "Ref", "Refused",
+    "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Produced", "Range", "Record", "Ref", "Refused",
     "RunTimeText", "Slice", "Tuple", "UNBOUND", "View", "Zipped", "raises_too", "same",
 ]
 
@@ -202,6 +202,15 @@ class Once:
 class Mapped:
     function: object
     iterables: tuple
+
+
+@dataclass(frozen=True, eq=False)
+class Produced:
+    """The items of a generator function that has not run yet; ``run()`` translates it."""
+
+    frame: object
+    arguments: tuple
+    run: Callable
 
 
 @dataclass(frozen=True, eq=False)
