@@ -23,6 +23,7 @@ from srcdiff.lower.names import apart, names
 from srcdiff.lower.registers import registers
 from srcdiff.lower.rejoin import rejoin
 from srcdiff.lower.scalarize import scalarize
+from srcdiff.lower.strength import strength
 from srcdiff.lower.tidy import tidy
 from srcdiff.syntax import For, Program, walk
 
@@ -53,4 +54,4 @@ def lower(program: Program, stretch: bool = True, blas: bool = True, device: boo
             program = fuse(program, device)
         elif not (device and one in (gather, interchange, rejoin)):  # a thread has no vectors to fill, and a sample of its own
             program = one(program)
-    return names(program, users, old)
+    return strength(names(program, users, old))

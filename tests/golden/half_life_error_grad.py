@@ -46,5 +46,5 @@ def half_life_error_grad(rate, times, data):
         # line 75: total += (decay(t, rate) - d) ** 2
         exp = exp_tape[i]
         # line 69, in decay: return math.exp(-rate * t)
-        t_bar += float(times[i] * (2 * exp * (exp - data[i])))
+        t_bar += times[i] * (2 * exp * (exp - data[i]))
     return -t_bar

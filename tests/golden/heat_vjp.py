@@ -53,7 +53,7 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
             new_bar_i = new_bar[i]
             new_bar[i] = 0.0
             t = k * new_bar_i
-            k_bar += float(t_tape[trip, i_prev] * new_bar_i)
+            k_bar += t_tape[trip, i_prev] * new_bar_i
             u_bar_2[i + 1] += t
             u_bar_2[i_prev] += t
             u_bar_2[i] += new_bar_i - 2.0 * t

@@ -59,6 +59,6 @@ def power_at_grad(signal, frequency):
     for i in range(n_signal - 1, -1, -1):
         # line 43: z += signal[i] * np.exp(-1j * frequency * i)
         exp = exp_tape[i]
-        t_bar += i * (exp * complex(signal[i] * z_bar))
+        t_bar += i * (exp * (signal[i] * z_bar))
         signal_bar[i] += (exp * z_bar).real
     return signal_bar, (-1.0j * t_bar).real

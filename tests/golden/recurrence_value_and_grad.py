@@ -54,6 +54,6 @@ def recurrence_value_and_grad(x, a):
         # line 29: y[i] = a * np.sin(y[i - 1]) + y[i]
         i_prev = i - 1
         x_bar_i = x_bar[i]
-        a_bar += float(sin_y_prev_tape[i_prev] * x_bar_i)
+        a_bar += sin_y_prev_tape[i_prev] * x_bar_i
         x_bar[i_prev] += math.cos(y[i_prev]) * (a * x_bar_i)
     return total, x_bar, a_bar
