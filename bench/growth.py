@@ -80,16 +80,20 @@ def orders(sizes: list[dict]) -> dict[str, tuple[float, float]]:
     """Return by workload the powers of the work with which time and memory grow: 1 is linear.
 
     Slopes between the smallest and the largest size; memory from the second
-    size on, as the smallest fits what the process keeps at hand.
+    size on, as the smallest fits what the process keeps at hand.  Memory that
+    even the largest size does not need grows with the power 0.
     """
     found = {}
     for name in dict.fromkeys(s["workload"] for s in sizes):
         mine = [s for s in sizes if s["workload"] == name]
-        found[name] = _slope(mine[0], mine[-1], "microseconds"), _slope(mine[1], mine[-1], "peak")
+        needing = [s for s in mine[1:] if s["peak"]] or mine[-1:]
+        found[name] = _slope(mine[0], mine[-1], "microseconds"), _slope(needing[0], needing[-1], "peak")
     return found
 
 
 def _slope(small: dict, large: dict, what: str) -> float:
-    if not (small[what] and large[what]):
-        return math.nan
+    if not large[what]:
+        return 0.0
+    if small is large:
+        return math.nan                 # one size alone needs any: nothing to compare it with
     return math.log(large[what] / small[what]) / math.log(large["work"] / small["work"])

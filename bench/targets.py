@@ -134,7 +134,9 @@ def linear(r: Results) -> Iterator[Row]:
     from bench.growth import orders
     for name, (time, memory) in orders(r.record.get("growth", [])).items():
         holds = time <= 1.1 and (memory <= 1.1 or math.isnan(memory))
-        yield f"growth: {name}", "linear in the work", f"time ~ work^{time:.2f}, memory ~ work^{memory:.2f}", holds
+        grows = f"memory ~ work^{memory:.2f}" if memory > 0.0 else "no memory to speak of at any size" if not memory \
+            else "memory only at the largest size"
+        yield f"growth: {name}", "linear in the work", f"time ~ work^{time:.2f}, {grows}", holds
 
 
 ROWS = (tutorial, rosenbrock, against("GMM", 3.0, 1.0), against("BA", 8.0, 2.0), against("LSTM", 3.2, None), kernels,
