@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from srcdiff.lower import lower
 from srcdiff.lower.gather import gather
 from srcdiff.notation import read, run
-from srcdiff.syntax import If, walk
+from srcdiff.primitives import PRIMITIVES
+from srcdiff.syntax import Assign, If, walk
 from srcdiff.verify import verify
 
 RNG = np.random.default_rng(3)
@@ -196,3 +199,34 @@ def f(x: "float64[:]", y: "float64[:]", steps: "weak int64", guard: "bool"):
     np.testing.assert_allclose(run(tight, x, x, 2, True), 4.0 * x)
     with pytest.raises(ValueError, match="SD0340"):
         run(tight, x, RNG.normal(size=4), 0, True)
+
+
+def poisoned(*extents, dtype):
+    return np.full(extents, np.nan, dtype)
+
+
+@pytest.mark.parametrize("distances", [(-1, 0, 1), (0, 1), (0, -2), (3, 0, 1, 0)])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 8, 12])
+@pytest.mark.parametrize("step", [1, -1])
+def test_zeros_that_the_loop_fills_are_written_once(distances, n, step, monkeypatch):
+    first, last = min(distances), max(distances)
+    before = ["n = size(a, axis=0)", "c = zeros(n, dtype='float64')", f"m = subtract(n, {last})", "e = subtract(m, 1)"]
+    header = f"range({-first}, m, 1)" if step > 0 else f"range(e, {-first - 1}, -1)"
+    body = [line.replace("b[", "c[") for line in scatter(distances)]
+    monkeypatch.setitem(PRIMITIVES, "empty", replace(PRIMITIVES["empty"], evaluate=poisoned))
+    new = same(loop(*body, header=header, before=before, results="a, c"), RNG.normal(size=n), RNG.normal(size=n), 0, 0)
+    made = [s.op for s in walk(new.body) if isinstance(s, Assign) and s.target == "c"]
+    assert made == ["empty"]
+
+
+@pytest.mark.parametrize("change", [
+    ("n = size(a, axis=0)", "n = add(stop, 9)"),                                 # longer than what the loop reaches
+    ("c = zeros(n, dtype='float64')", "c = zeros(n, dtype='float64')\n    c[0] = 2.0"),
+    ("range(1, m, 1)", "range(2, m, 1)"),
+])
+def test_zeros_that_are_needed_stay(change):
+    before = ["n = size(a, axis=0)", "c = zeros(n, dtype='float64')", "l = size(a, axis=0)", "m = subtract(l, 1)"]
+    text = loop(*[line.replace("b[", "c[") for line in scatter((-1, 0, 1))], header="range(1, m, 1)", before=before,
+                results="a, c").replace(*change)
+    new = same(text, RNG.normal(size=9), RNG.normal(size=9), 0, 0)
+    assert gathers(new) and [s.op for s in walk(new.body) if isinstance(s, Assign) and s.target == "c"] == ["zeros"]

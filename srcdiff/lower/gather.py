@@ -39,6 +39,9 @@ A sum into an element that the iteration before has stored must wait for it,
 one element at a time.  Where each element collects its terms, the loop stores
 it once, and several of them in one instruction.  The first and last elements
 lack some of the terms, and are written before the loop.
+
+Where that is all that has happened to an array of zeros, and the loop reaches every
+element, each is stored once: the array need not be zero before (`fresh`).
 """
 
 from __future__ import annotations
@@ -48,20 +51,24 @@ from dataclasses import replace
 from srcdiff.builder import Builder
 from srcdiff.lower.effects import Sum
 from srcdiff.lower.extents import Extents
+from srcdiff.lower.forms import ZERO, constant, plus
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.scatter import Group, Scatter, scatter_of
 from srcdiff.lower.views import add, subtract
 from srcdiff.optimize.dead import dead
 from srcdiff.syntax import (
+    Assign,
     Atom,
     Const,
     For,
     Program,
     Store,
     Var,
+    atoms_of,
     blocks_of,
     map_atoms,
     rename,
+    walk,
     with_blocks,
 )
 
@@ -93,11 +100,15 @@ class _Gatherer:
         return dead(self.program.with_body(body, types=self.builder.types))
 
     def block(self, body) -> tuple:
-        return tuple(new for stmt in body for new in self.statement(stmt))
+        out: list = []
+        for stmt in body:
+            out += self.statement(stmt, out)
+        return tuple(out)
 
-    def statement(self, stmt) -> tuple:
+    def statement(self, stmt, before: list) -> tuple:
+        """Return what takes the place of a statement; `before` is what stands before it in its block."""
         if isinstance(stmt, For) and (found := self.scatter(stmt)) is not None:
-            return self.gathered(found)
+            return self.gathered(found, self.fresh(found, before))
         return (with_blocks(stmt, [self.block(b) for b in blocks_of(stmt)]) if blocks_of(stmt) else stmt,)
 
     def scatter(self, loop: For) -> Scatter | None:
@@ -109,10 +120,36 @@ class _Gatherer:
                            lambda name: self.builder.fresh(name, self.builder.types[name]))
         return found if found is not None and found.groups else None
 
-    def gathered(self, found: Scatter) -> tuple:
+    def fresh(self, found: Scatter, before: list) -> dict[str, Assign]:
+        """Return the arrays of zeros that a loop is the first to change, and all of whose elements it reaches.
+
+        They are made empty: the statement that made them zero is taken out of `before`.
+        """
+        arrays = {}
+        for group in found.groups:
+            at = next((k for k in reversed(range(len(before))) if group.array in before[k].changes
+                       or group.array in {a.name for s in walk((before[k],)) for a in atoms_of(s) if isinstance(a, Var)}), None)
+            made = None if at is None else before[at]
+            if isinstance(made, Assign) and made.op == "zeros" and self.covers(found, group):
+                arrays[group.array] = made
+                before[at] = replace(made, op="empty")
+        return arrays
+
+    def covers(self, found: Scatter, group: Group) -> bool:
+        """Tell whether the sums of a group are all that the loop does to its array, and go to every element."""
+        stores = [s for s in found.loop.body if isinstance(s, Store) and s.array == group.array]
+        (first, *_, last), (low, high) = group.distances, _ends(found.loop)
+        ends = [self.forms.scalar(end.atom) for end in (low, high)]
+        if group.index != (None,) or len(stores) != len(group.terms) or None in ends:
+            return False
+        length = self.forms.of(group.array)[0]
+        return plus(ends[0], constant(low.more + first)) == ZERO and length is not None \
+            and plus(ends[1], constant(high.more + last)) == length
+
+    def gathered(self, found: Scatter, fresh: dict[str, Assign]) -> tuple:
         """Return the statements that take the place of a loop: it remains for few iterations."""
         b, (low, high) = self.builder, _ends(found.loop)
-        self.numbers = {}
+        self.numbers, self.empty = {}, set(fresh)
         width = max(g.width for g in found.groups)
         with b.nested() as out, b.at(found.loop.where):
             count = subtract(b, self.number(high), self.number(low))
@@ -122,12 +159,20 @@ class _Gatherer:
                     self.edges(found, group, low, high)
                     self.inside(found, group, low, high)
                 self.rest(found)
-            b.branch(long, then, (found.loop,))
+            b.branch(long, then, (*(zero for made in fresh.values() for zero in self.zeros(made)), found.loop))
         return tuple(out)
+
+    def zeros(self, made: Assign) -> list:
+        """Return the loop that makes an array zero which was made empty."""
+        with self.builder.nested() as block, self.builder.at(made.where), \
+                self.builder.loop(Const(0), made.args[0]) as k:
+            self.builder.store(made.target, (k,), Const(0.0))
+        return block
 
     def edges(self, found: Scatter, group: Group, low: Sum, high: Sum) -> None:
         """Write the sums of the first and last iterations into elements that lack terms."""
         first, last = group.distances[0], group.distances[-1]
+        self.written: set[Sum] = set()
         for number in range(group.width):
             self.sums(found, group, low.plus(number), [(d, s) for d, s in group.terms if d + number < last])
             self.sums(found, group, high.plus(-1 - number), [(d, s) for d, s in group.terms if d - number > first])
@@ -137,7 +182,10 @@ class _Gatherer:
         values = self.values(found, terms, at)
         for (distance, store), value in zip(terms, values, strict=True):
             with self.builder.at(store.where):
-                self.builder.store(group.array, self.index(group, at.plus(distance)), value, accumulate=True)
+                place = at.plus(distance)
+                adds = group.array not in self.empty or place in self.written
+                self.builder.store(group.array, self.index(group, place), value, accumulate=adds)
+                self.written.add(place)
 
     def inside(self, found: Scatter, group: Group, low: Sum, high: Sum) -> None:
         """Write the loop over the elements that get all of their terms."""
@@ -149,7 +197,7 @@ class _Gatherer:
                 terms = [t for t in group.terms if t[0] == distance]
                 for value in self.values(found, terms, Sum(k, -distance)):
                     total = value if total is None else b.op("add", total, value, stem="total")
-            b.store(group.array, self.index(group, Sum(k, 0)), total, accumulate=True)
+            b.store(group.array, self.index(group, Sum(k, 0)), total, accumulate=group.array not in self.empty)
 
     def rest(self, found: Scatter) -> None:
         """Write the loop without what is gathered."""
