@@ -32,7 +32,7 @@ class Memory:
     def number_array(self):
         """Make an array without axes, give it another name, write one and read both."""
         z, w = self.fresh("z"), self.fresh("z")
-        self.put(f"{z} = np.array({self.leaf()})")
+        self.put(f"{z} = np.array(1.0 * {self.leaf()})")
         self.put(f"{w} = {self.rng.choice([z, f'{z}[...]', f'{z}[()]', f'{z}.reshape(())', f'{z}.copy()', f'np.asarray({z})'])}")
         self.change_number(z)
         self.bind_float(self.bounded(f"{z} * 0.5 + {w}"))

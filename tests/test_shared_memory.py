@@ -34,7 +34,10 @@ OF_ONE_ELEMENT = ["y[..., 0]", "y[..., 0][..., None]", "y[:1].reshape(())", "y[1
                   "y[::-1][..., 1]", "y[1:][..., 0].reshape(1)"]
 OF_NO_AXES = ["y[...]", "y[()]", "y[None]", "y[None, ...]", "y.reshape(1)", "y.reshape(())", "np.atleast_1d(y)", "np.atleast_2d(y)",
               "y.ravel()", "y.flatten()", "np.expand_dims(y, 0)", "np.broadcast_to(y, (2,))", "y.T", "np.array(y, ndmin=1)",
-              "np.array(y)", "np.asarray(y)", "y.copy()", "np.squeeze(y)", "1.0 * y", "y[None][0]", "y[None][..., 0]", "[y][0]"]
+              "np.array(y)", "np.asarray(y)", "y.copy()", "np.squeeze(y)", "1.0 * y", "y[None][0]", "y[None][..., 0]", "[y][0]",
+              "y.item()", "float(y)", "y.tolist()", "y.sum()", "y.mean()", "y.max()", "np.prod(y)", "np.average(y)", "y.std()", "+y", "y.real",
+              "y.astype(float)", "y.astype(float, copy=False)", "np.round(y, 3)", "np.clip(y, None, None)", "np.nan_to_num(y)",
+              "np.broadcast_to(y, ())", "np.einsum('->', y)", "np.where(True, y, y)", "max(y, -9.0)", "sum([y])", "np.array([y])[0]"]
 CASES = [(e, a) for e in OF_ANY for a in (MATRIX, VECTOR)] + [(e, MATRIX) for e in OF_A_MATRIX] + [
     (e, VECTOR) for e in OF_A_VECTOR + OF_ONE_ELEMENT] + [(e, np.array(1.5)) for e in OF_NO_AXES]
 CHANGES = {"the array": "y[...] = 100.0 + y", "what is made": "z[...] = 50.0", "what is made, in place": "z *= 3.0"}

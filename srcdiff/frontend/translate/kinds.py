@@ -15,7 +15,7 @@ from srcdiff.frontend.translate.values import Dict, MaybeUnbound, Record, Refuse
 from srcdiff.syntax import Array, Const, Scalar, Var
 
 __all__ = ["ARRAY", "NUMPY", "PYTHON", "array_without_axes", "classes_of", "combined", "kind_of", "marked",
-           "one_class", "result_kind", "set_cell"]
+           "number_in", "one_class", "result_kind", "set_cell"]
 
 PYTHON = frozenset({"a Python number"})
 NUMPY = frozenset({"a NumPy scalar"})
@@ -80,6 +80,11 @@ def array_without_axes(t, atom):
     made = marked(t, t.emit("copy", atom), ARRAY)
     t.cells.add(made.name)
     return made
+
+
+def number_in(t, atom):
+    """Return the number that an array without axes holds now; any other number is returned as it is."""
+    return marked(t, t.emit("copy", atom), NUMPY) if kind_of(t, atom) & ARRAY else atom
 
 
 def set_cell(t, old: Var, new) -> None:

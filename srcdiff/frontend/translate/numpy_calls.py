@@ -74,7 +74,7 @@ from srcdiff.frontend.translate.numpy_shapes import (
     vstack,
 )
 from srcdiff.frontend.translate.values import Known, Refused, Tuple, View, is_atom
-from srcdiff.frontend.translate.views import as_atom, as_view, store
+from srcdiff.frontend.translate.views import as_atom, as_view, shape_of, store
 from srcdiff.structure import DTYPES
 from srcdiff.syntax import Const, Var
 
@@ -180,8 +180,8 @@ def fill(t, a, value):
 def item(t, a, *index):
     from srcdiff.frontend.translate.indexing import load
     if not index:
-        if is_atom(a) and not t.ndim(a):
-            return a
+        if not len(shape_of(t, a)):
+            return t.weak(as_atom(t, a))
         raise Refused("item() of an array", fix="index the element: x[0]")
     if len(index) == 1 and not isinstance(index[0], Tuple):
         a = flat(t, as_atom(t, a))          # a position among all elements
@@ -189,8 +189,8 @@ def item(t, a, *index):
 
 
 def to_list(t, a):
-    if is_atom(a) and not t.ndim(a):
-        return a
+    if not len(shape_of(t, a)):
+        return t.weak(as_atom(t, a))
     made = t.allocate(t.emit("copy", as_atom(t, a)), list)
     if t.ndim(t.contents(made)) > 1:
         t.nested.add(made.key)

@@ -134,7 +134,7 @@ def astype(t, a, dtype, *, copy=ALWAYS, order=NONE, casting=NONE):
     if t.type_of(x).dtype == name:
         if not flag(t, copy):
             return a
-        return t.emit("copy", x) if t.ndim(x) else x
+        return t.emit("copy", x) if t.ndim(x) else array_without_axes(t, x) if kind_of(t, x) & ARRAY else x
     return t.cast(x, name)
 
 

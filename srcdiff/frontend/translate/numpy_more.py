@@ -10,6 +10,7 @@ import numpy as np
 from srcdiff.frontend.in_python import algebra, calculus, orders, shapes
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of
+from srcdiff.frontend.translate.kinds import number_in
 from srcdiff.frontend.translate.library import in_python_call
 from srcdiff.frontend.translate.numeric import arithmetic
 from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, axis_of, extents_of, flag, none
@@ -316,8 +317,8 @@ def einsum(t: Translator, subscripts, *operands, optimize=NONE):
         spread = _spread(t, x, term, letters)
         total = spread if total is None else t.emit("multiply", total, spread)
     summed = tuple(range(len(output), len(letters)))
-    if summed:
-        return reduce(t, "sum", total, summed)
+    if summed or not t.ndim(total):
+        return reduce(t, "sum", total, summed) if summed else number_in(t, total)
     return derived(t, total, operands[0]) if len(operands) == 1 else total
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from srcdiff.frontend.in_python import algebra, calculus, shapes
+from srcdiff.frontend.translate.kinds import number_in
 from srcdiff.frontend.translate.library import in_python_call
 from srcdiff.frontend.translate.numeric import arithmetic
 from srcdiff.frontend.translate.numpy_arguments import (
@@ -44,7 +45,7 @@ def reduction(op):
         x = array(t, a)
         if not t.ndim(x):
             refuse_given(initial=initial, where=where)
-            return x
+            return number_in(t, x)
         if not none(dtype):
             x = t.cast(x, dtype_of(dtype))
         x = _chosen(t, op, x, where, initial)
@@ -93,7 +94,7 @@ def mean(t, a, axis=NONE, dtype=NONE, out=NONE, keepdims=NONE, *, where=NONE):
     if not none(where):
         return in_python_call(t, calculus.mean_where, x, axis if none(axis) or t.ndim(x) else NONE, keepdims, where)
     if not t.ndim(x):
-        return x if is_float(t.type_of(x)) else t.cast(x, "float64")
+        return number_in(t, x) if is_float(t.type_of(x)) else t.cast(x, "float64")
     if not none(dtype):
         x = t.cast(x, dtype_of(dtype))
     axes = axes_of(t, axis, t.ndim(x))
@@ -111,6 +112,8 @@ def number_of(t, x, axes):
 def var(t, a, axis=NONE, dtype=NONE, out=NONE, ddof=Const(0), keepdims=NONE):
     refuse_given(out=out, dtype=dtype)
     x = array(t, a)
+    if not t.ndim(x) and ddof == Const(0):
+        return t.emit("subtract", x, x)
     axes = axes_of(t, axis, t.ndim(x))
     n = number_of(t, x, axes)
     centre = t.emit("divide", reduce(t, "sum", x, axes, True), n)

@@ -201,7 +201,10 @@ def atleast(rank):
 
 
 def broadcast_to(t, a, shape):
-    return read_only(t, t.emit("broadcast_to", array(t, a), *extents_of(t, shape)), a)
+    extents = extents_of(t, shape)
+    if not extents and not t.ndim(array(t, a)):
+        return a
+    return read_only(t, t.emit("broadcast_to", array(t, a), *extents), a)
 
 
 def shape(t, a):
