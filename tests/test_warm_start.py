@@ -323,7 +323,10 @@ def test_a_rule_of_the_users_own_is_not_overlooked(tmp_path, lookups):
 
 
 PROCESS = """
-import json, sys
+import json, os, sys
+opened = set()
+sys.addaudithook(lambda event, args: event == "open" and str(args[0]).startswith(os.environ["SRCDIFF_CACHE_DIR"])
+                 and opened.add(str(args[0])))
 import numpy as np
 import srcdiff as sd
 from user_module import f, fingers
@@ -332,7 +335,8 @@ results = [sd.grad(f)(x).tolist(), sd.differentiate(f).value_and_grad(x)[0], sd.
            sd.grad(fingers)(2.0)]
 heavy = [m for m in ("srcdiff.frontend", "srcdiff.compiler", "srcdiff.rules", "srcdiff.backend.lowering",
                      "srcdiff.api.linear", "srcdiff.api.vmap", "scipy.special", "gast") if m in sys.modules]
-print(json.dumps([results, heavy, str(sd.grad(fingers))]))
+kinds = [sum(name.endswith(kind) for name in opened) for kind in (".json", ".py", ".nbi", ".nbc")]
+print(json.dumps([results, heavy, str(sd.grad(fingers)), kinds]))
 """
 
 
@@ -352,6 +356,7 @@ def test_another_process_needs_no_front_end(tmp_path, cache):
     assert "srcdiff.frontend" in cold[1] and warm_[1] == []
     assert cold[0] == warm_[0] and cold[0][3] == 100.0
     assert cold[2] == warm_[2] and "def fingers_grad" in cold[2]
+    assert warm_[3] == [4, 4, 4, 4]     # of each derivative: what is known of it, its text, Numba's index and machine code
     for path in cache.iterdir():
         path.chmod(0o500 if path.is_dir() else 0o400)
     cache.chmod(0o500)
