@@ -408,3 +408,28 @@ def test_program_computes_what_python_does(function, args):
 @pytest.mark.parametrize("function, args, code, line", REFUSED, ids=name_of)
 def test_refused_with_the_line(function, args, code, line):
     assert_refused(function, args, code, line)
+
+
+def test_an_element_of_an_array_holds_no_array():
+    def filled(row):
+        def f(x, n):
+            out = row.copy()
+            for j in range(n):
+                out[j] = x * 1.0
+            return out[0]
+        return f
+
+    with pytest.raises(UnsupportedError, match=r"SD0232\] an array is assigned to an element of `\w+`[^$]*out\[j\] = x \* 1.0"):
+        sd.differentiate(filled(np.zeros(3)), target="python").jacobian(np.array([1.0, 2.0, 3.0]), 3)
+
+
+def test_an_element_of_a_list_holds_an_array_where_the_loop_is_unrolled():
+    def f(x):
+        out = [0.0, 0.0, 0.0]
+        for j in range(len(x)):
+            out[j] = x * x[j]
+        return out[2]
+
+    x = np.array([1.0, 2.0, 3.0])
+    found = sd.differentiate(f, target="python").jacobian(x)
+    assert np.array_equal(found, x[2] * np.eye(3) + np.outer(x, [0.0, 0.0, 1.0]))

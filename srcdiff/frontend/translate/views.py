@@ -159,6 +159,9 @@ def store_view(t: Translator, view: View, value, accumulate: bool = False) -> No
 def store(t: Translator, base: str, index, value, accumulate: bool = False) -> None:
     """Append a store; no earlier load of the array may be used after it."""
     check_storable(t, base)
+    if t.ndim(value) and not any(isinstance(item, Span) or t.ndim(item) for item in index):
+        raise Refused(f"an array is assigned to an element of `{t.stems.get(base, base)}`", why="an element holds one number",
+                      fix="assign to a row or a slice, or append the arrays to a list", code="SD0232")
     if is_complex(t.type_of(value)) and not is_complex(t.builder.types[base]):
         raise Refused(f"a complex number is stored in `{t.stems.get(base, base)}`, an array of "
                       f"{t.builder.types[base].dtype}", why="NumPy raises or drops the imaginary part",
