@@ -10,6 +10,7 @@ from tests.modes import Modes
 from tests.programs import PROGRAMS
 
 COMPILED = [name for name, sample in PROGRAMS.items() if sample.compiled]
+SECOND = COMPILED[::2]                  # half of them: code of second order takes longest to compile
 
 
 def on_numba(program, *args):
@@ -36,5 +37,7 @@ def test_every_mode_compiled(name):
     agree(numba.jvp(direction), tangents)
     cotangents = plain.random(rng, [tangents[i] for i in plain.outputs])
     agree(numba.vjp(cotangents), plain.vjp(cotangents))
+    if name not in SECOND:
+        return
     over, _ = plain.second_programs()
     agree(numba.call(over, *cotangents, *direction), plain.call(over, *cotangents, *direction))

@@ -309,6 +309,14 @@ def tree_walk(tree):
 
 
 @program(X, compiled=True)
+def sum_over_a_generator(x):
+    total = 0.0
+    for a, b in neighbours(x):
+        total += a * b
+    return total
+
+
+@program(X)
 def generators_in_loops(x):
     total = 0.0
     for a, b in neighbours(x):
