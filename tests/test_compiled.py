@@ -10,7 +10,7 @@ from tests.modes import Modes
 from tests.programs import PROGRAMS
 
 COMPILED = [name for name, sample in PROGRAMS.items() if sample.compiled]
-SECOND = COMPILED[::2]                  # half of them: code of second order takes longest to compile
+SECOND = COMPILED[1::2]               # half of them: code of second order takes longest to compile
 
 
 def on_numba(program, *args):

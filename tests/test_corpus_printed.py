@@ -56,7 +56,7 @@ def test_the_corpus_prints_right(modes):
     modes.vjp(modes.random(rng, [results[i] for i in modes.outputs]))
 
 
-@pytest.mark.parametrize("modes", COMPILED, indirect=True)
+@pytest.mark.parametrize("modes", COMPILED[::2], indirect=True)
 def test_numba_infers_the_types_that_programs_declare(modes):
     for program in (modes.program, modes.tangent_program(), modes.adjoint_program()):
         assert harvest.check(lower(program))

@@ -463,9 +463,9 @@ def write_program(seed):
     return "\n".join(writer.lines)
 
 
-@pytest.mark.parametrize("first", range(0, 100, 50))
+@pytest.mark.parametrize("first", range(0, 60, 30))
 def test_random_programs(first):
-    for seed in range(first, first + 50):
+    for seed in range(first, first + 30):
         text = write_program(seed)
         original, desugared = both(text)
         tree = desugar(parse(text))

@@ -8,12 +8,9 @@ import pytest
 from srcdiff.forward import tangent
 from srcdiff.lower import lower
 from srcdiff.notation import read, run, show
-from srcdiff.optimize import optimize
 from srcdiff.syntax import Array, Assign, For, If, Load, Span, Store, walk
 from srcdiff.verify import verify
-from tests.modes import Modes
 from tests.oracle import flat
-from tests.programs import PROGRAMS
 from tests.random_ir import random_arguments, random_program
 
 RNG = np.random.default_rng(7)
@@ -376,16 +373,6 @@ def same_values(program, args, **options):
         assert np.shape(e) == np.shape(r)
         np.testing.assert_allclose(r, e, rtol=1e-5 if np.asarray(e).dtype == np.float32 else 1e-9,
                                    atol=1e-10)
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_adjoints_of_the_corpus(name):
-    sample = PROGRAMS[name]
-    modes = Modes(sample.function, sample.args, transform=optimize)
-    results = [modes.call(modes.program)[k] for k in modes.outputs]
-    cotangents = modes.random(np.random.default_rng(3), results)
-    same_values(modes.program, modes.inputs)
-    same_values(modes.adjoint_program(), (*modes.inputs, *cotangents))
 
 
 @pytest.mark.parametrize("seed", range(12))
