@@ -134,7 +134,7 @@ def named(tmp_path_factory):
     return functions
 
 
-@pytest.mark.parametrize("number, name", enumerate(NAMES))
+@pytest.mark.parametrize("number, name", list(enumerate(NAMES)))
 def test_any_name_will_do(number, name, named):
     data, mode = np.array([1.0, 2.0, 3.0]), ("grad", "jacfwd")[number % 2]
     for function in named(name):
