@@ -153,3 +153,17 @@ def test_values_do_not_change():
     assert show(g).count("_held") == 4, "one gate for each of the two"
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(run(g, np.array(CASES[5][1])), run(f, np.array(CASES[5][1])))
+
+
+def test_a_number_of_pythons_stays_single_among_single_precision():
+    """Behind its gate the number is an array, which would make the others double."""
+    f = program("c = greater(x, 0.3)", "a = cast(b, dtype='float64')", "t = sin(a)", "u = weaken(t)", "y = where(c, u, x)",
+                params='x: "float32[:]", b: "float32"')
+    back = adjoint(f, ("x", "b"))
+    verify(back)
+    assert {back.types[name].dtype for name in ("y", "x_bar", "b_bar")} == {"float32"}
+    x = np.array([0.2, 0.5, 0.9], "float32")
+    value, x_bar, b_bar = run(back, x, np.float32(0.7), np.float32(1.0))
+    np.testing.assert_allclose(value, 0.2 + 2 * np.sin(0.7), rtol=1e-6)
+    np.testing.assert_array_equal(x_bar, [1.0, 0.0, 0.0])
+    np.testing.assert_allclose(b_bar, 2 * np.cos(0.7), rtol=1e-6)

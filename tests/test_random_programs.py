@@ -52,6 +52,14 @@ def test_compiled_program(seed):
     check_compiled(case)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", [1_900_870])       # extents that are computed from others, in a segment that runs again
+def test_within_the_least_memory(seed):
+    case = Case(load(seed))
+    assert judged(case)
+    check_memory(case)
+
+
 def test_the_same_program_for_a_seed():
     first, second = load(7), load(7)
     assert first.text == second.text

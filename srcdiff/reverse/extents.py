@@ -15,7 +15,7 @@ from srcdiff.analysis.extents import ExtentWriter
 from srcdiff.analysis.shapes import Extent, Root, Shapes
 from srcdiff.builder import Builder
 from srcdiff.reverse.nodes import Node, Tree
-from srcdiff.syntax import Array, Atom, Const, Program, Store
+from srcdiff.syntax import Array, Atom, Const, Program, Store, Var, atoms_of, defined
 
 __all__ = ["KnownExtents"]
 
@@ -32,8 +32,23 @@ class Formula:
             return builder.size(*self.known.place(self.known.shapes.root(root.kind, *root.key)))
         return ExtentWriter(builder, self.known.shapes, lambda root: True, leaf).write(self.extent)
 
+    @property
+    def reads(self) -> set[str]:
+        """The variables that it is computed from."""
+        scratch = Builder(self.known.shapes.types)
+        self.write(scratch)
+        body = scratch.take()
+        return {a.name for s in body for a in atoms_of(s) if isinstance(a, Var)} - {defined(s) for s in body}
+
 
 Source = tuple[str, int] | int | Formula       # (array, axis), the number itself, or how it is computed
+
+
+def reads_of(source: Source) -> set[str]:
+    """Return the variables that a source is read from."""
+    if isinstance(source, int):
+        return set()
+    return source.reads if isinstance(source, Formula) else {source[0]}
 
 
 class KnownExtents:

@@ -109,7 +109,18 @@ class _Gate:
             self.again(stmt, names)
         args = tuple(names.get(getattr(a, "name", None), a) if i == self.position else a
                      for i, a in enumerate(where.args))
+        args = self.as_declared(replace(where, args=args))
         return (*rest, *self.builder.take(), replace(where, args=args), *body[at + 1:])
+
+    def as_declared(self, where: Assign) -> tuple[Atom, ...]:
+        """Return the operands; a number of Python's that has gained axes is an array of the dtype that it had left alone."""
+        dtype = self.builder.types[where.target].dtype
+        if infer("where", tuple(map(self.builder.type_of, where.args)), where.static).dtype == dtype:
+            return where.args
+        with self.builder.at(where.where):
+            narrow = self.builder.op("cast", where.args[self.position], dtype=dtype)
+        self.active.add(narrow.name)
+        return tuple(narrow if i == self.position else a for i, a in enumerate(where.args))
 
     def branch(self, body, at: int) -> dict[int, Assign]:
         """Return the statements before `at` that nothing but the branch reads, by place."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from srcdiff.analysis.uses import changed
 from srcdiff.builder import Builder
-from srcdiff.reverse.extents import Source, emit
+from srcdiff.reverse.extents import Source, emit, reads_of
 from srcdiff.syntax import (
     Array,
     Atom,
@@ -86,7 +86,7 @@ class Replay:
         """The variables that it reads and does not change."""
         read = {a.name for s in walk((self.loop,)) for a in atoms_of(s) if isinstance(a, Var)}
         made = set(changed((self.loop,)))
-        read |= {place[0] for sources in self.extents.values() for place in sources if not isinstance(place, int)}
+        read.update(*(reads_of(source) for sources in self.extents.values() for source in sources))
         return tuple(sorted(read - made))
 
     @property
