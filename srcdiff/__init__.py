@@ -40,7 +40,8 @@ def __getattr__(name: str):
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(f"srcdiff.api.{_LATER[name]}")
-    return module if name == "functional" else getattr(module, name)
+    found = globals()[name] = module if name == "functional" else getattr(module, name)
+    return found
 
 
 __all__ = [

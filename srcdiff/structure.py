@@ -233,6 +233,8 @@ def key_of(value, _array=np.ndarray, _numbers=NUMBERS):
         return value.dtype, value.ndim, value.flags.num
     if kind in _numbers:
         return kind
+    if kind is tuple:
+        return kind, *map(key_of, value)
     return _other_key(value, kind)
 
 

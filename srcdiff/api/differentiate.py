@@ -129,7 +129,12 @@ class Primal(Function):
 
 def default_options() -> Options:
     """Return the options of functions that are not decorated; SRCDIFF_TARGET names another target."""
-    return Options(target=os.environ.get("SRCDIFF_TARGET", "numba"))
+    return _options_for(os.environ.get("SRCDIFF_TARGET", "numba"))
+
+
+@functools.cache
+def _options_for(target: str) -> Options:
+    return Options(target=target)
 
 
 _ELSEWHERE: dict = {}               # ufuncs and the like, which take no attributes
@@ -145,9 +150,8 @@ def as_function(function, options: Options | None = None) -> Function:
                                     fix="pass a function, a lambda, a partial or a NumPy ufunc"))
     options = options or default_options()
     objects = _objects_of(function)
-    if options not in objects:
-        objects.setdefault(options, Primal(function, options))
-    return objects[options]
+    found = objects.get(options)
+    return objects.setdefault(options, Primal(function, options)) if found is None else found
 
 
 def _objects_of(function) -> dict:
