@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,9 +45,10 @@ from srcdiff.syntax import (
     Type,
     Var,
     While,
+    with_blocks,
 )
 
-__all__ = ["read", "run", "show", "show_statement"]
+__all__ = ["in_any_order", "read", "run", "show", "show_statement"]
 
 
 # -- show ---------------------------------------------------------------------
@@ -115,6 +117,15 @@ def read(text: str) -> Program:
     value = tree.body[-1].value
     results = value.elts if isinstance(value, ast.Tuple) else [] if value is None else [value]
     return Program(tree.name, params, body, tuple(map(_read_atom, results)), reader.types)
+
+
+def in_any_order(program: Program) -> Program:
+    """Mark all sums of a program as those of an adjoint, whose order is nobody's: the notation does not say it."""
+    def one(stmt):
+        stmt = with_blocks(stmt, [tuple(map(one, block)) for block in stmt.blocks]) if stmt.blocks else stmt
+        is_sum = isinstance(stmt, Store) and stmt.accumulate or isinstance(stmt, Assign) and stmt.op in ("add", "subtract")
+        return replace(stmt, where=replace(stmt.where, any_order=True)) if is_sum else stmt
+    return program.with_body(map(one, program.body))
 
 
 def _read_type(text: str) -> Type:

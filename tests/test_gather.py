@@ -9,7 +9,7 @@ import pytest
 
 from srcdiff.lower import lower
 from srcdiff.lower.gather import gather
-from srcdiff.notation import read, run
+from srcdiff.notation import in_any_order, read, run
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Assign, If, walk
 from srcdiff.verify import verify
@@ -43,7 +43,7 @@ def gathers(program) -> bool:
 
 def same(text, *args):
     """Assert that gathering keeps the results; returns the gathered program."""
-    program = read(text)
+    program = in_any_order(read(text))
     new = gather(program)
     verify(new)
     for expected, found in zip(run(program, *args), run(new, *args), strict=True):
@@ -130,8 +130,81 @@ def f(x: "float64[:,:]", n: "weak int64", m: "weak int64"):
 '''
     for shape in ((5, 7), (3, 3), (4, 2), (2, 5), (3, 4)):
         x = RNG.normal(size=shape)
-        assert gathers(gather(read(text)))
-        np.testing.assert_allclose(run(lower(read(text)), x, *shape), run(read(text), x, *shape), rtol=1e-13)
+        assert gathers(gather(in_any_order(read(text))))
+        np.testing.assert_allclose(run(lower(in_any_order(read(text))), x, *shape), run(read(text), x, *shape), rtol=1e-13)
+
+
+def rows(*body, before=(), inner="range(1, m, 1)", outer="range(2, n, 1)"):
+    """Return a program with a nest of two loops over copies of two matrices of 4 more rows and 2 more columns."""
+    lines = ["    a = copy(a_0)", "    b = copy(b_0)", *("    " + s for s in before), f"    for i in {outer}:",
+             f"        for j in {inner}:", *("            " + s for s in body), "    return a, b"]
+    return 'def f(a_0: "float64[:,:]", b_0: "float64[:,:]", n: "weak int64", m: "weak int64"):\n' + "\n".join(lines) + "\n"
+
+
+def row_sums(pairs, value="t"):
+    """Return the statements that add to the elements of `b` at these distances from (i, j)."""
+    found = []
+    for n, (up, along) in enumerate(pairs):
+        found += [f"p_{n} = {'add' if up >= 0 else 'subtract'}(i, {abs(up)})",
+                  f"q_{n} = {'add' if along >= 0 else 'subtract'}(j, {abs(along)})", f"b[p_{n}, q_{n}] += {value}"]
+    return found
+
+
+def matrices(n, m):
+    return RNG.normal(size=(n + 4, m + 2)), RNG.normal(size=(n + 4, m + 2)), n + 2, m + 1
+
+
+@pytest.mark.parametrize("pairs", [[(0, 0), (1, 0)], [(-1, 0), (0, 0), (1, 0)], [(0, 1), (0, -1), (-1, 0), (1, 0), (0, 0)],
+                                   [(-2, 1), (0, 1), (1, 0)], [(0, 0), (1, 1)]], ids=str)
+@pytest.mark.parametrize("step", [1, -1])
+def test_neighbouring_rows_are_gathered(pairs, step):
+    """Nests of all sizes, from none to many iterations of each loop, that also make zero what they have read."""
+    outer = "range(2, n, 1)" if step > 0 else "range(last, 1, -1)"
+    body = ["t = a[i, j]", "a[i, j] = 0.0", *row_sums(pairs)]
+    for n, m in ((0, 3), (1, 4), (2, 0), (2, 1), (3, 5), (6, 4)):
+        new = same(rows(*body, before=["last = subtract(n, 1)"], outer=outer), *matrices(n, m))
+        in_rows = [along for _, along in pairs]
+        assert gathers(new) == (len(set(in_rows)) < len(in_rows) or len({along for up, along in pairs if up == 0}) > 1)
+
+
+def test_random_rows():
+    """Several values, several arrays, a third loop, against the nest as it was."""
+    turned = 0
+    for _ in range(60):
+        n, m = int(RNG.integers(0, 5)), int(RNG.integers(0, 5))
+        body = ["u = a[i, j]", "w = multiply(u, 1.5)", "t = add(w, u)"]
+        for k, (up, along) in enumerate(RNG.integers([-2, -1], [3, 2], size=(RNG.integers(2, 6), 2)).tolist()):
+            body += [line.replace("_0", f"_{k}").replace("b[", f"{RNG.choice(['b', 'c'])}[")
+                     for line in row_sums([(up, along)], RNG.choice(["t", "u", "w"]))]
+        text = rows(*body, before=[f"c = zeros({n + 4}, {m + 2}, dtype='float64')"]).replace("return a, b", "return a, b, c")
+        if RNG.random() < 0.5:                          # a loop around both
+            text = text.replace("    for i in", "    for k in range(0, 3, 1):\n      for i in")
+        turned += gathers(same(text, *matrices(n, m)))
+    assert turned > 20
+
+
+SUMS = row_sums([(0, 0), (1, 0)])
+
+ILLEGAL_ROWS = {
+    "columns": rows("t = a[j, i]", "p = add(i, 1)", "b[j, i] += t", "b[j, p] += t", inner="range(1, 3, 1)", outer="range(1, 2, 1)"),
+    "a triangle": rows("t = a[i, j]", *SUMS, inner="range(1, i, 1)", outer="range(2, 5, 1)"),
+    "the array is read": rows("t = b[i, j]", *SUMS),
+    "what is read changes along the row": rows("t = a[i, 0]", "u = multiply(t, 0.5)", "a[i, 0] = u", *SUMS),
+    "what is read changes with another row": rows("t = a[i, j]", "p = add(i, 1)", "a[p, j] = t", *SUMS),
+    "a plain store among the sums": rows("t = a[i, j]", "p = add(i, 1)", "b[p, j] += t", "b[i, j] = t"),
+    "many rows": rows("t = a[i, j]", *row_sums([(-2, 0), (1, 0)])),
+}
+
+
+@pytest.mark.parametrize("text", ILLEGAL_ROWS.values(), ids=ILLEGAL_ROWS.keys())
+def test_rows_left_alone(text):
+    assert not gathers(same(text, *matrices(4, 4)))
+
+
+def test_sums_of_a_user_keep_their_order():
+    """Gathered, the sums of an element would be added up before they are added to it."""
+    for text in (loop(*scatter((0, 1)), header="range(0, stop, 1)"), rows("t = a[i, j]", *SUMS)):
+        assert gathers(gather(in_any_order(read(text)))) and gather(read(text)) == read(text)
 
 
 def test_sums_to_equal_extents_are_views():
@@ -172,7 +245,7 @@ def test_sums_of_slices_are_joined(between, stretch):
     text = SLICES.format(between=between.replace("; ", "\n        "))
     for shape in ((5, 6), (3, 3), (4, 9), (2, 4)):
         a, b = RNG.normal(size=shape), RNG.normal(size=shape)
-        program = lower(read(text), stretch=stretch)
+        program = lower(in_any_order(read(text)), stretch=stretch)
         verify(program)
         np.testing.assert_allclose(run(program, a, b, *shape), run(read(text), a, b, *shape), rtol=1e-13)
 

@@ -1,6 +1,5 @@
 """Nests of loops turned around: only where all iterations commute, and with the same results."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,20 +7,11 @@ import pytest
 import srcdiff as sd
 from bench.workloads.kernels import KERNELS
 from srcdiff.lower.interchange import interchange
-from srcdiff.notation import read, run
-from srcdiff.syntax import Assign, For, Store, walk, with_blocks
+from srcdiff.notation import in_any_order, read, run
+from srcdiff.syntax import For, walk
 from srcdiff.verify import verify
 
 X = np.sin(np.arange(20.0)).reshape(4, 5) + 1.5
-
-
-def in_any_order(program):
-    """Mark all sums of a program as those of an adjoint."""
-    def one(stmt):
-        stmt = with_blocks(stmt, [tuple(map(one, block)) for block in stmt.blocks]) if stmt.blocks else stmt
-        is_sum = isinstance(stmt, Store) and stmt.accumulate or isinstance(stmt, Assign) and stmt.op in ("add", "subtract")
-        return replace(stmt, where=replace(stmt.where, any_order=True)) if is_sum else stmt
-    return program.with_body(map(one, program.body))
 
 
 def program(body: str, ordered: bool = False, results: str = "z, w, s"):

@@ -1,7 +1,7 @@
 """Let a loop gather what it scattered to neighbouring elements of an array.
 
->>> from srcdiff.notation import read, show
->>> print(show(gather(read('''
+>>> from srcdiff.notation import in_any_order, read, show
+>>> print(show(gather(in_any_order(read('''
 ... def f(a: "float64[:]", n: "weak int64"):
 ...     b = zeros(n, dtype="float64")
 ...     for i in range(1, n, 1):
@@ -10,7 +10,7 @@
 ...         b[p] += t
 ...         b[i] += t
 ...     return b
-... '''))), end="")
+... ''')))), end="")
 def f(a: "float64[:]", n: "weak int64"):
     b = zeros(n, dtype='float64')
     p_2 = subtract(n, 1)
@@ -27,18 +27,15 @@ def f(a: "float64[:]", n: "weak int64"):
             t_5 = a[i_2]
             total = add(t_4, t_5)
             b[i_2] += total
-    else:
-        for i in range(1, n, 1):
-            t = a[i]
-            p = subtract(i, 1)
-            b[p] += t
-            b[i] += t
     return b
 
 A sum into an element that the iteration before has stored must wait for it,
 one element at a time.  Where each element collects its terms, the loop stores
 it once, and several of them in one instruction.  The first and last elements
-lack some of the terms, and are written before the loop.
+lack some of the terms, and are written before the loop.  A loop around others
+that scatters to neighbouring rows gathers rows in the same way: each is changed
+once, instead of once for each neighbour.  What the loop does besides stays in
+the loop, and may gather along the rows in its turn.
 
 Where that is all that has happened to an array of zeros, and the loop reaches every
 element, each is stored once: the array need not be zero before (`fresh`).
@@ -46,6 +43,7 @@ element, each is stored once: the array need not be zero before (`fresh`).
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from srcdiff.builder import Builder
@@ -53,7 +51,7 @@ from srcdiff.lower.effects import Sum
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import ZERO, constant, plus
 from srcdiff.lower.moves import mentions
-from srcdiff.lower.scatter import Group, Scatter, scatter_of
+from srcdiff.lower.scatter import Group, Scatter, rows_of, scatter_of
 from srcdiff.lower.views import add, subtract
 from srcdiff.optimize.dead import dead
 from srcdiff.syntax import (
@@ -76,7 +74,7 @@ __all__ = ["gather"]
 
 
 def gather(program: Program) -> Program:
-    """Return `program` with the innermost loops that scatter to neighbouring elements made to gather."""
+    """Return `program` with the loops that scatter to neighbouring elements or rows made to gather."""
     return _Gatherer(program).run()
 
 
@@ -92,6 +90,7 @@ class _Gatherer:
         self.program, self.builder = program, Builder(program.types)
         self.forms = None
         self.numbers: dict[Sum, Atom] = {}
+        self.variables: dict[str, Var] = {}     # of the loops that are open inside a loop of rows
 
     def run(self) -> Program:
         body = self.block(self.program.body)
@@ -107,17 +106,21 @@ class _Gatherer:
 
     def statement(self, stmt, before: list) -> tuple:
         """Return what takes the place of a statement; `before` is what stands before it in its block."""
-        if isinstance(stmt, For) and (found := self.scatter(stmt)) is not None:
-            return self.gathered(found, self.fresh(found, before))
+        if isinstance(stmt, For):
+            if (found := self.scatter(stmt)) is not None:
+                return self.gathered(found, found.loop, self.fresh(found, before))
+            if (nest := rows_of(stmt)) is not None and (found := self.scatter(*nest)) is not None:
+                return self.gathered(found, stmt, {})
         return (with_blocks(stmt, [self.block(b) for b in blocks_of(stmt)]) if blocks_of(stmt) else stmt,)
 
-    def scatter(self, loop: For) -> Scatter | None:
+    def scatter(self, loop: For, inner=()) -> Scatter | None:
         if sum(isinstance(s, Store) and s.accumulate for s in loop.body) < 2:
             return None
         if self.forms is None:                          # few programs have such loops
             self.forms, self.mentions = Extents(self.program), mentions(self.program.body)
+            self.program = replace(self.program, types=self.builder.types)
         found = scatter_of(loop, self.program, self.forms, self.mentions,
-                           lambda name: self.builder.fresh(name, self.builder.types[name]))
+                           lambda name: self.builder.fresh(name, self.builder.types[name]), inner)
         return found if found is not None and found.groups else None
 
     def fresh(self, found: Scatter, before: list) -> dict[str, Assign]:
@@ -146,7 +149,7 @@ class _Gatherer:
         return plus(ends[0], constant(low.more + first)) == ZERO and length is not None \
             and plus(ends[1], constant(high.more + last)) == length
 
-    def gathered(self, found: Scatter, fresh: dict[str, Assign]) -> tuple:
+    def gathered(self, found: Scatter, loop: For, fresh: dict[str, Assign]) -> tuple:
         """Return the statements that take the place of a loop: it remains for few iterations."""
         b, (low, high) = self.builder, _ends(found.loop)
         self.numbers, self.empty = {}, set(fresh)
@@ -159,7 +162,8 @@ class _Gatherer:
                     self.edges(found, group, low, high)
                     self.inside(found, group, low, high)
                 self.rest(found)
-            b.branch(long, then, (*(zero for made in fresh.values() for zero in self.zeros(made)), found.loop))
+            few = (loop,) if width > 1 else ()              # else there is none
+            b.branch(long, then, (*(zero for made in fresh.values() for zero in self.zeros(made)), *few))
         return tuple(out)
 
     def zeros(self, made: Assign) -> list:
@@ -179,19 +183,23 @@ class _Gatherer:
 
     def sums(self, found: Scatter, group: Group, at: Sum, terms) -> None:
         """Write some of the sums of one iteration."""
-        values = self.values(found, terms, at)
-        for (distance, store), value in zip(terms, values, strict=True):
-            with self.builder.at(store.where):
-                place = at.plus(distance)
-                adds = group.array not in self.empty or place in self.written
-                self.builder.store(group.array, self.index(group, place), value, accumulate=adds)
-                self.written.add(place)
+        if not terms:
+            return
+        with self.inside_of(found, at):
+            values = self.values(found, terms, at)
+            for (distance, store), value in zip(terms, values, strict=True):
+                with self.builder.at(store.where):
+                    place = at.plus(distance)
+                    adds = group.array not in self.empty or place in self.written
+                    self.builder.store(group.array, self.index(group, place), value, accumulate=adds)
+                    self.written.add(place)
 
     def inside(self, found: Scatter, group: Group, low: Sum, high: Sum) -> None:
         """Write the loop over the elements that get all of their terms."""
         b, first, last = self.builder, group.distances[0], group.distances[-1]
         start, stop = self.number(low.plus(last)), self.number(high.plus(first))
-        with b.loop(start, stop, stem=found.loop.var) as k, b.at(group.terms[0][1].where):
+        with b.loop(start, stop, stem=found.loop.var) as k, \
+                self.inside_of(found, *(Sum(k, -distance) for distance in group.distances)), b.at(group.terms[0][1].where):
             total = None
             for distance in group.distances:
                 terms = [t for t in group.terms if t[0] == distance]
@@ -201,18 +209,40 @@ class _Gatherer:
 
     def rest(self, found: Scatter) -> None:
         """Write the loop without what is gathered."""
-        b, loop = self.builder, found.loop
         gathered = {id(s) for g in found.groups for _, s in g.terms}
-        body = tuple(s for s in loop.body if id(s) not in gathered)
+        body = tuple(s for s in found.loop.body if id(s) not in gathered)
         if any(isinstance(s, Store) for s in body):
-            new = {name: b.fresh(name, b.types[name]) for name in (loop.var, *found.sources)}
-            b.append(replace(loop, var=new[loop.var], body=rename(body, new)))
+            for count, loop in reversed(found.inner):
+                body = (*body[:count], replace(loop, body=body[count:]))
+            old = (found.loop.var, *(loop.var for _, loop in found.inner), *found.sources)
+            loop, = rename((replace(found.loop, body=body),), {name: self.builder.fresh(name, self.builder.types[name]) for name in old})
+            self.mentions.update(mentions((loop,)))
+            self.builder.append(*self.statement(loop, []))
 
     # -- one iteration and its numbers ----------------------------------------------------------------
 
+    @contextmanager
+    def inside_of(self, found: Scatter, *iterations: Sum):
+        """Open the loops inside a loop of rows; what these iterations have in common is computed before them."""
+        if not found.inner:
+            yield
+            return
+        for number in found.integers.values():
+            if found.is_affine(number):
+                for at in iterations:
+                    self.number(at.plus(number.more))
+        before, self.variables = dict(self.numbers), {}
+        with ExitStack() as opened:
+            for _, loop in found.inner:
+                opened.enter_context(self.builder.at(loop.where))
+                self.variables[loop.var] = opened.enter_context(
+                    self.builder.loop(loop.start, loop.stop, loop.step, stem=loop.var))
+            yield
+        self.numbers, self.variables = before, {}
+
     def values(self, found: Scatter, terms, at: Sum) -> list[Atom]:
         """Write the values of some sums as the iteration `at` computes them."""
-        b, new = self.builder, {}
+        b, new = self.builder, dict(self.variables)
 
         def here(atom: Atom) -> Atom:
             if not isinstance(atom, Var):
@@ -220,7 +250,7 @@ class _Gatherer:
             number = found.integers.get(atom.name, Sum(atom, 0))
             if found.is_affine(number):
                 return self.number(at.plus(number.more))
-            return self.number(number) if number.more else new.get(atom.name, atom)
+            return self.number(self.renamed(number)) if number.more else new.get(atom.name, atom)
 
         for stmt in found.values(s.value for _, s in terms):
             stmt = map_atoms(stmt, here)
@@ -233,5 +263,9 @@ class _Gatherer:
             self.numbers[at] = add(self.builder, at.atom, Const(at.more))
         return self.numbers[at]
 
+    def renamed(self, number: Sum) -> Sum:
+        """Return a number with the variables of the loops that have been opened."""
+        return Sum(self.variables.get(number.atom.name, number.atom) if isinstance(number.atom, Var) else number.atom, number.more)
+
     def index(self, group: Group, at: Sum) -> tuple[Atom, ...]:
-        return tuple(self.number(at if i is None else i) for i in group.index)
+        return tuple(self.number(at if i is None else self.renamed(i)) for i in group.index)

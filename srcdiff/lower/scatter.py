@@ -1,8 +1,11 @@
-"""What an innermost loop adds to neighbouring elements of an array, and whether its iterations may change places.
+"""What a loop adds to neighbouring elements of an array, or to neighbouring rows, and whether its iterations may change places.
 
 An index is *affine* here where it is the loop variable plus a constant.  The
 iterations of a loop commute where each array that it changes is either only
 added to, or used at one affine index alone, which no two iterations share.
+
+A loop around other loops scatters rows: its body is what the innermost of them
+does, with the variables of the loops inside as numbers that do not change.
 """
 
 from __future__ import annotations
@@ -17,13 +20,14 @@ from srcdiff.lower.moves import mentions as counted
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Scalar, Store, Var, atoms_of, map_atoms
 
-__all__ = ["EXPENSIVE", "Group", "Scatter", "scatter_of"]
+__all__ = ["EXPENSIVE", "Group", "Scatter", "rows_of", "scatter_of"]
 
 EXPENSIVE = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
              "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf",
              "erfc", "power", "cbrt", "arctan2", "hypot", "logaddexp"}
 MOST_WORK = 24                  # operations and loads of all terms together
 MOST_WIDTH = 8                  # iterations whose terms are written one by one at each end
+MOST_ROWS = 2                   # the same for rows, each of which takes a loop
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ class Group:
     def width(self) -> int:
         return self.distances[-1] - self.distances[0]
 
+    @property
+    def is_in_any_order(self) -> bool:
+        """Tell whether the order of the sums is nobody's: a user's keep theirs."""
+        return all(store.where.any_order for _, store in self.terms)
+
 
 @dataclass(frozen=True)
 class Scatter:
@@ -54,6 +63,7 @@ class Scatter:
     loop: For
     integers: dict[str, Sum]            # scalars of the body: another one, plus this
     sources: dict[str, Assign | Load]   # how a scalar of the body is computed
+    inner: tuple[tuple[int, For], ...] = ()     # the loops inside, each with the number of statements in front of it
     groups: tuple[Group, ...] = ()
     is_complete: bool = True            # no other sums go to neighbouring elements
 
@@ -86,13 +96,30 @@ def _inputs(stmt: Assign | Load) -> Iterator[Atom]:
     return iter(stmt.index if isinstance(stmt, Load) else stmt.args)
 
 
+def rows_of(loop: For) -> tuple[For, tuple[tuple[int, For], ...]] | None:
+    """Return a loop as if those inside were not there, and those; None if it is no nest over a rectangle."""
+    body: tuple = ()
+    inner: list[tuple[int, For]] = []
+    variables, level = {loop.var}, loop
+    while isinstance(level.body[-1] if level.body else None, For):
+        *before, level = level.body
+        body += tuple(before)
+        variables |= {s.target for s in before if isinstance(s, Assign | Load)}
+        if any(isinstance(s, Store) for s in before) or any(a.name in variables for a in level.reads if isinstance(a, Var)):
+            return None
+        inner.append((len(body), level))
+        variables.add(level.var)
+    return (replace(loop, body=body + level.body), tuple(inner)) if inner else None
+
+
 def scatter_of(loop: For, program: Program, forms: Extents, mentions: Counter,
-               fresh: Callable[[str], str] | None = None) -> Scatter | None:
+               fresh: Callable[[str], str] | None = None, inner: tuple[tuple[int, For], ...] = ()) -> Scatter | None:
     """Return what a loop adds to neighbouring elements; None where its iterations do not commute.
 
     `mentions` counts the places of the program where a variable stands; `fresh`
     declares another variable of the type of one.  Without it the loop is only
-    judged, as it will be when `tidy` has handed on what it stores.
+    judged, as it will be when `tidy` has handed on what it stores.  With `inner`
+    the loop is one of `rows_of`.
     """
     if loop.step not in (Const(1), Const(-1)) or not _is_plain(loop, program, mentions):
         return None
@@ -101,7 +128,7 @@ def scatter_of(loop: For, program: Program, forms: Extents, mentions: Counter,
     for s in loop.body:
         if isinstance(s, Assign):
             follow(s, integers)
-    found = Scatter(loop, integers, {s.target: s for s in loop.body if isinstance(s, Assign | Load)})
+    found = Scatter(loop, integers, {s.target: s for s in loop.body if isinstance(s, Assign | Load)}, inner)
     accesses = defaultdict(list)
     for s in loop.body:
         if isinstance(s, Load | Store):
@@ -111,7 +138,7 @@ def scatter_of(loop: For, program: Program, forms: Extents, mentions: Counter,
     if not all(_at_one_place(accesses[a], found, forms) for a in changed - summed):
         return None
     groups = _groups([s for a in sorted(summed) for s in accesses[a]], found)
-    cheap = tuple(g for g in groups if _is_cheap(g, found))
+    cheap = tuple(g for g in groups if g.is_in_any_order and _is_cheap(g, found))
     return replace(found, groups=cheap, is_complete=cheap == groups)
 
 
@@ -180,12 +207,13 @@ def _handed_on(loop: For) -> For:
 
 
 def _at_one_place(accesses, found: Scatter, forms: Extents) -> bool:
-    """Tell whether all accesses are at one affine index, which no two iterations share."""
+    """Tell whether all accesses are at one index, affine in each of the loops, which no two iterations share."""
     places = {found.place(s.index) for s in accesses}
     if len(places) != 1 or None in places:
         return False
-    distances = [i.more for i in places.pop() if found.is_affine(i)]
-    return any(_is_never_negative(found.loop, d, forms) for d in distances)
+    place = places.pop()
+    return all(any(i.atom == Var(loop.var) and _is_never_negative(loop, i.more, forms) for i in place)
+               for loop in (found.loop, *(loop for _, loop in found.inner)))
 
 
 def _is_never_negative(loop: For, distance: int, forms: Extents) -> bool:
@@ -205,18 +233,23 @@ def _groups(stores, found: Scatter) -> tuple[Group, ...]:
     for s in stores:
         at = found.place(s.index)
         axes = [k for k, i in enumerate(at or ()) if found.is_affine(i)]
-        if len(axes) == 1:
+        if len(axes) == 1 and (not found.inner or _is_along(at, found.inner[-1][1])):
             axis = axes[0]
             terms[s.array, at[:axis] + (None,) + at[axis + 1:]].append((at[axis].more, s))
     groups = [Group(array, index, tuple(pairs)) for (array, index), pairs in terms.items()]
     return tuple(g for g in groups if g.width)
 
 
+def _is_along(at: tuple[Sum, ...], loop: For) -> bool:
+    """Tell whether a loop runs along the last axis of an array."""
+    return at[-1].atom == Var(loop.var)
+
+
 def _is_cheap(group: Group, found: Scatter) -> bool:
     """Tell whether the values are cheap to compute, from elements that the iteration has not changed before."""
     needed = [s for distance in group.distances
               for s in found.values(store.value for d, store in group.terms if d == distance)]
-    if group.width > MOST_WIDTH or len(needed) > MOST_WORK \
+    if group.width > (MOST_ROWS if found.inner else MOST_WIDTH) or len(needed) > MOST_WORK \
             or any(isinstance(s, Assign) and s.op in EXPENSIVE for s in needed):
         return False
     stored: set[str] = set()
