@@ -43,8 +43,9 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["CHUNKS", "Batch", "batch_text", "split", "with_given", "without_reserved"]
+__all__ = ["CHUNKS", "WORDS", "Batch", "batch_text", "split", "with_given", "without_reserved"]
 
+WORDS = frozenset({"prange", "chunk", "failed"})        # what the text calls its own
 CHUNKS = 64                     # more than cores: samples differ in cost; few enough to allocate for each
 WIDTH = 100
 COUNT = Scalar("int64", weak=True)
@@ -78,7 +79,7 @@ class Batch:
 
 def split(program: Program) -> Batch | None:
     """Take an unlowered program apart at its loop over samples; None if that is not proved safe."""
-    program = without_reserved(program, frozenset({"prange", "chunk", "failed"}))
+    program = without_reserved(program, WORDS)
     if not program.body or any(isinstance(s, Assign) and PRIMITIVES[s.op].opaque for s in walk(program.body)):
         return None
     *front, loop = program.body
@@ -190,8 +191,8 @@ def _numbers(program: Program, front) -> set[str]:
 
 def without_reserved(program: Program, more: frozenset[str]) -> Program:
     """Return the program without names that mean something else in the module: those of `more`, too."""
-    builder = Builder(program.types, more)
     taken = reserved(program.body) | more | {program.name}
+    builder = Builder(program.types, taken)
     names = {n: builder.fresh(f"{n}_", type_) for n, type_ in program.types.items() if n in taken}
     if not names:
         return program

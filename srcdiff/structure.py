@@ -159,6 +159,18 @@ def array_of_list(value: list) -> np.ndarray | None:
     return array if array.dtype.name in DTYPES else None
 
 
+def is_one_value(value) -> bool:
+    """Tell whether a value is a leaf where specs have one: a list of numbers is, too."""
+    return is_leaf(value) or isinstance(value, list) and array_of_list(value) is not None
+
+
+def map_values(function: Callable, value):
+    """Apply `function` to what `is_one_value` in a value, from left to right."""
+    if is_one_value(value):
+        return function(value)
+    return rebuild(value, [map_values(function, child) for child in children(value)])
+
+
 def _refuse(what: str, fix: str):
     raise ArgumentError(Problem("SD0301", what, fix=fix))
 

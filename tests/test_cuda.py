@@ -16,6 +16,7 @@ from tests.programs import PROGRAMS
 MOST_REGISTERS = 168                    # with more, fewer than three blocks of 128 threads share a multiprocessor
 ROOT = Path(__file__).resolve().parents[1]
 TOOLKIT = Path("/usr/local/cuda")
+FILES = ("tests/cuda_cases.py", "tests/cuda_arguments.py", "tests/cuda_numbers.py")
 
 
 # What no target takes; and logarithms of complex numbers that CUDA does not have.
@@ -80,7 +81,7 @@ def test_kernels_compile_to_ptx_spill_nothing_and_are_kept_on_disk():
 
 
 def test_cases_of_the_batched_path():
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/cuda_cases.py"],
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *FILES],
                           capture_output=True, text=True, env=environment(not has_gpu()), cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout[-5000:]
     assert "[100%]" in done.stdout

@@ -14,60 +14,29 @@ import numpy as np
 
 from srcdiff import compiler
 from srcdiff.api.automatic import ALIKE, AutoJacobian, cheaper
-from srcdiff.api.by_shape import abstract_call
+from srcdiff.api.by_shape import abstract_call, specialised_call
 from srcdiff.api.costs import call_cost
+from srcdiff.api.device_values import (
+    call_key,
+    described,
+    first_samples,
+    flat,
+    has_device_array,
+    kind_of,
+    require_own,
+)
 from srcdiff.api.dispatch import Stale, _store, same_value
 from srcdiff.api.function import Function
 from srcdiff.api.special import Special, refuse
 from srcdiff.api.titles import titled
 from srcdiff.backend import cuda, gpu
 from srcdiff.errors import DeviceError, Problem, ShapeError, SrcdiffError
-from srcdiff.structure import (
-    NUMBERS,
-    Names,
-    array_of_list,
-    children,
-    flat_values,
-    is_leaf,
-    key_of,
-    leaves,
-    map_tree,
-    pack,
-    ready,
-    rebuild,
-)
+from srcdiff.structure import Names, leaves, pack
 from srcdiff.syntax import Static
 
 __all__ = ["OnDevice", "on_device"]
 
 REMEMBERED = 512                        # calls of different shapes
-
-
-def flat(value) -> list:
-    """Return the numeric leaves of a value; arrays on the device stay there."""
-    kind = type(value)
-    if kind in NUMBERS or gpu.is_device_array(value):
-        return [value]
-    if kind is np.ndarray:
-        return [ready(value) if value.ndim else value[()]]
-    if is_leaf(value) or isinstance(value, list) and array_of_list(value) is not None:
-        return flat_values(value)
-    return [v for child in children(value) for v in flat(child)]
-
-
-def described(value):
-    """Return a value with host arrays of the same shapes and dtypes in place of those on the device."""
-    if gpu.is_device_array(value):
-        return gpu.stand_in(value)
-    if is_leaf(value):
-        return value
-    return rebuild(value, list(map(described, children(value))))
-
-
-def has_device_array(value) -> bool:
-    if is_leaf(value):
-        return gpu.is_device_array(value)
-    return any(map(has_device_array, children(value)))
 
 
 @dataclass(frozen=True)
@@ -84,25 +53,9 @@ class Made:
         if not all(same_value(get(), value) for get, value in self.special.assumed):
             raise Stale
         values = [get() for get in self.special.captures]
-        if tuple(map(_kind, values)) != self.captured:
+        if tuple(map(kind_of, values)) != self.captured:
             raise Stale
         return values
-
-
-def _kind(value) -> tuple:
-    """Return what code depends on: the type and the shapes of a value."""
-    value = described(value)
-    return key_of(value), tuple(np.shape(v) for v in flat(value))
-
-
-def call_key(value):
-    """Return what tells calls apart for which code has been found: types and shapes, read with little effort."""
-    kind = type(value)
-    if getattr(kind, "__cuda_ndarray__", False):
-        return kind, value.dtype, value.shape
-    if kind is np.ndarray:
-        return key_of(value), value.shape
-    return kind if kind in NUMBERS else _kind(value)
 
 
 @dataclass(frozen=True)
@@ -153,11 +106,12 @@ class OnDevice(Function):
         own = {name: keywords.pop(name) for name in ("out", "stream")
                if name in keywords and name not in self.__signature__.parameters}
         gpu.require_device()
-        _require_own(own)
+        out, stream = own.get("out"), own.get("stream")
+        require_own(out, stream)
         args, keywords = self.bind(args, keywords) if keywords else (args, keywords)
         function, made, captured = self._find(args, keywords)
         try:
-            return function._run(made, captured, args, keywords, own.get("out"), own.get("stream") or 0)
+            return function._run(made, captured, args, keywords, out, gpu.as_stream(stream))
         except cuda.Overfull as error:
             return function._in_halves(args, keywords, own, str(error))
 
@@ -184,10 +138,12 @@ class OnDevice(Function):
         return function, made, captured
 
     def _run(self, made: Made, captured, args, keywords, out, stream):
-        host = not (has_device_array((args, tuple(keywords.values()))) or gpu.is_device_array(out))
+        host = isinstance(out, np.ndarray) or not (
+            has_device_array((args, tuple(keywords.values()))) or gpu.is_device_array(out))
         values = [v for value in (*args, *keywords.values(), *captured) for v in flat(value)]
+        gpu.require_here((*values, out))
         try:
-            results = made.launcher(values, self._outs(made, out), stream, host)
+            results = made.launcher(values, self._outs(made, out, values), stream, host)
         except (ValueError, IndexError) as error:
             if isinstance(error, SrcdiffError):
                 raise
@@ -195,27 +151,25 @@ class OnDevice(Function):
         result = made.packed(results)
         return _store(result, out) if isinstance(out, np.ndarray) else result
 
-    def _outs(self, made: Made, out) -> list:
+    def _outs(self, made: Made, out, values) -> list:
         """Return for each result the device array to write it into, or None."""
         count = len(made.special.program.results)
         if not gpu.is_device_array(out):
             return [None] * count
         if count != 1:
             refuse("out= needs a derivative that is one array", fix="leave out= away", code="SD0308")
-        return [gpu.as_device_array(out)]
+        return [gpu.as_out(out, values)]
 
     def _in_halves(self, args, keywords, own, why: str):
         """Run a batch that does not fit the device as two, if its arrays are on the host."""
-        from srcdiff.api.vmap import expand, joined, part
-        axes = expand(self.recipe.in_dims, args, "in_dims")
-        counts = {np.shape(leaf)[axis] for leaf, axis in zip(leaves(args), axes, strict=True) if axis is not None}
-        (count,) = counts
-        if count < 2 or has_device_array(args) or gpu.is_device_array(own.get("out")):
-            raise DeviceError(Problem("SD0511", why, fix="give vmap a chunk_size, or pass fewer samples at a time"))
-        parts = [self(*part(args, axes, start, stop), **keywords)
-                 for start, stop in ((0, count // 2), (count // 2, count))]
-        result = joined(parts, expand(self.recipe.out_dims, parts[0], "out_dims"))
-        return _store(result, own["out"]) if "out" in own else result
+        from srcdiff.api.vmap import in_parts, samples_of
+        if not (has_device_array((args, tuple(keywords.values()))) or gpu.is_device_array(own.get("out"))):
+            axes, count = samples_of(self.recipe, self.base, args)
+            if count > 1:
+                result = in_parts(self, self.recipe, args, keywords, axes, ((0, count // 2), (count // 2, count)))
+                return _store(result, own["out"]) if "out" in own else result
+        raise DeviceError(Problem("SD0511", why, fix="pass fewer samples at a time, or let vmap do so with chunk_size, "
+                                                     "which takes arrays on the host apart"))
 
     # -- code -------------------------------------------------------------------------------
 
@@ -256,8 +210,7 @@ class OnDevice(Function):
         return self.base.base
 
     def _planned(self, args, keywords, shapes):
-        specs, keyword_specs = abstract_call(self, args, keywords)
-        special = self.specialise(specs, keyword_specs)
+        _, special = specialised_call(self, args, keywords)
         if special.written and self.recipe is None:
             refuse(f"{self.__name__} writes its arguments, which stay as they are on the GPU",
                    fix='return the new arrays, or call it with target="numba"', code="SD0355")
@@ -275,7 +228,7 @@ class OnDevice(Function):
         names = Names()
         text = pack(special.program.tree, types, names)
         names["packed"] = eval(f"lambda r: {text}", names)
-        return Made(special, launcher, tuple(map(_kind, captured)), names["packed"])
+        return Made(special, launcher, tuple(map(kind_of, captured)), names["packed"])
 
     def _build(self, program, extents):
         return compiler.build_kernels(program, extents, self.options)
@@ -288,9 +241,8 @@ class OnDevice(Function):
         if not isinstance(base, AutoJacobian):
             return self
         args, keywords = described(args), described(keywords)
-        axes = iter(self.recipe.in_axes(base, abstract_call(self, args, keywords)[0]))
-        sample = tuple(map_tree(lambda leaf: _sample(leaf, next(axes)), arg) for arg in args)
-        key = tuple(_kind(v) for v in sample) if not keywords else None
+        sample = first_samples(args, self.recipe.in_axes(base, abstract_call(self, args, keywords)[0]))
+        key = tuple(kind_of(v) for v in sample) if not keywords else None
         if key is None or key not in self._modes:
             self._modes[key] = on_device(base._modes[_mode(base, sample, keywords)].derive(self.recipe))
         return self._modes[key]
@@ -323,25 +275,6 @@ class OnDevice(Function):
         args, keywords = described(args), described(keywords)
         shapes = list(map(tuple, function._extents(args, keywords)))
         return function._planned(args, keywords, shapes)[1:3]
-
-
-def _require_own(own: dict) -> None:
-    """Refuse an `out` that is no array, and a `stream` that is no stream."""
-    out, stream = own.get("out"), own.get("stream")
-    if not (out is None or isinstance(out, np.ndarray) or gpu.is_device_array(out)):
-        refuse(f"out is a {type(out).__name__}, not an array", fix="pass a NumPy array, or an array on the device",
-               code="SD0308")
-    if not (stream is None or stream == 0 or hasattr(stream, "synchronize")):
-        refuse(f"stream is a {type(stream).__name__}, not a stream", fix="pass what numba.cuda.stream() gives",
-               code="SD0308")
-
-
-def _sample(leaf, axis: int | None):
-    """Return the first sample of an argument; zeros where there is none."""
-    if axis is None:
-        return leaf
-    array = np.moveaxis(np.asarray(leaf), axis, 0)
-    return array[0] if len(array) else np.zeros(array.shape[1:], array.dtype)[()]
 
 
 def _mode(base: AutoJacobian, args, keywords) -> str:

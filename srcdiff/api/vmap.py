@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from srcdiff.api.by_shape import abstract_call
 from srcdiff.api.differentiate import as_function, known_target
+from srcdiff.api.dispatch import _store
 from srcdiff.api.function import Function
 from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import Recipe
 from srcdiff.api.special import Special, refuse
 from srcdiff.errors import Problem, ShapeError
-from srcdiff.structure import SizedArray, children, is_leaf, leaves, map_tree
+from srcdiff.structure import SizedArray, children, is_leaf, leaves, map_tree, map_values
 from srcdiff.syntax import Array, Atom, Param, Program, Scalar, Static, Var
 
 __all__ = ["VMap", "vmap"]
@@ -208,21 +210,56 @@ class Chunked(Function):
         return Chunked, (self.base, self.recipe, self.size, self.bar)
 
     def __call__(self, *args, **keywords):
-        axes = expand(self.recipe.in_dims, args, "in_dims")
-        counts = {np.shape(leaf)[axis] for leaf, axis in zip(leaves(args), axes, strict=True)
-                  if axis is not None and np.ndim(leaf)}
-        if len(counts) != 1:
-            raise ShapeError(Problem(
-                "SD0331", f"the mapped axes have different extents: {sorted(counts)}",
-                fix="give the mapped arguments the same number of samples"))
-        (count,) = counts
+        if self._is_whole(args, keywords):
+            return self.base(*args, **keywords)
+        own = {} if "out" in self.__signature__.parameters else {n: keywords.pop(n) for n in ("out",) if n in keywords}
+        axes, count = samples_of(self.recipe, self.base, args)
         size = self.size or -(-count // PARTS) or 1
         starts = range(0, count, size)
         if len(starts) < 2:
-            return self.base(*args, **keywords)
+            return self.base(*args, **keywords, **own)
         starts = starts if self.bar is None else self.bar(starts, desc=self.__name__)
-        parts = [self.base(*part(args, axes, start, start + size), **keywords) for start in starts]
-        return joined(parts, expand(self.recipe.out_dims, parts[0], "out_dims"))
+        result = in_parts(self.base, self.recipe, args, keywords, axes, ((start, start + size) for start in starts))
+        return _store(result, own["out"]) if own else result
+
+    def _is_whole(self, args, keywords) -> bool:
+        """Tell whether arrays are on a GPU, which keeps them and the results there in any case."""
+        if self.options.target != "cuda":
+            return False
+        from srcdiff.api.device_values import has_device_array
+        return has_device_array((args, tuple(keywords.values())))
+
+
+def samples_of(recipe: VMap, function: Function, args) -> tuple[list[int | None], int]:
+    """Return the axis of samples of each argument, and how many there are.
+
+    Raises
+    ------
+    ShapeError
+        Not as many in each argument.
+    """
+    specs, _ = abstract_call(function, args, {})
+    axes = recipe.in_axes(function.base, specs)
+    counts, rest = set(), iter(axes)
+
+    def note(leaf):
+        axis = next(rest)
+        if axis is not None:
+            counts.add(np.shape(leaf)[axis])
+        return leaf
+
+    map_values(note, args)
+    if len(counts) != 1:
+        raise ShapeError(Problem(
+            "SD0331", f"the mapped axes have different extents: {sorted(counts)}",
+            fix="give the mapped arguments the same number of samples"))
+    return axes, counts.pop()
+
+
+def in_parts(function: Function, recipe: VMap, args, keywords, axes, bounds):
+    """Call a mapped function for parts of its samples, and return the results in one."""
+    parts = [function(*part(args, axes, start, stop), **keywords) for start, stop in bounds]
+    return joined(parts, expand(recipe.out_dims, parts[0], "out_dims"))
 
 
 def part(args, axes, start: int, stop: int):
@@ -233,7 +270,7 @@ def part(args, axes, start: int, stop: int):
         axis = next(rest)
         return leaf if axis is None else np.take(leaf, range(start, min(stop, np.shape(leaf)[axis])), axis)
 
-    return map_tree(cut, args)
+    return map_values(cut, args)
 
 
 def joined(parts, axes):

@@ -286,10 +286,10 @@ class Launcher(Kernels):
     def _given(self, stream) -> dict:
         """Return the constant arrays, which stay on the device, and memory for what `once` computes."""
         from numba import cuda
-        for name, value in self._host_constants.items():
-            if name not in self._constants:
-                self._constants[name] = cuda.to_device(value)
-        return self._constants | {name: cuda.device_array(extents, dtype, stream=stream)
+        here = gpu.current_device() if self._host_constants else 0
+        if here not in self._constants:
+            self._constants[here] = {name: cuda.to_device(v) for name, v in self._host_constants.items()}
+        return self._constants[here] | {name: cuda.device_array(extents, dtype, stream=stream)
                                   for name, dtype, extents in self.plan.given}
 
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from srcdiff.errors import ArgumentError, DeviceError, Problem
 
-__all__ = ["as_device_array", "capability", "compiler", "free_bytes", "is_device_array", "require_device", "require_out", "simulated",
-           "stand_in"]
+__all__ = ["as_device_array", "as_out", "as_stream", "capability", "compiler", "current_device", "free_bytes", "is_device_array",
+           "is_stream", "number", "require_device", "require_here", "require_out", "shape_of", "simulated", "stand_in"]
+
+CUDA = 2                                # the kind of device, in the protocol of DLPack
 
 
 def simulated() -> bool:
@@ -49,11 +51,24 @@ def is_device_array(value) -> bool:
     return getattr(type(value), "__cuda_ndarray__", False) or hasattr(value, "__cuda_array_interface__")
 
 
+def _is_numbas(value) -> bool:
+    return getattr(type(value), "__cuda_ndarray__", False)
+
+
 def as_device_array(value):
-    """Return Numba's array of the same memory."""
+    """Return Numba's array of the same memory.
+
+    Raises
+    ------
+    ArgumentError
+        Some of its elements are masked.
+    """
     from numba import cuda
-    if getattr(type(value), "__cuda_ndarray__", False):
+    if _is_numbas(value):
         return value
+    if value.__cuda_array_interface__.get("mask") is not None:
+        raise ArgumentError(Problem("SD0301", f"an argument is a {type(value).__name__} with a mask, for which no code "
+                                    "is generated", fix="fill the masked elements, and pass the array without the mask"))
     if not simulated():
         return cuda.as_cuda_array(value)
     from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
@@ -62,9 +77,19 @@ def as_device_array(value):
 
 def stand_in(value) -> np.ndarray:
     """Return a host array of the shape and dtype of a device array, of one element's memory."""
-    array = as_device_array(value)
-    return np.lib.stride_tricks.as_strided(np.ones((), array.dtype), tuple(array.shape), (0,) * len(array.shape),
-                                           writeable=False)
+    shape = shape_of(value)
+    dtype = value.dtype if _is_numbas(value) else np.dtype(value.__cuda_array_interface__["typestr"])
+    return np.lib.stride_tricks.as_strided(np.ones((), dtype), shape, (0,) * len(shape), writeable=False)
+
+
+def shape_of(value) -> tuple[int, ...]:
+    """Return the shape of a device array."""
+    return tuple(value.shape if _is_numbas(value) else value.__cuda_array_interface__["shape"])
+
+
+def number(value):
+    """Return the number in a device array without axes; waits for it."""
+    return as_device_array(value).copy_to_host()[()]
 
 
 @functools.cache
@@ -90,6 +115,91 @@ def free_bytes() -> int:
         return 1 << 30
     from numba import cuda
     return cuda.current_context().get_memory_info()[0]
+
+
+# -- which device ---------------------------------------------------------------------------
+
+
+def current_device() -> int:
+    """Return the number of the device on which kernels run."""
+    if simulated():
+        return 0
+    from numba import cuda
+    return cuda.get_current_device().id
+
+
+def _device_of(value) -> int | None:
+    """Return the number of the device an array lives on, None where it does not say: by DLPack's protocol, or Numba's own."""
+    if hasattr(type(value), "__dlpack_device__"):
+        kind, device = value.__dlpack_device__()
+        return device if kind == CUDA else None
+    context = getattr(getattr(value, "gpu_data", None), "context", None)
+    return None if context is None else context.device.id
+
+
+def require_here(values) -> None:
+    """Raise `DeviceError` where an array lives on another device than the one on which kernels run."""
+    known = {_device_of(v) for v in values if is_device_array(v)} - {None}
+    if known and (elsewhere := sorted(known - {here := current_device()})):
+        raise DeviceError(Problem(
+            "SD0513", f"an array lives on device {elsewhere[0]}, and the kernels run on device {here}",
+            why="a kernel reads and writes the memory of one device",
+            fix="copy the array, or call inside `with numba.cuda.gpus[...]` for the device on which all arrays live"))
+
+
+# -- memory for results, streams --------------------------------------------------------------
+
+
+def as_out(value, given):
+    """Return Numba's array of the memory for a result.
+
+    Raises
+    ------
+    ArgumentError
+        It cannot be written, or shares memory with one of the arrays that are `given` to the kernels.
+    """
+    why = ""
+    if not _is_numbas(value) and value.__cuda_array_interface__["data"][1]:
+        why = "out is read-only"
+    array = as_device_array(value)
+    first, last = _memory(array)
+    for other in map(as_device_array, filter(is_device_array, given)):
+        start, stop = _memory(other)
+        if start < last and first < stop:
+            why = "out shares memory with an argument, which threads read while others write"
+    if why:
+        raise ArgumentError(Problem("SD0308", why, fix="give the result memory of its own, or leave out= away"))
+    return array
+
+
+def _memory(array) -> tuple[int, int]:
+    """Return the first address of a device array, and the one behind its last; (0, 0) for one without elements."""
+    if 0 in array.shape:
+        return 0, 0
+    if simulated():
+        return np.lib.array_utils.byte_bounds(array._ary)
+    start = array.__cuda_array_interface__["data"][0]
+    ends = [(n - 1) * s for n, s in zip(array.shape, array.strides, strict=True)]
+    return start + sum(e for e in ends if e < 0), start + sum(e for e in ends if e > 0) + array.dtype.itemsize
+
+
+def is_stream(value) -> bool:
+    """Tell whether a value is a stream: Numba's, CuPy's, torch's, or one that follows CUDA's protocol."""
+    return hasattr(value, "synchronize")
+
+
+def as_stream(value):
+    """Return Numba's stream for one of any library; 0, the default stream, for None."""
+    from numba import cuda
+    if not value:
+        return 0
+    if hasattr(value, "__cuda_stream__"):
+        address = value.__cuda_stream__()[1]
+    else:
+        address = getattr(value, "ptr", getattr(value, "cuda_stream", None))
+    if address is None:
+        return value
+    return cuda.external_stream(int(address)) if address and not simulated() else 0
 
 
 def require_out(array, dtype: str, shape: tuple[int, ...]):

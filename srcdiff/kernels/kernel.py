@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from srcdiff import batches
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.kernels.counting import with_whiles
@@ -20,7 +21,7 @@ from srcdiff.syntax import Array, Assign, Atom, For, Param, Program, Raise, Stmt
 
 __all__ = ["WORDS", "Kernel", "kernel", "names_of", "require_device_code", "require_known", "without_unread"]
 
-WORDS = frozenset({"cuda", "cmath", "status", "thread", "threads", *DEVICE_HELPERS})
+WORDS = frozenset({"cuda", "cmath", "status", "thread", "threads", *DEVICE_HELPERS, *batches.WORDS})
 
 
 @dataclass(frozen=True)

@@ -205,10 +205,13 @@ def _narrowed(text: str, result: Type) -> str:
 
 
 def _converted(given: Type, result: Scalar, names):
-    """Write a conversion; a truth value becomes a number by choice."""
+    """Write a conversion; a truth value becomes a number by choice, and a Python number NumPy's.
+
+    Where a narrow number is added to a Python one, NumPy (and the simulator with it) would keep the narrow type.
+    """
     if given.dtype == "bool" and result.dtype in ("float32", "float64"):
         return expression(_narrowed("(1.0 if a else 0.0)", result), **names)
-    if result.dtype == given.dtype and result.dtype != "float32":
+    if result.dtype == given.dtype and result.dtype != "float32" and result.weak >= given.weak:
         return expression("a", **names)
     return expression(converter(result) if result.weak else f"{dtype_name(result.dtype)}(a)", **names)
 

@@ -12,10 +12,10 @@ import re
 
 import gast
 
-from srcdiff.kernels.kernel import Kernel
+from srcdiff.kernels.kernel import WORDS, Kernel
 from srcdiff.kernels.memory import OVERFLOW
 from srcdiff.kernels.spelling import helpers_for, spell_for_device
-from srcdiff.printing import comments_of, rename_trees
+from srcdiff.printing import comments_of, rename_trees, reserved
 from srcdiff.printing.names import compact
 from srcdiff.printing.spelling import expression
 from srcdiff.printing.statements import Writer
@@ -55,6 +55,11 @@ class KernelWriter(Writer):
         return expression(text + f" + {number}" * (number > 0), sample=expression(sample))
 
 
+def taken(program: Program) -> frozenset[str]:
+    """Return the names that mean something else in the text of a kernel, and are no parameters that it makes for itself."""
+    return (reserved(program.body) | WORDS) - {p.name for p in program.params}
+
+
 class DeviceWriter(Writer):
     """Writes the statements of a device function; an array that is a result is the caller's."""
 
@@ -65,7 +70,7 @@ class DeviceWriter(Writer):
 def device_text(program: Program, doc: str = "") -> str:
     """Return the text of a device function: a lowered program whose arrays have places (`device_function`)."""
     writer = DeviceWriter(program, spell_for_device)
-    names = compact(program, writer.body, frozenset())
+    names = compact(program, writer.body, taken(program))
     rename_trees(writer.body, names)
     params = [gast.Name(names[p.name], gast.Param(), None, None) for p in program.params]
     arguments = gast.arguments(params, [], None, [], [], None, [])
@@ -98,7 +103,7 @@ def _kernel(kernel: Kernel, doc: str) -> str:
     program = kernel.program
     writer = KernelWriter(kernel)
     body = writer.body[:-1]                         # the last statement returns nothing
-    names = compact(program, body, frozenset())
+    names = compact(program, body, taken(program))
     rename_trees(body, names)
     *params, thread, threads = (names[p.name] for p in program.params)
     head = _numbers(program, body, thread, threads)

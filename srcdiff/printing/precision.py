@@ -9,9 +9,11 @@ from srcdiff.printing.spelling import constant, converter, dtype_name, expressio
 from srcdiff.printing.trees import strength_differs
 from srcdiff.syntax import Array, Assign, Const, Type
 
-__all__ = ["convert", "narrowed", "number"]
+__all__ = ["convert", "narrowed", "number", "unsigned"]
 
 # Their overflow wraps in NumPy; Numba computes with 64 bits.
+MEETING = frozenset({"add", "subtract", "multiply", "floor_divide", "remainder", "power", "maximum", "minimum",
+                     "bitwise_and", "bitwise_or", "bitwise_xor"})
 WRAPPING = frozenset({"int8", "int16", "int32", "uint8", "uint16", "uint32"})
 
 
@@ -39,6 +41,19 @@ def narrowed(stmt: Assign, types: tuple[Type, ...], trees: list[gast.expr]) -> l
         return trees                # Numba keeps the type of the base
     wide = [t.weak and t.dtype in ("float64", "int64") for t in types]
     return [expression("np.float32(a)", a=tree) if w else tree for tree, w in zip(trees, wide, strict=True)]
+
+
+def unsigned(stmt: Assign, types: tuple[Type, ...], given: Type, trees: list[gast.expr]) -> list[gast.expr]:
+    """Give what an unsigned number of 64 bits meets the type in which NumPy computes.
+
+    Numba would take both as signed ones.
+    """
+    if stmt.op not in MEETING or not any(t.dtype == "uint64" for t in types) or any(isinstance(t, Array) for t in types):
+        return trees
+    if given.dtype not in ("uint64", "float64"):
+        return trees
+    return [tree if t.dtype in (given.dtype, "float64") else expression(f"np.{given.dtype}(a)", a=tree)
+            for tree, t in zip(trees, types, strict=True)]
 
 
 def convert(tree: gast.expr, given: Type, declared: Type, narrow: bool, computed: bool) -> gast.expr:

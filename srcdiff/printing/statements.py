@@ -16,7 +16,7 @@ from srcdiff.errors import Where
 from srcdiff.primitives import infer
 from srcdiff.printing.accumulation import accumulated, with_sign
 from srcdiff.printing.algebra import chosen, tidy, tidy_integers
-from srcdiff.printing.precision import convert, narrowed, number
+from srcdiff.printing.precision import convert, narrowed, number, unsigned
 from srcdiff.printing.sharing import Uses, may_share, shares
 from srcdiff.printing.spelling import constant, expression, range_, spell
 from srcdiff.printing.trees import assign, name_tree, plain_index, same_element, unplaced, width
@@ -239,7 +239,7 @@ class Writer:
             given = declared
         waiting = block.pending.get(source)
         trees = [self._take(a, block) for a in stmt.args]
-        trees = narrowed(stmt, types, trees) if self.narrow else trees
+        trees = unsigned(stmt, types, given, narrowed(stmt, types, trees) if self.narrow else trees)
         kept = self.spell(stmt.op, types, given, [waiting.tree, *trees[1:]], static) if waiting else None
         return self._tidied(stmt.op, types, given, trees) or self.spell(stmt.op, types, given, trees, static), kept, given
 
