@@ -141,12 +141,12 @@ for i in range(0, n, 1):
     x_bar[i] = v
 return x_bar
 ''', '''
-x_bar = zeros(n, dtype='float64')
+x_bar = empty(n, dtype='float64')
 for i in range(0, n, 1):
     t = x[i]
     c = cos(t)
     g = multiply(c, a)
-    x_bar[i] += g
+    x_bar[i] = g
 return x_bar
 '''),
     "a measured array": ('''
@@ -338,6 +338,21 @@ b = zeros(n, dtype='float64')
 k = subtract(n, 1)
 for i in range(0, k, 1):
     b[i] = a
+return b
+''',
+    "zeros to which a loop adds from the end, but for one": '''
+b = zeros(n, dtype='float64')
+k = subtract(n, 1)
+for i in range(k, 0, -1):
+    b[i] += a
+return b
+''',
+    "zeros to each of which a loop adds several times": '''
+k = size(x, axis=0)
+b = zeros(k, dtype='float64')
+for i in range(0, k, 1):
+    for j in range(0, k, 1):
+        b[i] += a
 return b
 ''',
     "zeros that a loop reads before it fills them": '''

@@ -13,7 +13,11 @@
 ...         t = x[i]
 ...         c[i] = t
 ...         c[i] += s
-...     return a, b, c
+...     d = zeros(n, dtype='float64')
+...     last = subtract(n, 1)
+...     for i in range(last, -1, -1):
+...         d[i] += s
+...     return a, b, c, d
 ... '''))), end="")
 def f(x: "float64[:]", s: "float64"):
     n = size(x, axis=0)
@@ -24,7 +28,11 @@ def f(x: "float64[:]", s: "float64"):
         t = x[i]
         c[i] = t
         c[i] += s
-    return a, b, c
+    d = empty(n, dtype='float64')
+    last = subtract(n, 1)
+    for i in range(last, -1, -1):
+        d[i] = s
+    return a, b, c, d
 
 That a loop runs over the whole axis, or that a value has the extents of the
 array, must be provable; otherwise the zeros stay.
@@ -32,7 +40,9 @@ array, must be provable; otherwise the zeros stay.
 
 from __future__ import annotations
 
-from srcdiff.analysis.shapes import Shapes
+from dataclasses import replace
+
+from srcdiff.analysis.shapes import Extent, Shapes
 from srcdiff.analysis.uses import Uses
 from srcdiff.optimize.walking import map_blocks
 from srcdiff.syntax import (
@@ -50,6 +60,7 @@ from srcdiff.syntax import (
     blocks_of,
     defined,
     walk,
+    with_blocks,
 )
 
 __all__ = ["fills"]
@@ -88,8 +99,17 @@ class _Fills:
             return
         if (whole := self.whole(made, stmt, name)) is not None:
             out[made_at], out[at] = None, whole
-        elif made.op == "zeros" and self.fills((stmt,), made, ()):
-            out[made_at] = Assign(name, "empty", made.args, made.static, made.where)
+        elif made.op == "zeros":
+            self.first: list[Store] = []
+            if self.fills((stmt,), made, ()):
+                out[made_at] = Assign(name, "empty", made.args, made.static, made.where)
+                out[at] = self.stored(stmt)
+
+    def stored(self, stmt):
+        """Return a statement whose first sums into the array are what it stores."""
+        if any(stmt is s for s in self.first):
+            return replace(stmt, accumulate=False)
+        return with_blocks(stmt, [tuple(map(self.stored, b)) for b in blocks_of(stmt)]) if self.first and blocks_of(stmt) else stmt
 
     def whole(self, made, stmt, name):
         """Return what ``a[:] = v`` (or ``+=`` on zeros) makes of the array, as one assignment."""
@@ -113,6 +133,7 @@ class _Fills:
 
         Later it may read and store there, but not elsewhere, unless `prefix`
         is empty: another iteration may not have come to another place yet.
+        A sum into zeros stores, too (`first`).
         """
         name = made.target
         touching = [s for s in body if name in _touched(s)]
@@ -120,7 +141,8 @@ class _Fills:
             return False
         first, *later = touching
         match first:
-            case Store(array=array, index=index, accumulate=False):
+            case Store(array=array, index=index):
+                self.first += [first] if first.accumulate else []
                 rest = index[len(prefix):]
                 done = array == name and index[:len(prefix)] == prefix and all(i == ALL for i in rest) and (
                     Var(name) not in atoms_of(first))
@@ -135,6 +157,8 @@ class _Fills:
     def spans(self, loop, made, axis) -> bool:
         """Tell whether a loop runs over all positions of an axis."""
         extent = self.shapes.value(made.args[axis]) if axis < len(made.args) else None
+        if (loop.stop, loop.step) == (Const(-1), Const(-1)):
+            return self.shapes.equal(extent, self.shapes.combine(self.shapes.value(loop.start), Extent(1)))
         return (loop.start, loop.step) == (Const(0), Const(1)) and (
             self.shapes.equal(extent, self.shapes.value(loop.stop)))
 

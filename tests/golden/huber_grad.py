@@ -26,7 +26,7 @@ def huber_grad(residuals, delta):
         gradient with respect to residuals, shaped like it
     """
     n_residuals = residuals.shape[0]
-    residuals_bar = np.zeros(n_residuals)
+    residuals_bar = np.empty(n_residuals)
     # line 49: for i in range(len(residuals)):
     for i in range(n_residuals - 1, -1, -1):
         # line 50: size = abs(residuals[i])
@@ -40,5 +40,5 @@ def huber_grad(residuals, delta):
             # line 54: total += delta * (size - 0.5 * delta)
             size_bar = delta
         # line 50: size = abs(residuals[i])
-        residuals_bar[i] += np.sign(residuals_i) * size_bar
+        residuals_bar[i] = np.sign(residuals_i) * size_bar
     return residuals_bar

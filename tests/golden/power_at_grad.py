@@ -51,7 +51,7 @@ def power_at_grad(signal, frequency):
     t_2 = z.real
     t_3 = z.imag
     hypot = math.hypot(t_2, t_3)
-    signal_bar = np.zeros(n_signal)
+    signal_bar = np.empty(n_signal)
     t_bar = 0.0j
     t_4 = 2 * hypot
     z_bar = -1.0j * (quotient(t_3, hypot) * t_4) + quotient(t_2, hypot) * t_4
@@ -60,5 +60,5 @@ def power_at_grad(signal, frequency):
         # line 43: z += signal[i] * np.exp(-1j * frequency * i)
         exp = exp_tape[i]
         t_bar += i * (exp * (signal[i] * z_bar))
-        signal_bar[i] += (exp * z_bar).real
+        signal_bar[i] = (exp * z_bar).real
     return signal_bar, (-1.0j * t_bar).real
