@@ -6,18 +6,21 @@ The passes, in order: `scalarize` writes each array statement as a loop nest,
 loops, `tidy` turns the temporaries inside them into scalars, `hoist` moves
 allocations out of loops, `moves` hands arrays on that need no copy, `guarded`
 moves sums into the branch that gives the term, `gather` turns sums into
-neighbouring elements around, `interchange` turns nests of loops, `registers` keeps elements in variables, `names`
-gives the loop variables short names.
+neighbouring elements around, `interchange` turns nests of loops, those of adjoints as sums in any order allow, all others
+as `distribute` proves, `layout` puts the axes of local arrays in the order of the loops, `registers` keeps elements in
+variables, `names` gives the loop variables short names.
 """
 
 from __future__ import annotations
 
 from srcdiff.lower.checks import checks
+from srcdiff.lower.distribute import PART
 from srcdiff.lower.fuse import fuse
 from srcdiff.lower.gather import gather
 from srcdiff.lower.guarded import guarded
 from srcdiff.lower.hoist import hoist
 from srcdiff.lower.interchange import interchange
+from srcdiff.lower.layout import layout
 from srcdiff.lower.moves import moves
 from srcdiff.lower.names import apart, names
 from srcdiff.lower.registers import registers
@@ -29,7 +32,7 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, guarded, gather, interchange, registers)
+PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, guarded, gather, interchange, layout, registers)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
@@ -54,4 +57,11 @@ def lower(program: Program, stretch: bool = True, blas: bool = True, device: boo
             program = fuse(program, device)
         elif not (device and one in (gather, interchange, rejoin)):  # a thread has no vectors to fill, and a sample of its own
             program = one(program)
-    return strength(names(program, users, old))
+    return strength(names(program, users, old | _parts(program, users, old)))
+
+
+def _parts(program: Program, users: frozenset[str], old: dict[str, str]) -> dict[str, str]:
+    """Return for the variables of parts of divided loops the names that the user gave those."""
+    names = dict.fromkeys(users) | old
+    stems = {s.var: s.var.rpartition(PART)[0] for s in walk(program.body) if isinstance(s, For)}
+    return {name: names[stem] or stem for name, stem in stems.items() if stem in names}

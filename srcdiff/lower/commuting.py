@@ -20,6 +20,7 @@ from srcdiff.lower.walked import Walked
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
     Assign,
+    Atom,
     Const,
     For,
     If,
@@ -34,7 +35,7 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["Access", "accesses", "Commuting"]
+__all__ = ["Access", "Commuting", "accesses", "is_sum"]
 
 MOST = 48                               # accesses of one body: each is compared with each
 
@@ -91,7 +92,7 @@ class Commuting(Walked):
     def sums(self, loop: For) -> set[str]:
         """Return the numbers to which a loop only adds, in an order that is nobody's."""
         within = mentions(loop.body)
-        found = Counter(s.target for s in walk(loop.body) if isinstance(s, Assign) and _is_sum(s))
+        found = Counter(s.target for s in walk(loop.body) if isinstance(s, Assign) and is_sum(s))
         return {name for name, count in found.items() if within[name] == 2 * count}
 
     def own_numbers(self, loop: For) -> set[str] | None:
@@ -107,6 +108,23 @@ class Commuting(Walked):
         found = Own(frozenset(own - {loop.var}))
         found.block(loop.body, set())
         return None if found.carried else own
+
+    # -- integers that are written --------------------------------------------------------
+
+    def next(self, atom: Atom) -> Atom:
+        """Write a number plus 1; the one that it was made of by subtracting 1, if it was."""
+        if isinstance(atom, Const):
+            return Const(atom.value + 1)
+        match self.integers.uses.definition.get(atom.name):
+            case Assign(op="subtract", args=(Var(name=name) as before, Const(value=1))) if self.integers.uses.single(name):
+                return before
+        return self.number("add", atom, Const(1))
+
+    def number(self, op: str, *args: Atom) -> Var:
+        """Write an integer, and know it."""
+        found = self.builder.op(op, *args, stem="n")
+        self.integers.after(self.builder.block[-1])
+        return found
 
     # -- whether they commute ---------------------------------------------------------------
 
@@ -131,17 +149,22 @@ class Commuting(Walked):
                    for b in theirs if a.stmt.array == b.stmt.array and isinstance(a.stmt, Store) | isinstance(b.stmt, Store))
 
     def apart(self, a: Access, b: Access, pairs) -> bool:
-        if _is_sum(a.stmt) and _is_sum(b.stmt):
+        if is_sum(a.stmt) and is_sum(b.stmt):
             return True
         place = self.integers.here()
-        for stmt in (*a.path, *b.path):
-            if isinstance(stmt, For):
-                self.integers.enter_loop(stmt, self.integers.bounds(stmt))
-            else:
-                self.integers.after(stmt)
+        self.enter(a, b)
         found = self.is_own(a.stmt.index, b.stmt.index, pairs) or self.differ(a.stmt.index, b.stmt.index)
         self.integers.back(place)
         return found
+
+    def enter(self, *found: Access) -> None:
+        """Know what is known where accesses are."""
+        for access in found:
+            for stmt in access.path:
+                if isinstance(stmt, For):
+                    self.integers.enter_loop(stmt, self.integers.bounds(stmt))
+                else:
+                    self.integers.after(stmt)
 
     def is_own(self, index, other, pairs) -> bool:
         """Tell whether the variables of each pair stand at the same axis, and count from the front."""
@@ -150,7 +173,7 @@ class Commuting(Walked):
                        for a, b in zip(index, other, strict=True)) for v, w in pairs)
 
 
-def _is_sum(stmt: Stmt) -> bool:
+def is_sum(stmt: Stmt) -> bool:
     """Tell whether a statement adds to a number or an element, in an order that is nobody's."""
     if isinstance(stmt, Store):
         return stmt.accumulate and stmt.where.any_order

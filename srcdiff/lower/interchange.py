@@ -41,10 +41,10 @@ loop reads of them is kept, a number for each iteration.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from srcdiff.lower.commuting import Access, Commuting, accesses
+from srcdiff.lower.commuting import Access, accesses
+from srcdiff.lower.distribute import PART, Distributing, needed
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.scatter import EXPENSIVE
 from srcdiff.optimize.dead import dead
@@ -86,7 +86,7 @@ def _strided(body, var: str) -> int:
     return sum(Var(var) in s.index[:-1] for s in body if isinstance(s, Load | Store) and Var(var) != s.index[-1])
 
 
-class _Turner(Commuting):
+class _Turner(Distributing):
     def __init__(self, program: Program):
         super().__init__(program)
         self.has_turned = False
@@ -96,11 +96,18 @@ class _Turner(Commuting):
         if nest is not None and self.pays(nest) and self.may_turn(nest):
             self.has_turned = True
             self.turned(nest)
-        elif stmt.step == Const(-1) and self.may_ascend(stmt):
+        elif (division := self.division(stmt)) is not None:
             self.has_turned = True
-            self.loop(self.ascending(stmt))
+            self.divided(division)
         else:
-            self.entered(stmt)
+            self.part(stmt)
+
+    def part(self, loop: For) -> None:
+        """Write a loop whose body stays together, forwards if that is allowed."""
+        if loop.step == Const(-1) and self.may_ascend(loop):
+            self.has_turned = True
+            loop = self.ascending(loop)
+        self.entered(loop)
 
     def entered(self, stmt: For) -> None:
         integers, limits, place = self.integers, self.integers.bounds(stmt), self.integers.here()
@@ -129,21 +136,6 @@ class _Turner(Commuting):
         with self.builder.at(loop.where):
             return replace(loop, start=self.next(loop.stop), stop=self.next(loop.start), step=Const(1))
 
-    def next(self, atom: Atom) -> Atom:
-        """Write a number plus 1; the one that it was made of by subtracting 1, if it was."""
-        if isinstance(atom, Const):
-            return Const(atom.value + 1)
-        match self.integers.uses.definition.get(atom.name):
-            case Assign(op="subtract", args=(Var(name=name) as before, Const(value=1))) if self.integers.uses.single(name):
-                return before
-        return self.number("add", atom, Const(1))
-
-    def number(self, op: str, *args: Atom) -> Var:
-        """Write an integer, and know it."""
-        found = self.builder.op(op, *args, stem="n")
-        self.integers.after(self.builder.block[-1])
-        return found
-
     # -- nests ------------------------------------------------------------------------------
 
     def pays(self, nest: _Nest) -> bool:
@@ -157,6 +149,8 @@ class _Turner(Commuting):
             return False
         own = self.own_numbers(outer)
         if own is None or self.own_numbers(inner) is None or own & self.sums(inner):
+            return False
+        if not all(self.may_stand_in_a_row(n, outer) for n in self.kept(nest)):
             return False
         if len(self.kept(nest)) > MOST_KEPT or self.kept(nest) and self.low(outer) != Const(0):
             return False
@@ -201,7 +195,7 @@ class _Turner(Commuting):
         with b.at(nest.outer.where):
             arrays = {name: self.array(name, outer) for name in kept}
         loads = [Load(name, array, (Var(outer.var),), nest.outer.where) for name, array in arrays.items()]
-        again = _needed(self.again(nest), nest.inner.body)
+        again = needed(self.again(nest), nest.inner.body)
         front = [Store(array, (Var(outer.var),), Var(name), False, nest.outer.where) for name, array in arrays.items()]
         if arrays or any(isinstance(s, Store) or s.where.any_order for s in nest.before):
             self.loop(self.in_front(replace(nest.outer, body=(*nest.before, *front)), nest))
@@ -217,7 +211,8 @@ class _Turner(Commuting):
     def in_front(self, loop: For, nest: _Nest) -> For:
         """Return the loop with the beginning, under names of its own; its iterations keep their order."""
         own = {s.target for s in nest.before if isinstance(s, Assign | Load)} - self.sums(nest.outer) | {loop.var}
-        names = {name: self.builder.fresh(name, self.builder.types[name]) for name in sorted(own)}
+        stems = {name: f"{name}{PART}" if name == loop.var else name for name in sorted(own)}
+        names = {name: self.builder.fresh(stem, self.builder.types[name]) for name, stem in stems.items()}
         loop, = rename((loop,), names)
         self.mentions.update(mentions((loop,)))
         return loop
@@ -229,14 +224,3 @@ def _parts(outer: For, inner: str) -> tuple[list[Access], list[Access]]:
     for access in accesses((outer,)):
         found[any(isinstance(s, For) and s.var == inner for s in access.path)].append(access)
     return found
-
-
-def _needed(stmts: Iterable[Stmt], body) -> list[Stmt]:
-    """Return those of simple statements that a block reads, directly or through others."""
-    wanted = {a.name for s in body for a in atoms_of(s) if isinstance(a, Var)}
-    found: list[Stmt] = []
-    for s in reversed(list(stmts)):
-        if s.target in wanted:
-            found.append(s)
-            wanted.update(a.name for a in atoms_of(s) if isinstance(a, Var))
-    return found[::-1]
