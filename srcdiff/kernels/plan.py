@@ -20,6 +20,7 @@ from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.kernels.kernel import WORDS, Kernel, kernel, names_of, require_device_code
 from srcdiff.kernels.loops import trips
 from srcdiff.kernels.parts import in_parts, shareable
+from srcdiff.kernels.results import allocated
 from srcdiff.kernels.staging import staged
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
@@ -81,7 +82,7 @@ def plan(program: Program) -> Plan:
         The samples are not proved independent, or do what a thread cannot do.
     """
     require_device_code(program)
-    program = _sunk(without_reserved(program, WORDS))
+    program = _sunk(optimize(allocated(without_reserved(program, WORDS))))
     batch = split(program)
     if batch is None:
         raise UnsupportedError(Problem(
