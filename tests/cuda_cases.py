@@ -12,6 +12,8 @@ from numba import cuda as numba_cuda
 
 import srcdiff as sd
 from srcdiff.backend import cuda, gpu
+from srcdiff.kernels import plan
+from srcdiff.notation import read
 from srcdiff.structure import leaves
 
 RNG = np.random.default_rng(0)
@@ -130,13 +132,19 @@ def test_the_first_sample_that_fails_raises_with_its_line():
         sd.vmap(sd.grad(element), target="cuda")(X, np.array([0, 1, 2, 5, 1]))
 
 
-def test_what_threads_cannot_do_is_refused_with_its_line():
-    def singular(a):
-        return np.sum(np.linalg.svd(a, full_matrices=False)[1])
-
-    with pytest.raises(sd.errors.UnsupportedError, match="svd.* does not run on the GPU") as caught:
-        sd.vmap(sd.grad(singular), target="cuda")(np.ones((2, 3, 3)))
-    assert "np.linalg.svd" in str(caught.value)
+def test_what_threads_cannot_do_is_refused():
+    program = read("""
+def f(a: "float64[:,:,:]"):
+    n = size(a, axis=0)
+    y = empty(n, 3, dtype='float64')
+    for sample in range(0, n, 1):
+        t = a[sample, ::, ::]
+        w = svdvals(t)
+        y[sample, ::] = w
+    return y
+""")
+    with pytest.raises(sd.errors.UnsupportedError, match=r"svdvals of arrays does not run on the GPU(?s:.*)neither BLAS nor LAPACK"):
+        plan(program)
 
 
 def test_functions_that_only_numpy_has_are_refused_with_their_line():
@@ -241,7 +249,8 @@ def exponential(a, b):
 @pytest.mark.parametrize("function", [
     np.linalg.solve, lambda a, b: np.linalg.solve(a, np.outer(b, b + 1)).sum(axis=0), lambda a, b: np.linalg.inv(a) @ b,
     lambda a, b: np.linalg.det(a) * b, lambda a, b: np.linalg.slogdet(a)[1] * b, cholesky, qr,
-    lambda a, b: np.linalg.eigvalsh(a + a.T) * b, exponential,
+    lambda a, b: np.linalg.eigvalsh(a + a.T) * b, exponential, lambda a, b: np.linalg.svdvals(a) * b,
+    lambda a, b: np.linalg.svdvals(a[:3]) @ b[:3] * b,
 ])
 def test_linear_algebra(function):
     def f(a, b):
@@ -250,6 +259,47 @@ def test_linear_algebra(function):
     derivative = sd.grad(f, argnums=(0, 1))
     for got, expected in zip(sd.vmap(derivative, target="cuda")(A, B), sd.vmap(derivative)(A, B), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-11)
+
+
+def test_singular_values_of_matrices_that_are_not_square_or_not_of_full_rank():
+    def parts(a):
+        u, w, vt = np.linalg.svd(a, full_matrices=False)
+        return u, w, vt, np.linalg.norm(a, 2)
+
+    deficient = A.copy()
+    deficient[:, 3] = deficient[:, 0]
+    for matrices in (A[:, :, :2].copy(), A[:, :2].copy(), deficient):
+        u, w, vt, norm = sd.vmap(parts, target="cuda")(matrices)
+        np.testing.assert_allclose(w, np.linalg.svdvals(matrices), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose((u * w[:, None]) @ vt, matrices, rtol=1e-12, atol=1e-14)
+        one = np.broadcast_to(np.eye(w.shape[1]), (len(w), w.shape[1], w.shape[1]))
+        np.testing.assert_allclose(u.transpose(0, 2, 1) @ u, one, atol=1e-14)
+        np.testing.assert_allclose(vt @ vt.transpose(0, 2, 1), one, atol=1e-14)
+        np.testing.assert_allclose(norm, w[:, 0], rtol=1e-12)
+
+
+def test_factors_are_computed_once_for_all_that_is_read_of_them():
+    def changing(a):
+        total = 0.0
+        for _ in range(2):
+            w, v = np.linalg.eigh(a)
+            a = a + np.outer(v[:, 0] ** 2, v[:, 0] ** 2)
+            total = total + w[0] * np.linalg.eigvalsh(a)[1]
+        return total
+
+    matrices = A + A.transpose(0, 2, 1)
+    mapped = sd.vmap(changing, target="cuda")
+    np.testing.assert_allclose(mapped(matrices), [changing(a) for a in matrices], rtol=1e-9)
+    assert mapped.source(matrices).count("< 30") == 2           # sweeps of rotations: of a, and of the new a
+    assert sd.vmap(sd.grad(lambda a: np.sum(np.linalg.svdvals(a))), target="cuda").source(A).count("< 30") == 1
+
+
+def test_results_of_known_extents_are_allocated_by_the_host():
+    """Not by the first sample, in a kernel of one thread that has to be run before."""
+    before = cuda.launches()
+    sd.vmap(np.linalg.inv, target="cuda")(A)
+    assert cuda.launches() == before + 1
+    assert sd.vmap(sd.jacobian(lambda a: np.linalg.inv(a)), target="cuda")(np.empty((0, 2, 2))).shape == (0, 2, 2, 2, 2)
 
 
 @pytest.mark.parametrize("small", [1e-9, 1e-200, 0.0])

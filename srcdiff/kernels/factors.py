@@ -6,7 +6,7 @@ exception of a matrix without a factor: results are infinite or nan.
 
 import numpy as np
 
-__all__ = ["FUNCTIONS", "solve_matrix", "solve_vector"]
+__all__ = ["SYSTEMS", "solve_matrix", "solve_vector"]
 
 
 # -- Gauss ----------------------------------------------------------------------------------
@@ -174,17 +174,8 @@ def reflected(a):
     return r, heads, lengths
 
 
-def qr_r(a):
-    """Return r of a = q r."""
-    r, _, _ = reflected(a)
-    for j in range(min(a.shape[0], a.shape[1])):
-        for i in range(j + 1, a.shape[0]):
-            r[i, j] = 0.0
-    return r[:min(a.shape[0], a.shape[1]), :].copy()
-
-
-def qr_q(a):
-    """Return q of a = q r: the reflections, applied to the columns of the identity from the last to the first."""
+def orthogonal_and_triangular(a):
+    """Return q and r of a = q r: the reflections, applied to the columns of the identity from the last to the first."""
     m, n = a.shape
     k = min(m, n)
     r, heads, lengths = reflected(a)
@@ -202,9 +193,17 @@ def qr_q(a):
                 q[j, c] = q[j, c] - scale * heads[j]
                 for i in range(j + 1, m):
                     q[i, c] = q[i, c] - scale * r[i, j]
-    return q
+    upper = r[:k, :] * 1.0
+    for j in range(k):
+        for i in range(j + 1, k):
+            upper[i, j] = 0.0
+    return q, upper
 
 
-FUNCTIONS = (inv, det, det_sign, logabsdet, cholesky, qr_r, qr_q)
-for _function in (*FUNCTIONS, pivot_row, exchange, solve_vector, solve_matrix, pivots, reflected):
+SYSTEMS = {
+    **{function.__name__: (function, 0) for function in (inv, det, det_sign, logabsdet, cholesky)},
+    "qr_q": (orthogonal_and_triangular, 0), "qr_r": (orthogonal_and_triangular, 1),
+}
+for _function in (inv, det, det_sign, logabsdet, cholesky, pivot_row, exchange, solve_vector, solve_matrix, pivots, reflected,
+                  orthogonal_and_triangular):
     _function.__srcdiff_translated__ = True         # no code of the user's: errors name the user's line
