@@ -42,6 +42,7 @@ from srcdiff.kernels import (
 )
 from srcdiff.log import stage
 from srcdiff.lower import lower
+from srcdiff.lower.ravel import ravel
 from srcdiff.optimize import optimize
 from srcdiff.optimize.barriers import without_barriers
 from srcdiff.printing import to_source
@@ -162,8 +163,8 @@ def optimised_once(program: Program) -> Program:
 # one of them has to be stretched from 1; the dispatcher then turns to "numba".
 PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
     "python": [found, without_barriers, optimised_once],
-    "tight": [found, without_barriers, optimised_once, functools.partial(lower, stretch=False)],
-    "numba": [found, without_barriers, optimised_once, lower],
+    "tight": [found, without_barriers, optimised_once, functools.partial(lower, stretch=False), ravel],
+    "numba": [found, without_barriers, optimised_once, lower, ravel],
     "cuda": [found, without_barriers, optimised_once, with_own_functions],    # and then for one set of shapes: `build_kernels`
 }
 

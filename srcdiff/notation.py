@@ -249,7 +249,7 @@ def _run_block(body, values, types):
         match stmt:
             case Assign(target, op, args, static):
                 result = PRIMITIVES[op].evaluate(*(_value(a, values) for a in args), **dict(static))
-                values[target] = _hold(result, types[target])
+                values[target] = result if op == "view" else _hold(result, types[target])
             case Load(target, array, index):
                 values[target] = _hold(values[array][_index(index, values)], types[target])
             case Store(array, index, value, accumulate):

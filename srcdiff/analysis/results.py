@@ -95,7 +95,7 @@ def _arange(shapes, stmt):
 EXTENTS = {
     **{name: _elementwise for name, p in PRIMITIVES.items() if p.kind == "elementwise"},
     **{name: _reduction for name, p in PRIMITIVES.items() if p.kind == "reduction"},
-    "matmul": _matmul, "transpose": _transpose, "reshape": _reshape, "expand_dims": _expand_dims,
+    "matmul": _matmul, "transpose": _transpose, "reshape": _reshape, "view": _reshape, "expand_dims": _expand_dims,
     "squeeze": _reduction, "broadcast_to": _given(1), "sum_to": _given(1), "concatenate": _concatenate,
     "cumsum": _same, "implicit": _same, "take": _take, "tape_grow": lambda shapes, stmt: [None, *_same(shapes, stmt)[1:]],
     "zeros": _given(0), "empty": _given(0), "seed": _given(0), "eye": _given(0), "full": _given(1),

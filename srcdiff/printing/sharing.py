@@ -32,6 +32,8 @@ VIEWS = ("copy", "stop_gradient", "transpose", "reshape", "expand_dims", "squeez
 def shares(stmt, types) -> str | None:
     """Return the array whose memory Python would let the statement's target share."""
     match stmt:
+        case Assign(op="view", args=(Var(source), *_)):
+            return source
         case Assign(op=op, args=(Var(source), *_)) if op in VIEWS:
             return source if isinstance(types[source], Array) else None
         case Load(array=source, index=index):
@@ -124,7 +126,7 @@ def may_share(program: Program, uses: Uses) -> frozenset[str]:
 
 
 def _is_move(stmt):
-    return isinstance(stmt, Assign) and bool(stmt.keywords.get("move"))
+    return isinstance(stmt, Assign) and (stmt.op == "view" or bool(stmt.keywords.get("move")))
 
 
 def _is_last(stmt, source, uses):

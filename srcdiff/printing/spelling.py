@@ -277,6 +277,10 @@ def _reshape(types, result, operands, static):
     return expression("np.reshape(a, b)", a=operands[0], b=sequence(operands[1:]))
 
 
+def _view(types, result, operands, static):
+    return gast.Call(gast.Attribute(operands[0], "reshape", gast.Load()), list(operands[1:]), [])
+
+
 def _broadcast_to(types, result, operands, static):
     if isinstance(types[0], Scalar):
         return _full(types, result, operands, {"dtype": result.dtype})
@@ -380,7 +384,7 @@ def _seed(types, result, operands, static):
 
 
 _SPECIAL = {
-    "power": _power, "divide": _divide, "cast": _cast, "weaken": _weaken, "transpose": _transpose, "reshape": _reshape,
+    "power": _power, "divide": _divide, "cast": _cast, "weaken": _weaken, "transpose": _transpose, "reshape": _reshape, "view": _view,
     "broadcast_to": _broadcast_to, "concatenate": _concatenate, "sum_to": _sum_to, "full": _full,
     "eye": _eye, "arange": _arange, "array": _array, "size": _size, "trips": _trips, "seed": _seed,
     **{name: _reduction(name) for name in (

@@ -89,6 +89,7 @@ class Writer:
     def __init__(self, program: Program, spell=spell):
         self.program, self.spell = program, spell
         self.types = program.types
+        self.memory = {s.target: s.args[0].name for s in walk(program.body) if isinstance(s, Assign) and s.op == "view"}
         self.uses = Uses(program)
         self.shared = may_share(program, self.uses)
         # Where narrow types occur, a Python number and a NumPy one are not the same.
@@ -193,6 +194,10 @@ class Writer:
                                 for a in (item.start, item.stop, item.step)))
         return self._take(item, block)
 
+    def _memory(self, name: str | None) -> str | None:
+        """Return the array whose memory a view is of, any other name as it is."""
+        return self.memory.get(name, name)
+
     # -- values -----------------------------------------------------------------------
 
     def _value(self, stmt, block) -> tuple[gast.expr, gast.expr]:
@@ -262,7 +267,7 @@ class Writer:
 
     def _before(self, stmt, block):
         """Write the temporaries that read what this statement, or one in it, changes."""
-        changed = {defined(s) for s in walk((stmt,))} - {None}
+        changed = {self._memory(defined(s)) for s in walk((stmt,))} - {None}
         read = {a.name for a in _own_atoms(stmt)}
         self._flush(block, {name for name, p in block.pending.items()
                             if p.reads & changed and name not in read})
@@ -274,7 +279,7 @@ class Writer:
         match stmt:
             case Assign(target=target) | Load(target=target):
                 tree, view = self._value(stmt, block)
-                reads = frozenset(self._reads)
+                reads = frozenset(map(self._memory, self._reads))
                 if target in self.nestable and (w := width(tree)) <= WIDTH - block.indent - 10:
                     block.pending[target] = Pending(tree, view, reads, stmt.where, w)
                 else:
@@ -298,7 +303,7 @@ class Writer:
 
     def _store(self, stmt, block):
         waiting = block.pending.get(str(stmt.value))
-        value = self._take(stmt.value, block, viewed=waiting is not None and stmt.array not in waiting.reads)
+        value = self._take(stmt.value, block, viewed=waiting is not None and self._memory(stmt.array) not in waiting.reads)
         index = self._index(stmt.index, block)
         if all(item == Span() for item in stmt.index):
             index = gast.Slice(None, None, None)

@@ -108,8 +108,17 @@ class _Stems:
         if name not in self.found:
             self.found[name] = re.sub(r"(_\d+)+$", "", name) or name        # for one that leads back here
             base, rest = self.split(name)
-            self.found[name] = self._of_users(name, base, rest) if base else self._of_made(name, rest)
+            self.found[name] = self._of_view(name) if self._viewed(name) else \
+                self._of_users(name, base, rest) if base else self._of_made(name, rest)
         return self.found[name]
+
+    def _viewed(self, name: str) -> str | None:
+        """Return the array that a view of other axes is of."""
+        made = self.made.get(name)
+        return made.args[0].name if isinstance(made, Assign) and made.op == "view" else None
+
+    def _of_view(self, name: str) -> str:
+        return f"{self.stem(self._viewed(name))}_{'flat' if self.program.types[name].ndim == 1 else 'rows'}"
 
     def _of_users(self, name, base, rest):
         if not rest:
@@ -188,7 +197,7 @@ class _Stems:
         return f"{stem}_{self.stem(loops[-1])}"
 
     def _loaded(self, made: Load):
-        stem = self.stem(made.array)
+        stem = self.stem(self._viewed(made.array) or made.array)
         for suffix in KEPT:
             if stem.endswith("_" + suffix):
                 return stem.removesuffix("_" + suffix)
