@@ -94,6 +94,8 @@ def _operand(ctx, view: View) -> Var:
     """Return an array in memory, in row or column order, with the values of a view."""
     if view.is_identity:
         return Var(view.base)
+    if len(view.dims) == 2 and view.transpose((1, 0)).is_identity:
+        return ctx.b.op("transpose", Var(view.base), perm=(1, 0), stem=view.base)
     return Var(ctx.materialise(view, view.base))
 
 
