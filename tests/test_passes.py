@@ -149,6 +149,53 @@ for i in range(0, n, 1):
     x_bar[i] = g
 return x_bar
 '''),
+    "elements that nobody reads again": ('''
+k = size(m, axis=0)
+l = size(m, axis=1)
+e = copy(m)
+b = empty(k, l, dtype='float64')
+last = subtract(k, 2)
+for i in range(last, -1, -1):
+    p = add(i, 1)
+    for j in range(0, l, 1):
+        e[p, j] += a
+        t = e[p, j]
+        e[p, j] = 0.0
+        u = multiply(t, t)
+        b[i, j] = u
+return b
+''', '''
+k = size(m, axis=0)
+l = size(m, axis=1)
+e = copy(m)
+b = empty(k, l, dtype='float64')
+last = subtract(k, 2)
+for i in range(last, -1, -1):
+    p = add(i, 1)
+    for j in range(0, l, 1):
+        e[p, j] += a
+        t = e[p, j]
+        u = multiply(t, t)
+        b[i, j] = u
+return b
+'''),
+    "a copy to which nobody needs to store": ('''
+k = size(x, axis=0)
+e = copy(x)
+s = 0.0
+for i in range(0, k, 1):
+    t = e[i]
+    e[i] = 0.0
+    s = add(s, t)
+return s
+''', '''
+k = size(x, axis=0)
+s = 0.0
+for i in range(0, k, 1):
+    t = x[i]
+    s = add(s, t)
+return s
+'''),
     "a measured array": ('''
 p = exp(x)
 q = add(p, 1.0)
@@ -339,6 +386,73 @@ k = subtract(n, 1)
 for i in range(0, k, 1):
     b[i] = a
 return b
+''',
+    "an element that the next iteration reads": '''
+k = size(x, axis=0)
+e = copy(x)
+s = 0.0
+for i in range(1, k, 1):
+    p = subtract(i, 1)
+    t = e[p]
+    e[i] = a
+    s = add(s, t)
+return s
+''',
+    "elements that another loop reads": '''
+k = size(x, axis=0)
+e = copy(x)
+s = 0.0
+for i in range(0, k, 1):
+    t = e[i]
+    e[i] = a
+    s = add(s, t)
+for j in range(0, k, 1):
+    u = e[j]
+    s = add(s, u)
+return s
+''',
+    "elements that a loop outside meets again": '''
+k = size(x, axis=0)
+e = copy(x)
+s = 0.0
+for j in range(0, n, 1):
+    for i in range(0, k, 1):
+        t = e[i]
+        e[i] = a
+        s = add(s, t)
+return s
+''',
+    "elements that may count from the end": '''
+k = size(x, axis=0)
+e = copy(x)
+s = 0.0
+for i in range(-1, k, 1):
+    t = e[i]
+    e[i] = a
+    s = add(s, t)
+return s
+''',
+    "an element that is the same in all iterations": '''
+k = size(x, axis=0)
+e = copy(x)
+s = 0.0
+for i in range(0, k, 1):
+    t = e[0]
+    e[0] = a
+    s = add(s, t)
+return s
+''',
+    "elements of an array that is read as a whole": '''
+k = size(x, axis=0)
+e = copy(x)
+s = 0.0
+for i in range(0, k, 1):
+    t = e[i]
+    e[i] = a
+    h = sum(e, axis=None)
+    s = add(s, h)
+    s = add(s, t)
+return s
 ''',
     "zeros to which a loop adds from the end, but for one": '''
 b = zeros(n, dtype='float64')

@@ -38,6 +38,7 @@ from srcdiff.optimize.constants import constants
 from srcdiff.optimize.copies import copies, targets
 from srcdiff.optimize.dead import dead
 from srcdiff.optimize.fills import fills
+from srcdiff.optimize.forgotten import forgotten
 from srcdiff.optimize.hoist import hoist
 from srcdiff.optimize.products import products
 from srcdiff.optimize.simplify import simplify
@@ -59,6 +60,7 @@ PASSES: tuple[Pass, ...] = (
     copies,
     products,           # whose check stays
     dead,               # what nobody reads
+    forgotten,          # elements that nobody reads
     accumulate,         # a[i] += v
     fills,              # zeros that are overwritten
     hoist,              # out of loops
