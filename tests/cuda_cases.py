@@ -302,6 +302,20 @@ def test_results_of_known_extents_are_allocated_by_the_host():
     assert sd.vmap(sd.jacobian(lambda a: np.linalg.inv(a)), target="cuda")(np.empty((0, 2, 2))).shape == (0, 2, 2, 2, 2)
 
 
+def test_what_is_cheap_is_computed_where_it_is_read():
+    """No kernel of one thread before the samples for a transposed argument, the negative of one, or numbers of a literal."""
+    def turned(matrix, x):
+        return np.sin(-matrix.T @ np.cross(x, np.array([1.0, 2.0, 3.0])))
+
+    derivative = sd.jacobian(turned, argnums=1)
+    before = cuda.launches()
+    got = sd.vmap(derivative, in_dims=(None, 0), target="cuda")(X[:3], X)
+    np.testing.assert_allclose(got, sd.vmap(derivative, in_dims=(None, 0))(X[:3], X), **EXACT)
+    assert cuda.launches() == before + 1
+    text = sd.vmap(lambda w, x: x * np.exp(w), in_dims=(None, 0), target="cuda").source(X[0], X)
+    assert text.count("math.exp") == 1 and "_once" in text              # but what is dear is computed once
+
+
 @pytest.mark.parametrize("small", [1e-9, 1e-200, 0.0])
 def test_reflections_see_elements_that_a_difference_of_squares_loses(small):
     """Such a column must be reflected as LAPACK does: else r keeps it below its diagonal, and signs differ."""

@@ -7,6 +7,7 @@ is a number in the status that the host reads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from srcdiff.kernels.spelling import DEVICE_HELPERS, is_known
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Array, Assign, Atom, For, Param, Program, Raise, Stmt, Var, atoms_of, defined, walk
 
-__all__ = ["WORDS", "Kernel", "kernel", "names_of", "require_device_code", "require_known", "without_unread"]
+__all__ = ["WORDS", "Kernel", "kernel", "memory_of", "names_of", "require_device_code", "require_known", "without_unread"]
 
 WORDS = frozenset({"cuda", "cmath", "status", "thread", "threads", *DEVICE_HELPERS, *batches.WORDS})
 
@@ -118,6 +119,13 @@ def kernel(program: Program, roles, loop: For | None = None, after: Callable = l
     final = with_whiles(replace(program, params=params, body=body, results=(), types=b.types))
     return Kernel(final, tuple(role for _, role in passed), tuple(dict.fromkeys(raised)),
                   sample or (loop.var if loop else ""), items)
+
+
+def memory_of(kernel: Kernel) -> tuple[int, int]:
+    """Return how much memory of its own a thread has: workspaces, and elements of local arrays."""
+    local = (math.prod(a.value for a in s.args) for s in walk(kernel.program.body)
+             if isinstance(s, Assign) and s.op == "empty")
+    return len(kernel.work), sum(local)
 
 
 def require_known(program: Program) -> None:

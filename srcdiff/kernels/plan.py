@@ -17,20 +17,18 @@ from srcdiff.analysis.shapes import Shapes
 from srcdiff.batches import Batch, split, with_given, without_reserved
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
-from srcdiff.kernels.kernel import WORDS, Kernel, kernel, names_of, require_device_code
+from srcdiff.kernels.kernel import WORDS, Kernel, kernel, memory_of, names_of, require_device_code
 from srcdiff.kernels.loops import trips
 from srcdiff.kernels.parts import in_parts, shareable
 from srcdiff.kernels.results import allocated
+from srcdiff.kernels.sinking import with_cheap, with_small_constants
 from srcdiff.kernels.staging import staged
 from srcdiff.lower import lower
 from srcdiff.optimize import optimize
-from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
     Array,
-    Assign,
     Atom,
     Const,
-    For,
     Load,
     Param,
     Program,
@@ -43,7 +41,7 @@ from srcdiff.syntax import (
 
 __all__ = ["Plan", "plan"]
 
-SMALL = 64                              # elements of a constant array that each thread makes for itself
+SPARE = 32                              # elements that a thread may keep more, where that saves the launch of `once`
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,17 @@ def plan(program: Program) -> Plan:
         The samples are not proved independent, or do what a thread cannot do.
     """
     require_device_code(program)
-    program = _sunk(optimize(allocated(without_reserved(program, WORDS))))
+    program = with_small_constants(optimize(allocated(without_reserved(program, WORDS))))
+    made, cheap = _planned(program), with_cheap(program)
+    if cheap is program or made.once is None:
+        return made
+    other = _planned(cheap)
+    (columns, elements), (spaces, most) = memory_of(other.each), memory_of(made.each)
+    return other if columns <= spaces and elements <= most + SPARE else made
+
+
+def _planned(program: Program) -> Plan:
+    """Return the kernels of a batch whose statements stay where they are."""
     batch = split(program)
     if batch is None:
         raise UnsupportedError(Problem(
@@ -90,28 +98,6 @@ def plan(program: Program) -> Plan:
             why="each sample is computed by one thread, in no order",
             fix='use target="numba", or map over the samples with sd.vmap'))
     return _Planner(program, batch).run()
-
-
-def _sunk(program: Program) -> Program:
-    """Move small constant arrays from before the loop into it: each thread has its own, in registers."""
-    *front, loop = program.body or (None,)
-    if not isinstance(loop, For):
-        return program
-    changes = [defined(s) for s in walk(front)]
-    small = [s for s in front if isinstance(s, Assign) and PRIMITIVES[s.op].kind == "creation"
-             and changes.count(s.target) == 1 and s.target not in names_of(program.results) and _is_small(program, s)
-             and not any(s.target in names_of(atoms_of(other)) for other in walk(front))]
-    rest = tuple(s for s in front if not any(s is one for one in small))
-    return replace(program, body=(*rest, replace(loop, body=(*small, *loop.body))))
-
-
-def _is_small(program: Program, stmt: Assign) -> bool:
-    count = 1
-    for extent in Shapes(program).extents(stmt.target):
-        if extent is None or extent.terms:
-            return False
-        count *= extent.constant
-    return count <= SMALL and all(isinstance(a, Const) for a in stmt.args)
 
 
 class _Planner:
