@@ -19,10 +19,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from srcdiff.analysis.uses import exposed
 from srcdiff.lower.effects import Sum, follow, followed
+from srcdiff.lower.moves import mentions
 from srcdiff.lower.scatter import EXPENSIVE
 from srcdiff.syntax import Assign, For, Load, Store, Var, atoms_of
 
@@ -61,40 +63,38 @@ def chain(loop: For) -> tuple[str, ...]:
     index and loaded at another, or stored and loaded at one that stays.  Sums
     whose order is nobody's are no chain.
     """
-    late = _handed_on(loop)
+    late, places = _handed_on(loop.body), _accesses_handed_on(loop)
     found = []
     for s in loop.body:
         match s:
-            case Load() if id(s) in late:
+            case Load() if id(s) in places:
                 late.add(s.target)
-            case Store(accumulate=True) if id(s) in late:
+            case Store(accumulate=True) if id(s) in places:
                 found.append("add")
-            case Assign(target=target) if not s.where.any_order:
-                if any(a.name in late for a in s.args if isinstance(a, Var)):
-                    late.add(target)
-                    found.append(s.op)
+            case Assign(target=target) if any(a.name in late for a in s.args if isinstance(a, Var)):
+                late.add(target)
+                found.append(s.op)
     return tuple(found)
 
 
-def _handed_on(loop: For) -> set:
-    """Return the numbers that an iteration reads and sets, and the identities of accesses to what another one stores."""
-    body, sums = loop.body, {}
-    within = {s.target for s in body if isinstance(s, Assign | Load) and not s.where.any_order}
-    found: set = exposed(body) & within
-    places = []
-    for s in body:
+def _handed_on(body) -> set[str]:
+    """Return the numbers that an iteration reads and then sets, but for sums in any order that nothing reads."""
+    found = exposed(body) & {s.target for s in body if isinstance(s, Assign | Load)}
+    sums = Counter(s.target for s in body if isinstance(s, Assign) and s.where.any_order and s.op in ("add", "subtract"))
+    return found - {name for name, count in sums.items() if mentions(body)[name] == 2 * count}
+
+
+def _accesses_handed_on(loop: For) -> set[int]:
+    """Return the identities of the loads and ordered sums of elements that another iteration stores."""
+    moved, sums, places = depends_on(loop.body, loop.var), {}, []
+    for s in loop.body:
         if isinstance(s, Load | Store):
             places.append((s, followed(s.index, sums)))
         elif isinstance(s, Assign):
             follow(s, sums)
-    moved = depends_on(body, loop.var)
-    for s, at in places:
-        is_sum = isinstance(s, Store) and s.accumulate
-        if is_sum and s.where.any_order or isinstance(s, Store) and not is_sum:
-            continue
-        if any(isinstance(t, Store) and t.array == s.array and _meet(at, there, moved) for t, there in places):
-            found.add(id(s))
-    return found
+    reading = [(s, at) for s, at in places if isinstance(s, Load) or s.accumulate and not s.where.any_order]
+    return {id(s) for s, at in reading
+            if any(isinstance(t, Store) and t.array == s.array and _meet(at, there, moved) for t, there in places)}
 
 
 def _meet(at: tuple[Sum, ...], there: tuple[Sum, ...], moved: set[str]) -> bool:
