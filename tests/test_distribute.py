@@ -38,6 +38,7 @@ class Nest:
         self.rng, self.lines, self.count = rng, [], 0
         self.outer, self.inner = ("j", "i") if rng.random() < 0.75 else ("i", "j")
         self.has_g = rng.random() < 0.6
+        self.stack = self.take("", "", "push", "pop")
         self.own = self.take(0.4, 0.7, 0.95)         # how often an access is to the iteration's own row or column
 
     def take(self, *choices):
@@ -100,12 +101,24 @@ class Nest:
         else:
             self.line(f"{self.place(names, ('z', 'z', 'u'))} {self.take('=', '+=')} {self.take(*known)}")
 
+    def on_stack(self, known) -> None:
+        """Put a number on the stack, or take one from it."""
+        if self.stack == "pop":
+            known.append(self.fresh("t"))
+            for text in ("top = subtract(top, 1)", f"{known[-1]} = stack[top]"):
+                self.line(text)
+        else:
+            place = self.fresh("k")
+            for text in (f"{place} = copy(top)", "top = add(top, 1)", f"stack[{place}] = {known[-1]}"):
+                self.line(text)
+
     def text(self) -> str:
         self.depth = 1
         self.lines.append('def f(x: "float64[:,:]"):')
         for text in ("n = size(x, axis=0)", "m = size(x, axis=1)", "last = subtract(n, 1)", "last_2 = subtract(m, 1)",
                      "z = copy(x)", "w = x[0, :]", "u = empty(n, m, dtype='float64')", "for a in range(0, n, 1):",
-                     "    for b in range(0, m, 1):", "        v = x[a, b]", "        u[a, b] = v", "least = minimum(last, last_2)"):
+                     "    for b in range(0, m, 1):", "        v = x[a, b]", "        u[a, b] = v", "least = minimum(last, last_2)", "stack = zeros(600, dtype='float64')", "stack[599] = 2.5", "stack[598] = 0.5",
+                     "top = 600" if self.stack == "pop" else "top = 0"):
             self.line(text)
         if self.has_g:
             self.line("for g in range(1, least, 1):")
@@ -114,7 +127,7 @@ class Nest:
         self.loop()
         self.depth = 1
         for text in ("y = empty(n, m, dtype='float64')", "for c in range(0, n, 1):", "    for d in range(0, m, 1):",
-                     "        e = u[c, d]", "        y[c, d] = e", "return z, w, y"):
+                     "        e = u[c, d]", "        y[c, d] = e", "return z, w, y, stack, top"):
             self.line(text)
         return "\n".join(self.lines) + "\n"
 
@@ -136,6 +149,8 @@ class Nest:
             names, within = [self.outer, bound.split()[1]], [*known, *carried]
             for _ in range(self.rng.integers(2, 6)):
                 self.statement(names, within, carried)
+            if self.stack and bound is bounds[0]:
+                self.on_stack(within)
             self.line(f"{self.place(names, ('z', 'z', 'u'))} {self.take('=', '+=')} {within[-1]}")
             self.depth -= 1
         for _ in range(self.rng.integers(0, 3)):

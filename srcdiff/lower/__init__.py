@@ -7,7 +7,7 @@ loops, `tidy` turns the temporaries inside them into scalars, `hoist` moves
 allocations out of loops, `moves` hands arrays on that need no copy, `guarded`
 moves sums into the branch that gives the term, `gather` turns sums into
 neighbouring elements around, `interchange` turns nests of loops, those of adjoints as sums in any order allow, all others
-as `distribute` proves, `layout` puts the axes of local arrays in the order of the loops, `registers` keeps elements in
+as `distribute` proves (with `counters` written out), `layout` puts the axes of local arrays in the order of the loops, `registers` keeps elements in
 variables, `names` gives the loop variables short names.
 
 `ravel`, which runs loops over complete trailing axes as one, is no part of it:

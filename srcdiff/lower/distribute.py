@@ -59,6 +59,7 @@ from srcdiff.analysis.forms import Extent
 from srcdiff.analysis.inequalities import at_most
 from srcdiff.analysis.uses import changed, exposed
 from srcdiff.lower.commuting import Access, Commuting, accesses, is_sum
+from srcdiff.lower.counters import Counted, counted
 from srcdiff.lower.gains import SLOW, is_faster_turned, reads_of
 from srcdiff.lower.layout import local_arrays
 from srcdiff.lower.moves import mentions
@@ -134,6 +135,23 @@ class Distributing(Commuting):
     def __init__(self, program: Program):
         super().__init__(program)
         self.local = local_arrays(program)
+        self.places: frozenset[str] = frozenset()       # variables that hold a place of a stack, another one each time
+
+    def counted_division(self, loop: For) -> tuple[Counted, Division] | None:
+        """Return a loop with the places of its counters written out, and how to divide it; None as for `division`."""
+        found = counted(loop, self.builder)
+        if found is None or _is_pushed(found) and not all(map(self.counts_up, found.steps)):
+            return None
+        self.mentions.subtract(mentions((loop,)))
+        self.mentions.update(mentions((*found.before, found.loop, *found.after)))
+        self.places = found.places
+        division = self.division(found.loop)
+        self.places = frozenset()
+        if division is None:
+            self.mentions.subtract(mentions((*found.before, found.loop, *found.after)))
+            self.mentions.update(mentions((loop,)))
+            return None
+        return found, division
 
     # -- what may be divided ----------------------------------------------------------------
 
@@ -181,6 +199,10 @@ class Distributing(Commuting):
         narrow = {self.builder.types[n].dtype for n in mentions((loop,))} & {"float16", "float32", "complex64"}
         return is_float(type_) and not (type_.weak and narrow)
 
+    def counts_up(self, step: Assign) -> bool:
+        """Tell whether a counter counts from the front, upwards: no place is one from the end."""
+        return step.op == "add" and self.integers.facts.prove(self.integers.value(Var(step.target)))
+
     # -- which parts ------------------------------------------------------------------------
 
     def parts(self, pair: _Pair, kept: list[int], wanted: set[int]) -> tuple[Part, ...]:
@@ -214,6 +236,9 @@ class Distributing(Commuting):
         """Tell whether two accesses may change places where, of some loops, one variable comes before another."""
         stores = isinstance(a.stmt, Store) or isinstance(b.stmt, Store)
         if a.stmt.array != b.stmt.array or not stores or is_sum(a.stmt) and is_sum(b.stmt):
+            return True
+        if any(isinstance(i, Var) and i.name in self.places and k == Var(f"{i.name}'")
+               for i, k in zip(a.stmt.index, b.stmt.index, strict=True)):
             return True
         place = self.integers.here()
         self.enter(a, b)
@@ -284,6 +309,12 @@ def _accesses_by_position(loop: For) -> list[list[Access]]:
         if isinstance(stmt, Assign | Load):
             path = (*path, stmt)
     return found
+
+
+def _is_pushed(found: Counted) -> bool:
+    """Tell whether anything is stored at the places of counters."""
+    return any(isinstance(s, Store) and any(isinstance(i, Var) and i.name in found.places for i in s.index)
+               for s in walk((found.loop,)))
 
 
 def _computed_again(loop: For) -> tuple[Assign | Load, ...]:

@@ -99,6 +99,11 @@ class _Turner(Distributing):
         elif (division := self.division(stmt)) is not None:
             self.has_turned = True
             self.divided(division)
+        elif (found := self.counted_division(stmt)) is not None:
+            self.has_turned = True
+            self.block(found[0].before)
+            self.divided(found[1])
+            self.block(found[0].after)
         else:
             self.part(stmt)
 
