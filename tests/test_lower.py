@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from srcdiff.forward import tangent
 from srcdiff.lower import lower
+from srcdiff.lower.fuse import fuse
 from srcdiff.notation import read, run, show
 from srcdiff.syntax import Array, Assign, For, If, Load, Span, Store, walk
 from srcdiff.verify import verify
@@ -276,6 +279,46 @@ def test_shifted_reads_are_not_fused():
     lowered = check(one(f"x: {V}", "n = size(x, axis=0)", "t = multiply(x, x)", "u = t[::-1]",
                         "v = add(t, u)", "v"), a(5))
     assert len(loops(lowered)) == 2
+
+
+ROWS = '''
+def f(x: "float64[:,:]", y: "float64[:,:]", n: "weak int64", m: "weak int64"):
+    a = copy(x)
+    b = copy(y)
+    for i in range(0, n, 1):
+        p = add(i, {wrote})
+        q = add(i, {read})
+        for j in range(0, m, 1):
+            t = b[q, j]
+            u = a[p, j]
+            v = multiply(t, 0.5)
+            w = add(u, v)
+            a[p, j] = w
+    for k in range(0, n, 1):
+        r = add(k, {wrote_2})
+        s = add(k, {read_2})
+        for l in range(0, m, 1):
+            c = a[s, l]
+            d = multiply(c, 0.25)
+            b[r, l] {store} d
+    return a, b
+'''
+
+
+@pytest.mark.parametrize("store", ["=", "+="])
+def test_loops_of_rows_are_joined_where_rows_are_done(store):
+    """The second loop may use rows of earlier iterations of the first, and change rows that later ones do not read."""
+    rng, joined = np.random.default_rng(5), set()
+    for wrote, read_, wrote_2, read_2 in itertools.product(range(3), repeat=4):
+        program = read(ROWS.format(wrote=wrote, read=read_, wrote_2=wrote_2, read_2=read_2, store=store))
+        new = fuse(program)
+        verify(new)
+        if sum(isinstance(s, For) for s in new.body) == 1:
+            joined.add((read_2 - wrote, wrote_2 - read_))
+        x, y = rng.normal(size=(2, 6, 3))
+        for expected, found in zip(run(program, x, y, 4, 3), run(new, x, y, 4, 3), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert joined == set(itertools.product((-2, -1, 0), repeat=2))
 
 
 def test_directions_in_a_loop_need_one_inner_loop_and_no_temporaries():

@@ -60,12 +60,13 @@ class Effects(Order):
     """Reads and changes of a statement, nested statements included.
 
     `elements` maps each array to the indices at which its elements are loaded
-    or stored, each item as a `Sum`; `bound` are the arrays that are allocated or
+    or stored, each item as a `Sum`, `stored` those of stores alone; `bound` are the arrays that are allocated or
     used as a whole, `ordered` those to whose elements more happens than sums.
     """
 
     stores: set[str] = field(default_factory=set)
     elements: dict[str, list] = field(default_factory=lambda: defaultdict(list))
+    stored: dict[str, list] = field(default_factory=lambda: defaultdict(list))
     bound: set[str] = field(default_factory=set)
     ordered: set[str] = field(default_factory=set)
     loops_on: bool = False
@@ -90,6 +91,7 @@ def effects_of(stmt, types, once=frozenset()) -> Effects:
                 found.ordered.add(array)
             case Store(array=array, index=index):
                 found.elements[array].append(followed(index, sums))
+                found.stored[array].append(found.elements[array][-1])
                 found.stores.add(array)
                 found.reads.add(array)
                 if not s.accumulate:

@@ -26,7 +26,9 @@ def f(x: "float64[:]", n: "weak int64", t: "float64[:]"):
 Two loops may be joined where each iteration of the second needs at most what
 the same iteration of the first has done: every array that one of them changes
 and the other uses is indexed, in one of its axes, by the loop variable in all
-of these places, or this variable and a constant.  An array that both only add to
+of these places, or this variable and a constant.  Where loops around loops run
+over rows, the second may also use rows that earlier iterations of the first have
+done, and change those that later ones do not use.  An array that both only add to
 may be anything: sums change places.  But an innermost loop with sums into
 neighbouring elements is made only where `gather` can turn it around.  What
 stands between two loops moves in front of the first, or stays behind; the
@@ -158,8 +160,10 @@ class _Fuser:
         a, b = self.effects(first), self.effects(second)
         if not a.plain:
             return False
+        nested = [any(isinstance(s, For) for s in loop.body) for loop in (first, second)]
         shared = (a.writes & (b.reads | b.writes)) | (b.writes & a.reads)
-        apart = {name for name in shared if not self.in_step(name, a, first.var, b, second.var)}
+        apart = {name for name in shared if not self.in_step(name, a, first.var, b, second.var)
+                 and not (all(nested) and self.follows(name, a, first.var, b, second.var))}
         if self.always or not apart <= self.summed(a, b):
             return not apart
         inner = not any(isinstance(s, For) for s in walk((*first.body, *second.body)))
@@ -176,6 +180,18 @@ class _Fuser:
                    and all(index[k].atom == Var(i) for index in a.elements[name])
                    and all(index[k].atom == Var(j) for index in b.elements[name])
                    for k in range(ndim))
+
+    def follows(self, name, a, i, b, j) -> bool:
+        """Tell whether what iteration `j` touches has nothing to do with iterations of `i` that are later than `j`."""
+        if name in a.bound or name in b.bound:
+            return False
+        for k in range(self.types[name].ndim):
+            first, second = ([index[k] for index in effects.elements[name]] for effects in (a, b))
+            if all(item.atom == Var(var) and item.more >= 0 for items, var in ((first, i), (second, j)) for item in items):
+                written = [[index[k].more for index in effects.stored[name]] for effects in (a, b)]
+                return all(max((item.more for item in second), default=0) <= at for at in written[0]) \
+                    and all(at <= min((item.more for item in first), default=at) for at in written[1])
+        return False
 
     def summed(self, a: Effects, b: Effects) -> set[str]:
         """Return the arrays to whose elements both loops add, and do nothing else."""
