@@ -10,7 +10,7 @@ those of Griewank & Walther's binomial schedule (Revolve, 2000), with which s
 checkpoints and r repetitions reach C(s + r, s) segments.
 
 The functions are plain Python on integers, and stand in generated modules as they
-are here.
+are here; `min` and `max` take two numbers, as they do on a GPU.
 """
 
 import math
@@ -32,7 +32,8 @@ def segment_length(trips, state, tape, memory):
     if room < state + tape:
         raise ValueError("[SD0344] the memory budget is too small", memory, 2 * state + tape)
     best = max(int(math.sqrt(trips * (state / tape))), 64)
-    return max(min(best, trips, room // (2 * tape), (room - state) // tape), 1)
+    most = min(room // (2 * tape), (room - state) // tape)
+    return max(min(min(best, trips), most), 1)
 
 
 def segment_within(segment, tape, room):
@@ -57,4 +58,4 @@ def next_checkpoint(remaining, free, segment):
         repeats += 1
         earliest, earlier, reach = earlier, reach, reach * (slots + repeats) // repeats
     behind = reach * slots // (slots + repeats)
-    return segment * max(earliest, segments - behind, 1)
+    return segment * max(max(earliest, segments - behind), 1)

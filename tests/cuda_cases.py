@@ -604,13 +604,24 @@ def test_a_full_device_says_how_much_was_wanted(monkeypatch):
         GRADIENT(placed)
 
 
-def test_a_memory_budget_is_refused():
-    def steps(x):
-        state = x[0]
-        for _ in range(60):
-            state = state + 0.01 * np.sin(state) * x[1]
-        return state
+def steps(x, n):
+    state = x * 1.0
+    for _ in range(n):
+        state = state + 0.01 * np.sin(state) * x[1]
+    return np.sum(state)
 
-    with pytest.raises(sd.errors.UnsupportedError, match='memory= does not go with target="cuda"') as caught:
-        sd.vmap(sd.grad(steps, memory="600B"), target="cuda")(X)
-    assert "for _ in range(60)" in str(caught.value)
+
+def test_a_memory_budget_holds_in_each_thread():
+    trips = np.array([90, 3, 0, 250, 40])
+    gradient = sd.grad(steps, memory="2KB")
+    before = cuda.launches()
+    got = sd.vmap(gradient, in_dims=(0, 0), target="cuda")(X, trips)
+    assert cuda.launches() > before
+    np.testing.assert_allclose(got, sd.vmap(sd.grad(steps), in_dims=(0, 0))(X, trips), **EXACT)
+    text = sd.vmap(gradient, in_dims=(0, 0), target="cuda").source(X, trips)
+    assert "segment_length(" in text and "raise" not in text
+
+
+def test_a_memory_budget_that_is_too_small():
+    with pytest.raises(sd.errors.MemoryBudgetError, match="SD0344(?s:.*)give more memory"):
+        sd.vmap(sd.grad(steps, memory="50B"), in_dims=(0, None), target="cuda")(X, 90)

@@ -107,6 +107,14 @@ def run_time_extents(x, n):
     return s + y[0] + np.max(x)
 
 
+@example(np.ones((2, 3)), 1000, transform=lambda f: sd.grad(f, memory="2KB"), in_dims=(0, None))
+def within_a_budget(x, n):
+    state = x * 1.0
+    for _ in range(n):
+        state = state + 0.01 * np.sin(state) * x[1]
+    return np.sum(state)
+
+
 # -- the functions of examples/ ---------------------------------------------------------------
 
 

@@ -46,9 +46,10 @@ compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled"
 STRETCH = "SD0340"
 MOST_LEVELS = 2                 # of loops inside loops that a memory budget divides
 CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
-KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError)}        # of any other: ShapeError
+KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError, MemoryBudgetError)}        # of any other: ShapeError
 FIXES = {IndexOutOfRangeError.code: "keep the index inside the axis; a negative one counts from the end",
          NotScalarError.code: "take one element of the result",
+         MemoryBudgetError.code: "give more memory, or leave memory= out",
          "SD0333": "give every sample a result of one shape",
          "SD0345": "leave memory= out, or let the array keep its shape in the loop",
          "SD0346": "take out what depends on other rows or columns, or add a small multiple of the identity",
@@ -282,7 +283,7 @@ class Dispatch:
         if isinstance(error, ValueError | IndexError) and (found := CODED.match(str((*error.args, "")[0]))):
             if found[1] == STRETCH:
                 return self._run(self._stretched(args, keywords), args, keywords)
-            if found[1] == MemoryBudgetError.code:
+            if found[1] == MemoryBudgetError.code and error.args[1:]:       # a thread does not say how much it needs
                 return self._within_iterations(over_budget(found[2], *error.args[1:], self.options.memory), args, keywords)
             kind = KINDS.get(found[1], ShapeError)
             raise kind(Problem(found[1], found[2], self._place(str(error)), fix=FIXES.get(found[1], SHAPES_FIT))) from None

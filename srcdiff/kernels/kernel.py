@@ -59,13 +59,7 @@ class Kernel:
 
 
 def require_device_code(program: Program) -> None:
-    """Refuse functions with a rule of their own, which only the host can call, and checkpoints, which it plans."""
-    budget = next((s for s in walk(program.body) if isinstance(s, Assign) and s.op == "segment_length"), None)
-    if budget:
-        raise UnsupportedError(Problem(
-            "SD0351", 'memory= does not go with target="cuda"', budget.where,
-            why="checkpoints are planned while the program runs, on the host; a thread keeps its tape in the workspace",
-            fix='leave memory= away, and give vmap a chunk_size where the device is too small; or use target="numba"'))
+    """Refuse functions with a rule of their own, which only the host can call."""
     own = [s for s in walk(program.body) if isinstance(s, Assign) and PRIMITIVES[s.op].opaque]
     if own:
         raise UnsupportedError([Problem(

@@ -17,6 +17,7 @@ from srcdiff.analysis.shapes import Shapes
 from srcdiff.batches import Batch, split, with_given, without_reserved
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
+from srcdiff.kernels.budgets import with_budget_tests
 from srcdiff.kernels.kernel import WORDS, Kernel, kernel, memory_of, names_of, require_device_code
 from srcdiff.kernels.loops import trips
 from srcdiff.kernels.parts import in_parts, shareable
@@ -80,7 +81,8 @@ def plan(program: Program) -> Plan:
         The samples are not proved independent, or do what a thread cannot do.
     """
     require_device_code(program)
-    program = with_small_constants(optimize(allocated(without_reserved(program, WORDS))))
+    program = with_budget_tests(optimize(allocated(without_reserved(program, WORDS))))
+    program = with_small_constants(program)
     made, cheap = _planned(program), with_cheap(program)
     if cheap is program or made.once is None:
         return made

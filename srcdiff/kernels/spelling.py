@@ -119,8 +119,19 @@ def complex_quotient(a, b):
     return complex((a.real * x + a.imag * y) / square, (a.imag * x - a.real * y) / square)
 '''
 
+def _of_schedule(name: str) -> str:
+    """Return the text of a function of `srcdiff.schedule` for a thread.
+
+    Without what it raises, which kernels test before (`kernels/budgets.py`), and with
+    functions in place of `max` and `min`, which Numba's own CUDA target refuses.
+    """
+    text = re.sub(r"    if [^\n]*:\n        raise [^\n]*\n", "", HELPERS[name][0])
+    return re.sub(r"\b(max|min)\(", r"\1imum(", text)
+
+
 # name -> (text, names of the helpers it calls)
 DEVICE_HELPERS = {
+    **{name: (_of_schedule(name), ("maximum", "minimum")) for name in ("segment_length", "segment_within", "next_checkpoint")},
     "maximum": (MAXIMUM, ()), "minimum": (MINIMUM, ()), "fmax": (FMAX, ()), "fmin": (FMIN, ()), "sign": (SIGN, ()),
     "rint": (RINT, ()), "cbrt": (CBRT, ()), "logaddexp": (LOGADDEXP, ()), "quotient": HELPERS["quotient"],
     "complex_quotient": (COMPLEX_QUOTIENT, ()),
