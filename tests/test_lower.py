@@ -10,9 +10,12 @@ import pytest
 from srcdiff.forward import tangent
 from srcdiff.lower import lower
 from srcdiff.lower.fuse import fuse
+from srcdiff.lower.tidy import tidy
 from srcdiff.notation import read, run, show
+from srcdiff.optimize import optimize
 from srcdiff.syntax import Array, Assign, For, If, Load, Span, Store, walk
 from srcdiff.verify import verify
+from tests.modes import specialised
 from tests.oracle import flat
 from tests.random_ir import random_arguments, random_program
 
@@ -435,3 +438,41 @@ def test_small_products_in_a_loop_share_one_buffer():
         lowered = check(text, a(size, size), a(size), 3)
         made = [s for s in walk(loops(lowered)[0].body) if isinstance(s, Assign) and s.op == "empty"]
         assert made == []
+
+
+# -- extents that checks make equal ----------------------------------------------------------
+
+def test_checks_behind_a_loop_go_in_front_of_it():
+    """What they establish makes the ranges of the loops between them equal: the slices of a stencil are one loop."""
+    program = specialised(laplacian, (np.zeros((5, 6)), np.zeros((3, 4)))).program
+    lowered = lower(optimize(program), stretch=False)
+    statements = list(walk(lowered.body))
+    assert sum(isinstance(s, For) for s in statements) == 2
+    assert sum(isinstance(s, Assign) and s.op == "empty" for s in statements) == 1
+    for shape in ((5, 6), (3, 3), (2, 5)):
+        field, out = np.random.default_rng(3).normal(size=shape), np.zeros((shape[0] - 2, shape[1] - 2))
+        np.testing.assert_allclose(run(lowered, field, out), laplacian(field, out), rtol=1e-14)
+    with pytest.raises(ValueError, match="SD0340"):
+        run(lowered, np.zeros((4, 6)), np.zeros((3, 4)))
+
+
+def laplacian(field, out):
+    n, m = out.shape
+    return 4.0 * field[1:n + 1, 1:m + 1] - (field[2:n + 2, 1:m + 1] + field[0:n, 1:m + 1]
+                                            + field[1:n + 1, 2:m + 2] + field[1:n + 1, 0:m])
+
+
+def test_a_choice_between_equal_numbers_is_the_number():
+    program = read('''
+def f(x: "float64[:]"):
+    n = size(x, axis=0)
+    t = zeros(n, dtype='float64')
+    one = equal(n, 1)
+    m = where(one, n, n)
+    z = zeros(m, dtype='float64')
+    for i in range(0, m, 1):
+        u = x[i]
+        z[i] = u
+    return z
+''')
+    assert "where" not in show(tidy(program))

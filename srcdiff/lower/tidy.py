@@ -294,6 +294,8 @@ def simplified(stmt, number, last):
                     return a
         case "where" if isinstance(args[0], Const):
             return args[1] if args[0].value else args[2]
+        case "where" if args[1] == args[2]:
+            return args[1]
         case "logical_and" | "logical_or":
             decides = stmt.op == "logical_or"
             for a, b in (args, args[::-1]):

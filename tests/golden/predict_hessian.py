@@ -34,14 +34,14 @@ def predict_hessian(weight, bias, x):
     if n_x != weight.shape[0]:
         raise ValueError("[SD0341] the inner extents of a matrix product differ")
     t = np.zeros(n_weight_1)
-    for i in range(n_x):
-        x_i = x[i]
-        for j in range(n_weight_1):
-            t[j] += x_i * weight[i, j]
     n_bias = bias.shape[0]
     if n_bias != n_weight_1:
         raise ValueError(
             "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
+    for i in range(n_x):
+        x_i = x[i]
+        for j in range(n_bias):
+            t[j] += x_i * weight[i, j]
     tanh = np.empty(n_bias)
     t_2 = np.empty(n_bias)
     for i in range(n_bias):

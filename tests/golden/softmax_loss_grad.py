@@ -32,6 +32,11 @@ def softmax_loss_grad(logits, labels):
     if n_logits == 0:
         raise ValueError("zero-size array to reduction operation maximum which has no identity")
     largest = -np.inf
+    # line 65: return np.sum(labels * (log_normalizer - shifted))
+    if n_logits != labels.shape[0]:
+        raise ValueError(
+            "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
+    # line 63: shifted = logits - np.max(logits)
     for i in range(n_logits):
         largest = np.maximum(largest, logits[i])
     exp = np.empty(n_logits)
@@ -39,11 +44,8 @@ def softmax_loss_grad(logits, labels):
         # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
         exp[i] = math.exp(logits[i] - largest)
     total = 0.0
-    # line 65: return np.sum(labels * (log_normalizer - shifted))
-    if n_logits != labels.shape[0]:
-        raise ValueError(
-            "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
     t = np.empty(n_logits)
+    # line 65: return np.sum(labels * (log_normalizer - shifted))
     total_2 = 0.0
     # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     for i in range(n_logits):

@@ -30,6 +30,11 @@ def softmax_loss_grad(logits, labels):
     if n_logits == 0:
         raise ValueError("zero-size array to reduction operation maximum which has no identity")
     largest = np.float32(-np.inf)
+    # line 65: return np.sum(labels * (log_normalizer - shifted))
+    if n_logits != labels.shape[0]:
+        raise ValueError(
+            "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
+    # line 63: shifted = logits - np.max(logits)
     for i in range(n_logits):
         largest = np.maximum(largest, logits[i])
     exp = np.empty(n_logits, dtype=np.float32)
@@ -37,12 +42,9 @@ def softmax_loss_grad(logits, labels):
         # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
         exp[i] = np.exp(logits[i] - largest)
     total = np.float64(0)
-    # line 65: return np.sum(labels * (log_normalizer - shifted))
-    if n_logits != labels.shape[0]:
-        raise ValueError(
-            "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
     t_bar = np.float32(1.0)
     t = np.empty(n_logits, dtype=np.float32)
+    # line 65: return np.sum(labels * (log_normalizer - shifted))
     total_2 = np.float64(0)
     # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
     for i in range(n_logits):
