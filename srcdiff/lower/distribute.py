@@ -135,6 +135,7 @@ class Distributing(Commuting):
     def __init__(self, program: Program):
         super().__init__(program)
         self.local = local_arrays(program)
+        self.has_rows = False
         self.places: frozenset[str] = frozenset()       # variables that hold a place of a stack, another one each time
 
     def counted_division(self, loop: For) -> tuple[Counted, Division] | None:
@@ -263,6 +264,7 @@ class Distributing(Commuting):
     def divided(self, division: Division) -> None:
         """Write the parts of a loop, each in a loop of its own."""
         loop, rows = division.loop, self.rows(division)
+        self.has_rows = self.has_rows or bool(rows)
         with self.builder.at(loop.where):
             arrays = {name: self.row(name, loop) for name in rows}
         bodies = [division.body(p) for p in division.parts]

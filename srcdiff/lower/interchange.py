@@ -45,6 +45,7 @@ from dataclasses import dataclass, replace
 
 from srcdiff.lower.commuting import Access, accesses
 from srcdiff.lower.distribute import PART, Distributing, needed
+from srcdiff.lower.hoist import hoist
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.scatter import EXPENSIVE
 from srcdiff.optimize.dead import dead
@@ -61,7 +62,10 @@ def interchange(program: Program) -> Program:
         return program
     writer = _Turner(program)
     writer.block(program.body)
-    return dead(program.with_body(writer.builder.take(), types=writer.builder.types)) if writer.has_turned else program
+    if not writer.has_turned:
+        return program
+    turned = dead(program.with_body(writer.builder.take(), types=writer.builder.types))
+    return hoist(turned) if writer.has_rows else turned
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,7 @@ class _Turner(Distributing):
         """Write a nest with the loops the other way round, behind a loop with what only its beginning does."""
         b, outer, inner = self.builder, self.ascending(nest.outer), self.ascending(nest.inner)
         kept = self.kept(nest)
+        self.has_rows = self.has_rows or bool(kept)
         with b.at(nest.outer.where):
             arrays = {name: self.array(name, outer) for name in kept}
         loads = [Load(name, array, (Var(outer.var),), nest.outer.where) for name, array in arrays.items()]
