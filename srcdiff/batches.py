@@ -24,7 +24,7 @@ from srcdiff.analysis.independent import independent
 from srcdiff.analysis.shapes import Shapes
 from srcdiff.analysis.uses import changed
 from srcdiff.builder import Builder
-from srcdiff.lower.ravel import ravel
+from srcdiff.lower.ravel import of_any_layout, ravel
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.printing import reserved, to_source
 from srcdiff.syntax import (
@@ -257,8 +257,8 @@ def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = Fa
         "doc": summary or f"Compute `{program.name}` on all cores.",
         "first": part.params[0].name, "last": part.params[1].name,
     }
-    functions = _functions(to_source(ravel(lower(batch.before))))
-    functions |= _functions(to_source(ravel(part)))
+    before, part = (of_any_layout(ravel(p)) if jit else ravel(p) for p in (lower(batch.before), part))
+    functions = _functions(to_source(before)) | _functions(to_source(part))
     functions |= {f"{program.name}_fails": FAILS.format(**words), program.name: MAIN.format(**words)}
     code = "\n\n".join(_decorated(name, text, program.name) if jit else text
                        for name, text in functions.items())

@@ -42,7 +42,7 @@ from srcdiff.kernels import (
 )
 from srcdiff.log import stage
 from srcdiff.lower import lower
-from srcdiff.lower.ravel import ravel
+from srcdiff.lower.ravel import of_any_layout, ravel
 from srcdiff.optimize import optimize
 from srcdiff.optimize.barriers import without_barriers
 from srcdiff.printing import to_source
@@ -188,7 +188,7 @@ def build(program: Program, options: Options, tight: bool = False) -> Compiled:
 def text(program: Program, level: str = "loops") -> str:
     """Return a complete Python module: what is compiled, or before lowering (level="array")."""
     target = {"loops": "tight", "array": "python"}[level]
-    return to_source(replace(prepare(_unplaced(program), target), doc=program.doc), jit=level == "loops")
+    return to_source(replace(of_any_layout(prepare(_unplaced(program), target)), doc=program.doc), jit=level == "loops")
 
 
 # -- a batch on all cores ----------------------------------------------------------------

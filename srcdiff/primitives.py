@@ -327,7 +327,7 @@ def _sum_to(x, *extents):
 
 _define("transpose", "structural", lambda x, *, perm: np.transpose(x, perm).copy())
 _define("reshape", "structural", lambda x, *extents: np.reshape(x, extents).copy())
-_define("view", "structural", lambda x, *extents: np.reshape(x, extents))      # of the same memory: only `lower.ravel` writes it
+_define("view", "structural", lambda x, *extents, any_layout=False: np.reshape(x, extents))      # of the same memory: only `lower.ravel` writes it
 _define("expand_dims", "structural", lambda x, *, axis: np.expand_dims(x, axis).copy())
 _define("squeeze", "structural", lambda x, *, axis: np.squeeze(x, axis).copy()[()])
 _define("broadcast_to", "structural", lambda x, *extents: np.broadcast_to(x, extents).copy())

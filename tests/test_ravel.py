@@ -306,6 +306,21 @@ def test_gradient_against_complex_step(shape, layout):
             assert np.isclose(g[at], drift(*moved, 0.1).imag / 1e-30, rtol=1e-11, atol=1e-13)
 
 
+def test_the_text_alone_takes_arrays_of_any_layout():
+    """Compiled by Numba, which gives views of arrays in C order only, and run as Python, where a view would be a copy."""
+    def energy(x, y):
+        return np.sum(np.sin(x) * y * x)
+
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=(8, 3))[::2]
+    namespace: dict = {}
+    exec(sd.grad(energy).source(x, y), namespace)
+    function = namespace[namespace["__all__"][0]]
+    expected = np.cos(x) * y * x + np.sin(x) * y
+    for run_it in (function, function.py_func):
+        np.testing.assert_allclose(run_it(np.asfortranarray(x), y), expected, rtol=1e-12)
+
+
 def test_compiled_as_printed():
     """Compiled and interpreted text agree, on images without rows too; the second derivative knows nothing of views."""
     rng = np.random.default_rng(2)

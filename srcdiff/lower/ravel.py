@@ -86,7 +86,7 @@ from srcdiff.syntax import (
     with_blocks,
 )
 
-__all__ = ["ravel"]
+__all__ = ["of_any_layout", "ravel"]
 
 MADE = ("empty", "zeros", "full")       # in C order
 
@@ -105,6 +105,20 @@ def ravel(program: Program) -> Program:
     body = rename(placing.block(body, {p.name for p in program.params}), {**placing.new, **writer.old})
     program = program.with_body(body, types=writer.builder.types)
     return replace(program, types=used_types(program, body))
+
+
+def of_any_layout(program: Program) -> Program:
+    """Return `program` with views of its parameters that copy those which are not in C order.
+
+    For a text that users run by themselves: callers in this package hand over arrays in C order.
+    """
+    params = {p.name for p in program.params}
+
+    def block(body) -> tuple[Stmt, ...]:
+        return tuple(replace(s, static=(("any_layout", True),)) if isinstance(s, Assign) and s.op == "view"
+                     and s.args[0].name in params else
+                     with_blocks(s, [block(b) for b in blocks_of(s)]) if blocks_of(s) else s for s in body)
+    return program.with_body(block(program.body))
 
 
 @dataclass(frozen=True)

@@ -278,7 +278,8 @@ def _reshape(types, result, operands, static):
 
 
 def _view(types, result, operands, static):
-    return gast.Call(gast.Attribute(operands[0], "reshape", gast.Load()), list(operands[1:]), [])
+    array = expression("np.ascontiguousarray(a)", a=operands[0]) if static.get("any_layout") else operands[0]
+    return gast.Call(gast.Attribute(array, "reshape", gast.Load()), list(operands[1:]), [])
 
 
 def _broadcast_to(types, result, operands, static):
