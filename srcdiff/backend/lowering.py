@@ -11,6 +11,7 @@ instructions for each axis of each access, and a choice that keeps LLVM from vec
 arrays that are only indexed from the front are unsigned numbers, which cannot be negative.  And where the order of
 a sum is nobody's (`np.sum`, a dot product, an adjoint), ``s += t`` is an addition with the flag "reassoc", so that
 LLVM may add up several terms at once.  No other operation has it: what a user's compensated summation does stays.
+The larger of two numbers is one operation of LLVM's, which then finds the largest of several at once, too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from __future__ import annotations
 import operator
 from collections import Counter
 
-from llvmlite.ir import Constant, Undefined
+import numpy as np
+from llvmlite.binding import llvm_version_info as LLVM
+from llvmlite.ir import Constant, FunctionType, Undefined
 from numba.core import cgutils, ir, types
 from numba.core.ir_utils import find_const, guard
 from numba.core.lowering import Lower
@@ -31,7 +34,7 @@ __all__ = ["lowering"]
 
 def lowering(notes: Notes) -> type[Lower]:
     """Return the class that lowers a function of which this is known."""
-    return type("GeneratedLower", (_Loops, _Elements, _Sums, _Unbuilt, Lower), {"notes": notes})
+    return type("GeneratedLower", (_Loops, _Elements, _Sums, _Extremes, _Unbuilt, Lower), {"notes": notes})
 
 
 class _Sums:
@@ -61,6 +64,26 @@ class _Sums:
             add = self.builder.fadd if expr.fn is operator.iadd else self.builder.fsub
             return add(*(self._cast_var(v, resty) for v in (expr.lhs, expr.rhs)), flags=self.notes.flags)
         return super().lower_expr(resty, expr)
+
+
+EXTREMES = {np.maximum: "llvm.maximum", np.minimum: "llvm.minimum"}     # nan if one is
+
+
+class _Extremes:
+    """The larger or the smaller one of two floating-point numbers."""
+
+    def lower_expr(self, resty, expr):
+        name = EXTREMES.get(self._called(expr)) if expr.op == "call" and isinstance(resty, types.Float) else None
+        if name is None or len(expr.args) != 2 or LLVM < (18,):         # older ones cannot compile it
+            return super().lower_expr(resty, expr)
+        kind = self.context.get_value_type(resty)
+        function = self.module.declare_intrinsic(name, [kind], FunctionType(kind, [kind, kind]))
+        return self.builder.call(function, [self._cast_var(arg, resty) for arg in expr.args])
+
+    def _called(self, expr):
+        """Return the function that a call is to; None where that is no function of the module."""
+        key = getattr(self.typeof(expr.func.name), "typing_key", None)
+        return key if isinstance(key, np.ufunc) else None
 
 
 class _Unbuilt:
