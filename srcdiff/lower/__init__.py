@@ -4,11 +4,13 @@ The passes, in order: `scalarize` writes each array statement as a loop nest,
 `checks` compares extents before the loops, `tidy` names equal extents once,
 `rejoin` runs loops where their values are needed, `fuse` joins neighbouring
 loops, `tidy` turns the temporaries inside them into scalars, `hoist` moves
-allocations out of loops, `moves` hands arrays on that need no copy, `guarded`
-moves sums into the branch that gives the term, `gather` turns sums into
-neighbouring elements around, `interchange` turns nests of loops, those of adjoints as sums in any order allow, all others
-as `distribute` proves (with `counters` written out), `layout` puts the axes of local arrays in the order of the loops, `registers` keeps elements in
-variables, `names` gives the loop variables short names.
+allocations out of loops, `moves` hands arrays on that need no copy, `masks`
+compares again what loops of the same row need, `guarded` moves sums into the
+branch that gives the term, `gather` turns sums into neighbouring elements
+around, `interchange` turns nests of loops, those of adjoints as sums in any
+order allow, all others as `distribute` proves (with `counters` written out),
+`layout` puts the axes of local arrays in the order of the loops, `registers`
+keeps elements in variables, `names` gives the loop variables short names.
 
 `ravel`, which runs loops over complete trailing axes as one, is no part of it:
 what it returns has views, and can be printed only.
@@ -24,6 +26,7 @@ from srcdiff.lower.guarded import guarded
 from srcdiff.lower.hoist import hoist
 from srcdiff.lower.interchange import interchange
 from srcdiff.lower.layout import layout
+from srcdiff.lower.masks import masks
 from srcdiff.lower.moves import moves
 from srcdiff.lower.names import apart, names
 from srcdiff.lower.registers import registers
@@ -35,7 +38,7 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, guarded, gather, interchange, layout, registers)
+PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, gather, interchange, layout, registers)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
