@@ -302,6 +302,20 @@ def test_results_of_known_extents_are_allocated_by_the_host():
     assert sd.vmap(sd.jacobian(lambda a: np.linalg.inv(a)), target="cuda")(np.empty((0, 2, 2))).shape == (0, 2, 2, 2, 2)
 
 
+def test_room_for_arrays_of_known_extents_is_there_at_the_first_launch():
+    def tabled(x):
+        table = np.zeros((40, 40))                  # too large for local memory
+        for i in range(40):
+            table[i, 3] = x[0] * i
+            table[i, i] += x[1]
+        return np.sum(table[:, 3] * table[:, 5])
+
+    before = cuda.launches()
+    got = sd.vmap(tabled, target="cuda")(X[:1])
+    assert cuda.launches() == before + 1
+    np.testing.assert_allclose(got, [tabled(X[0])], **EXACT)
+
+
 def test_what_is_cheap_is_computed_where_it_is_read():
     """No kernel of one thread before the samples for a transposed argument, the negative of one, or numbers of a literal."""
     def turned(matrix, x):

@@ -144,7 +144,9 @@ class Kernels:
             count = min(count, SIMULATED_THREADS)
         if not kernel.work:
             return count
-        slots = sum(self._slots.setdefault(dtype, FIRST_SLOTS) * np.dtype(dtype).itemsize for dtype in kernel.work)
+        for dtype, known in zip(kernel.work, kernel.slots, strict=True):
+            self._slots[dtype] = max(self._slots.get(dtype, FIRST_SLOTS), known)
+        slots = sum(self._slots[dtype] * np.dtype(dtype).itemsize for dtype in kernel.work)
         most = min(MOST_BYTES, free_bytes() // 4) // slots
         if most < min(count, BLOCK):
             raise DeviceError(Problem(

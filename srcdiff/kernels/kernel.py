@@ -44,6 +44,8 @@ class Kernel:
         The variable that counts samples; "" where there is one thread.
     items
         How many there are, if that is known; else the host says how many samples.
+    slots
+        Of each workspace as many as are known to be needed, in the order of `work`.
     """
 
     program: Program
@@ -51,6 +53,7 @@ class Kernel:
     failures: tuple[tuple[str, str], ...]
     sample: str
     items: int | None = None
+    slots: tuple[int, ...] = ()
 
     @property
     def work(self) -> tuple[str, ...]:
@@ -112,7 +115,7 @@ def kernel(program: Program, roles, loop: For | None = None, after: Callable = l
     params = (*(p for p, _ in passed), Param(thread, INT), Param(threads, INT))
     final = with_whiles(replace(program, params=params, body=body, results=(), types=b.types))
     return Kernel(final, tuple(role for _, role in passed), tuple(dict.fromkeys(raised)),
-                  sample or (loop.var if loop else ""), items)
+                  sample or (loop.var if loop else ""), items, tuple(memory.slots().values()))
 
 
 def memory_of(kernel: Kernel) -> tuple[int, int]:

@@ -100,6 +100,14 @@ class Memory:
         return _Column(number(f"{name}_at", INT), number(f"{name}_room", INT),
                        tuple(number(f"n_{name}", INT) for _ in range(type_.ndim)))
 
+    def slots(self) -> dict[str, int]:
+        """Return how many slots of each workspace its arrays of known extents take."""
+        found = dict.fromkeys(self.work, 0)
+        for name in self.columns:
+            known = _constants(self.shapes.extents(name))
+            found[self.program.types[name].dtype] += 0 if known is None else math.prod(known)
+        return found
+
     # -- what stands before the statements ---------------------------------------------
 
     def declare(self) -> None:
