@@ -187,6 +187,7 @@ def test_threads_and_processes(batches, data, always, monkeypatch):
     """A second batch at the same time, and a forked process, run on one core."""
     many, one = batches
     assert many.is_large(data, {})
+    many(*data)                                 # compiled from what is replaced below
     calls = []
     monkeypatch.setattr(many, "base", lambda *args: calls.append(args) or one(*args))
     with parallel._CORES:
