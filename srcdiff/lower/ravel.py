@@ -61,6 +61,7 @@ from srcdiff.lower.effects import Sum, follow, followed
 from srcdiff.lower.extents import definitions
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.names import apart
+from srcdiff.lower.placed_views import MADE, PlacedViews
 from srcdiff.lower.views import multiply
 from srcdiff.lower.walked import Walked
 from srcdiff.optimize.dead import used_types
@@ -88,9 +89,6 @@ from srcdiff.syntax import (
 
 __all__ = ["of_any_layout", "ravel"]
 
-MADE = ("empty", "zeros", "full")       # in C order
-
-
 def ravel(program: Program) -> Program:
     """Return `program` with one loop in place of each nest over complete trailing axes."""
     if not any(isinstance(s, For) and any(isinstance(t, For) for t in s.body) for s in walk(program.body)):
@@ -101,7 +99,7 @@ def ravel(program: Program) -> Program:
     if not writer.views:
         return program
     body = writer.builder.take()
-    placing = _Placing(writer, body)
+    placing = PlacedViews(program_apart, writer.builder, writer.once, writer.views, body)
     body = rename(placing.block(body, {p.name for p in program.params}), {**placing.new, **writer.old})
     program = program.with_body(body, types=writer.builder.types)
     return replace(program, types=used_types(program, body))
@@ -378,81 +376,3 @@ class _Raveller(Walked):
 
 def _equal(a: Extent | None, b: Extent | None) -> bool:
     return a is not None and a == b
-
-
-class _Placing:
-    """Makes the views where they are first used, in the block that their array is made in.
-
-    An array that is used through one view only is made with these axes, and needs none.
-    """
-
-    def __init__(self, writer: _Raveller, body):
-        self.builder, self.once = writer.builder, writer.once
-        self.views = {name: key for key, name in writer.views.items()}
-        used = mentions(body)
-        used.update(a.name for a in writer.program.results if isinstance(a, Var))
-        self.alone = {array: name for name, (array, _) in self.views.items() if used[array] == 1
-                      and sum(array == other for other, _ in writer.views) == 1}
-        self.new: dict[str, str] = {}                   # names of arrays in place of those of views
-        self.made: dict[str, Assign] = {}
-        self.sizes: dict[tuple, Var] = {}
-
-    def block(self, body, arrays: set[str]) -> tuple[Stmt, ...]:
-        """Return a block that makes `arrays`, and those of its own statements, with their views."""
-        sizes = dict(self.sizes)
-        with self.builder.nested() as out:
-            arrays = set(arrays)
-            for stmt in body:
-                self.place_views(stmt, arrays)
-                if blocks_of(stmt):
-                    stmt = with_blocks(stmt, [self.block(block, set()) for block in blocks_of(stmt)])
-                elif isinstance(stmt, Assign):
-                    arrays.add(stmt.target)
-                    stmt = self.noted(stmt)
-                out.append(stmt)
-        self.sizes = sizes
-        return tuple(out)
-
-    def place_views(self, stmt: Stmt, arrays: set[str]) -> None:
-        """Write the views of some arrays that a statement is the first to use."""
-        for name in dict.fromkeys(s.array for s in walk((stmt,)) if isinstance(s, Load | Store)):
-            if name in self.views and self.views[name][0] in arrays:
-                array, count = self.views.pop(name)
-                with self.builder.at(stmt.where):
-                    ndim = self.builder.types[array].ndim
-                    extents = [Const(-1)] if ndim == count else self.one_axis(self.extents(array), count)
-                    self.builder.assign(name, "view", Var(array), *extents)
-
-    def noted(self, stmt: Assign) -> Assign:
-        """Return an assignment, of an array that is used through one view with the axes of that."""
-        self.made[stmt.target] = stmt
-        if stmt.op == "size" and stmt.target in self.once:
-            self.sizes[stmt.args[0].name, stmt.keywords["axis"]] = Var(stmt.target)
-        name = self.alone.get(stmt.target)
-        if name is None or stmt.op not in MADE:
-            return stmt
-        _, count = self.views.pop(name)
-        self.new[name] = stmt.target
-        self.builder.types[stmt.target] = self.builder.types[name]
-        with self.builder.at(stmt.where):
-            return replace(stmt, args=(*_filling(stmt), *self.one_axis(_extents(stmt), count)))
-
-    def extents(self, array: str) -> list[Atom]:
-        made = self.made.get(array)
-        given = [] if made is None or made.op not in MADE else _extents(made)
-        if given and all(isinstance(a, Const) or a.name in self.once for a in given):
-            return given
-        return [self.sizes.get((array, axis)) or self.builder.size(array, axis)
-                for axis in range(self.builder.types[array].ndim)]
-
-    def one_axis(self, extents: list[Atom], count: int) -> list[Atom]:
-        """Write the extents of an array whose last axes are one."""
-        return [*extents[:-count], functools.reduce(functools.partial(multiply, self.builder), extents[-count:])]
-
-
-def _filling(made: Assign) -> tuple[Atom, ...]:
-    return made.args[:1] if made.op == "full" else ()
-
-
-def _extents(made: Assign) -> list[Atom]:
-    return list(made.args[len(_filling(made)):])
