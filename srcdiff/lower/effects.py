@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from srcdiff.lower.expensive import is_expensive
 from srcdiff.syntax import (
     Array,
     Assign,
@@ -70,7 +71,7 @@ class Effects(Order):
     bound: set[str] = field(default_factory=set)
     ordered: set[str] = field(default_factory=set)
     loops_on: bool = False
-    operations: set[str] = field(default_factory=set)
+    is_expensive: bool = False
 
     @property
     def plain(self) -> bool:
@@ -125,7 +126,7 @@ def follow(stmt: Assign, sums: dict[str, Sum]) -> None:
 
 
 def _assign(found, s, types):
-    found.operations.add(s.op)
+    found.is_expensive |= is_expensive(s)
     if isinstance(types[s.target], Array):
         found.bound.add(s.target)
     if s.op != "size":

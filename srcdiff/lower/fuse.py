@@ -43,7 +43,7 @@ from dataclasses import replace
 from srcdiff.lower.effects import Effects, Order, effects_of
 from srcdiff.lower.extents import Extents, definitions
 from srcdiff.lower.moves import mentions
-from srcdiff.lower.scatter import EXPENSIVE, scatter_of
+from srcdiff.lower.scatter import scatter_of
 from srcdiff.syntax import (
     Const,
     For,
@@ -216,7 +216,7 @@ def _profitable(first, a: Effects, second, b: Effects) -> bool:
              for loop in (first, second)]
     if loops[0] == loops[1]:
         return True
-    return not (a if loops[1] else b).operations & EXPENSIVE
+    return not (a if loops[1] else b).is_expensive
 
 
 def _carried(loop) -> bool:

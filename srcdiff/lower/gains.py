@@ -24,8 +24,8 @@ from collections.abc import Iterable
 
 from srcdiff.analysis.uses import exposed
 from srcdiff.lower.effects import Sum, follow, followed
+from srcdiff.lower.expensive import EXPENSIVE
 from srcdiff.lower.moves import mentions
-from srcdiff.lower.scatter import EXPENSIVE
 from srcdiff.syntax import Assign, For, Load, Store, Var, atoms_of
 
 __all__ = ["SLOW", "chain", "depends_on", "is_faster_turned", "strides"]

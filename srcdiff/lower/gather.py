@@ -13,17 +13,16 @@
 ... ''')))), end="")
 def f(a: "float64[:]", n: "weak int64"):
     b = zeros(n, dtype='float64')
-    p_2 = subtract(n, 1)
-    long = greater_equal(p_2, 1)
+    long = greater_equal(n, 2)
     if long:
         t_2 = a[1]
         b[0] += t_2
-        p_3 = subtract(n, 1)
-        t_3 = a[p_3]
-        b[p_3] += t_3
-        for i_2 in range(1, p_3, 1):
-            p_4 = add(i_2, 1)
-            t_4 = a[p_4]
+        p_2 = subtract(n, 1)
+        t_3 = a[p_2]
+        b[p_2] += t_3
+        for i_2 in range(1, p_2, 1):
+            p_3 = add(i_2, 1)
+            t_4 = a[p_3]
             t_5 = a[i_2]
             total = add(t_4, t_5)
             b[i_2] += total
@@ -47,8 +46,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from srcdiff.builder import Builder
-from srcdiff.lower.effects import Sum
-from srcdiff.lower.extents import Extents
+from srcdiff.lower.effects import Sum, follow
+from srcdiff.lower.extents import Extents, definitions
 from srcdiff.lower.forms import ZERO, constant, plus
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.scatter import Group, Scatter, rows_of, scatter_of
@@ -90,6 +89,7 @@ class _Gatherer:
         self.program, self.builder = program, Builder(program.types)
         self.forms = None
         self.numbers: dict[Sum, Atom] = {}
+        self.neighbours: dict[str, Sum] = {}    # numbers that are another one and a constant
         self.variables: dict[str, Var] = {}     # of the loops that are open inside a loop of rows
 
     def run(self) -> Program:
@@ -119,6 +119,10 @@ class _Gatherer:
         if self.forms is None:                          # few programs have such loops
             self.forms, self.mentions = Extents(self.program), mentions(self.program.body)
             self.program = replace(self.program, types=self.builder.types)
+            once = {name for name, count in definitions(self.program).items() if count == 1}
+            for stmt in walk(self.program.body):
+                if isinstance(stmt, Assign) and {stmt.target, *(a.name for a in stmt.args if isinstance(a, Var))} <= once:
+                    follow(stmt, self.neighbours)
         found = scatter_of(loop, self.program, self.forms, self.mentions,
                            lambda name: self.builder.fresh(name, self.builder.types[name]), inner)
         return found if found is not None and found.groups else None
@@ -151,12 +155,15 @@ class _Gatherer:
 
     def gathered(self, found: Scatter, loop: For, fresh: dict[str, Assign]) -> tuple:
         """Return the statements that take the place of a loop: it remains for few iterations."""
-        b, (low, high) = self.builder, _ends(found.loop)
+        b, (low, high) = self.builder, map(self.followed, _ends(found.loop))
         self.numbers, self.empty = {}, set(fresh)
         width = max(g.width for g in found.groups)
         with b.nested() as out, b.at(found.loop.where):
-            count = subtract(b, self.number(high), self.number(low))
-            long = b.op("greater_equal", count, Const(width), stem="long")
+            if isinstance(low.atom, Const) and isinstance(high.atom, Var):
+                count, least = high.atom, width + low.atom.value + low.more - high.more
+            else:
+                count, least = subtract(b, self.number(high), self.number(low)), width
+            long = b.op("greater_equal", count, Const(least), stem="long")
             with b.nested() as then:
                 for group in found.groups:
                     self.edges(found, group, low, high)
@@ -257,6 +264,10 @@ class _Gatherer:
             new[stmt.target] = Var(b.fresh(stmt.target, b.types[stmt.target]))
             b.append(replace(stmt, target=new[stmt.target].name))
         return [here(s.value) for _, s in terms]
+
+    def followed(self, at: Sum) -> Sum:
+        """Return a number as what its own number is made of, and a constant."""
+        return self.neighbours[at.atom.name].plus(at.more) if isinstance(at.atom, Var) and at.atom.name in self.neighbours else at
 
     def number(self, at: Sum) -> Atom:
         if at not in self.numbers:

@@ -45,9 +45,9 @@ from dataclasses import dataclass, replace
 
 from srcdiff.lower.commuting import Access, accesses
 from srcdiff.lower.distribute import PART, Distributing, needed
+from srcdiff.lower.expensive import is_expensive
 from srcdiff.lower.hoist import hoist
 from srcdiff.lower.moves import mentions
-from srcdiff.lower.scatter import EXPENSIVE
 from srcdiff.optimize.dead import dead
 from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Stmt, Store, Var, atoms_of, rename, walk
 
@@ -149,7 +149,7 @@ class _Turner(Distributing):
 
     def pays(self, nest: _Nest) -> bool:
         outer, inner = (_strided(nest.inner.body, loop.var) for loop in (nest.outer, nest.inner))
-        return outer == 0 < inner and not any(isinstance(s, Assign) and s.op in EXPENSIVE for s in nest.before)
+        return outer == 0 < inner and not any(map(is_expensive, nest.before))
 
     def may_turn(self, nest: _Nest) -> bool:
         """Tell whether all iterations of the nest commute, and those of its beginning with them."""

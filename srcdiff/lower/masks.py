@@ -47,7 +47,7 @@ from dataclasses import replace
 
 from srcdiff.analysis.uses import Uses
 from srcdiff.builder import Builder
-from srcdiff.lower.scatter import EXPENSIVE
+from srcdiff.lower.expensive import is_expensive
 from srcdiff.optimize.dead import dead
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
@@ -140,5 +140,5 @@ class _Masks:
 
 
 def _is_cheap(stmt) -> bool:
-    return isinstance(stmt, Load) or isinstance(stmt, Assign) and stmt.op not in EXPENSIVE \
+    return isinstance(stmt, Load) or isinstance(stmt, Assign) and not is_expensive(stmt) \
         and PRIMITIVES[stmt.op].kind == "elementwise"

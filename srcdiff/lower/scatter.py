@@ -15,16 +15,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from srcdiff.lower.effects import Sum, follow, followed
+from srcdiff.lower.expensive import is_expensive
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.moves import mentions as counted
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Scalar, Store, Var, atoms_of, map_atoms
 
-__all__ = ["EXPENSIVE", "Group", "Scatter", "rows_of", "scatter_of"]
+__all__ = ["Group", "Scatter", "rows_of", "scatter_of"]
 
-EXPENSIVE = {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin",
-             "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf",
-             "erfc", "power", "cbrt", "arctan2", "hypot", "logaddexp"}
 MOST_WORK = 24                  # operations and loads of all terms together
 MOST_WIDTH = 8                  # iterations whose terms are written one by one at each end
 MOST_ROWS = 2                   # the same for rows, each of which takes a loop
@@ -250,7 +248,7 @@ def _is_cheap(group: Group, found: Scatter) -> bool:
     needed = [s for distance in group.distances
               for s in found.values(store.value for d, store in group.terms if d == distance)]
     if group.width > (MOST_ROWS if found.inner else MOST_WIDTH) or len(needed) > MOST_WORK \
-            or any(isinstance(s, Assign) and s.op in EXPENSIVE for s in needed):
+            or any(map(is_expensive, needed)):
         return False
     stored: set[str] = set()
     late: set[str] = set()

@@ -37,7 +37,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from srcdiff.analysis.uses import Uses
+from srcdiff.analysis.uses import Uses, changed
 from srcdiff.optimize.walking import map_blocks, replace_blocks
 from srcdiff.syntax import (
     Assign,
@@ -120,7 +120,8 @@ class _Forgotten:
                     more = -less
         ends = {1: (loop.start, 0), -1: (loop.stop, 1)}
         lowest, one = ends.get(loop.step.value if isinstance(loop.step, Const) else 0, (None, 0))
-        return item == Var(loop.var) and self.uses.single(loop.var) and isinstance(lowest, Const) and isinstance(more, int) and lowest.value + one + more >= 0
+        return item == Var(loop.var) and loop.var not in changed(loop.body) and isinstance(lowest, Const) \
+            and isinstance(more, int) and lowest.value + one + more >= 0
 
     @staticmethod
     def same(store: _Access, other: _Access) -> bool:

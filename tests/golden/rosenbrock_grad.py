@@ -25,13 +25,24 @@ def rosenbrock_grad(x):
         gradient with respect to x, shaped like it
     """
     n_x = x.shape[0]
-    x_bar = np.zeros(n_x)
+    x_bar = np.empty(n_x)
     # line 21: for i in range(len(x) - 1):
-    for i in range(n_x - 2, -1, -1):
+    if n_x >= 2:
         # line 22: total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
-        i_next = i + 1
-        x_i = x[i]
-        t = 200.0 * (x[i_next] - x_i ** 2)
-        x_bar[i] += -2 * x_i * t - 2 * (1.0 - x_i)
-        x_bar[i_next] += t
+        x_0 = x[0]
+        x_bar[0] = -400.0 * (x[1] - x_0 ** 2) * x_0 - 2 * (1.0 - x_0)
+        # line 21: for i in range(len(x) - 1):
+        p = n_x - 1
+        # line 22: total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
+        x_bar[p] = 200.0 * (x[p] - x[n_x - 2] ** 2)
+        # line 21: for i in range(len(x) - 1):
+        for i in range(1, p):
+            # line 22: total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
+            x_i = x[i]
+            t = -400.0 * (x[i + 1] - x_i ** 2) * x_i
+            total = t - 2 * (1.0 - x_i) + 200.0 * (x[i] - x[i - 1] ** 2)
+            x_bar[i] = total
+    else:
+        for i in range(n_x):
+            x_bar[i] = 0.0
     return x_bar

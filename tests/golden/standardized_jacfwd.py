@@ -46,34 +46,32 @@ def standardized_jacfwd(x):
     t = total / n_x
     centered = np.empty(n_x)
     centered_dot = np.empty((n_x, n_x))
-    for i in range(n_x):
-        centered[i] = x[i] - t
-        for j in range(n_x):
-            centered_dot[i, j] = x_dot[i, j] - t_dot[j]
-    t_2 = np.empty(n_x)
-    t_3 = np.empty(n_x)
     # line 90: return centered / np.sqrt(np.mean(centered ** 2))
-    for i in range(n_x):
-        centered_i = centered[i]
-        t_2[i] = centered_i ** 2
-        t_3[i] = 2 * centered_i
     total_2 = 0.0
     total_dot = np.zeros(n_x)
+    # line 89: centered = x - np.mean(x)
     for i in range(n_x):
-        total_2 += t_2[i]
-        t_i = t_3[i]
+        centered_i = x[i] - t
+        centered[i] = centered_i
+        # line 90: return centered / np.sqrt(np.mean(centered ** 2))
+        t_2 = 2 * centered_i
+        total_2 += centered_i ** 2
+        # line 89: centered = x - np.mean(x)
         for j in range(n_x):
-            total_dot[j] += t_i * centered_dot[i, j]
+            centered_dot_ij = x_dot[i, j] - t_dot[j]
+            centered_dot[i, j] = centered_dot_ij
+            # line 90: return centered / np.sqrt(np.mean(centered ** 2))
+            total_dot[j] += t_2 * centered_dot_ij
     root = math.sqrt(total_2 / n_x)
-    t_4 = 2 * root
+    t_2 = 2 * root
     root_dot = np.empty(n_x)
-    t_5 = np.empty(n_x)
+    t_3 = np.empty(n_x)
     for i in range(n_x):
-        root_dot[i] = quotient(total_dot[i] / n_x, t_4)
-        t_5[i] = centered[i] / root
+        root_dot[i] = quotient(total_dot[i] / n_x, t_2)
+        t_3[i] = centered[i] / root
     jacobian = np.empty((n_x, n_x))
     for i in range(n_x):
-        t_i = t_5[i]
+        t_i = t_3[i]
         for j in range(n_x):
             jacobian[i, j] = (centered_dot[i, j] - t_i * root_dot[j]) / root
     return jacobian
