@@ -118,15 +118,6 @@ class _Turner(Distributing):
             loop = self.ascending(loop)
         self.entered(loop)
 
-    def entered(self, stmt: For) -> None:
-        integers, limits, place = self.integers, self.integers.bounds(stmt), self.integers.here()
-        integers.meet(stmt.body)
-        integers.enter_loop(stmt, limits)
-        body = self.inside(stmt.body)
-        integers.back(place)
-        self.builder.append(replace(stmt, body=body))
-        integers.meet(stmt.body)
-
     # -- loops that run backwards ----------------------------------------------------------
 
     def may_ascend(self, loop: For) -> bool:

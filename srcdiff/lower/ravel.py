@@ -57,6 +57,7 @@ from dataclasses import dataclass, replace
 
 from srcdiff.analysis.forms import Extent
 from srcdiff.analysis.inequalities import at_most
+from srcdiff.lower.distribute import needed
 from srcdiff.lower.effects import Sum, follow, followed
 from srcdiff.lower.extents import definitions
 from srcdiff.lower.moves import mentions
@@ -166,17 +167,6 @@ def _nest_of(loop: For, once) -> _Nest | None:
     return _Nest(tuple(loops), tuple(between), sums)
 
 
-def _needed(loop: For, others: dict[str, Assign]) -> dict[str, Assign]:
-    """Return those of some numbers that a loop reads, directly or through others."""
-    read = {a.name for s in walk((loop,)) for a in atoms_of(s) if isinstance(a, Var)}
-    found: dict[str, Assign] = {}
-    for name, stmt in reversed(others.items()):
-        if name in read:
-            found[name] = stmt
-            read.update(a.name for a in stmt.args if isinstance(a, Var))
-    return dict(reversed(found.items()))
-
-
 def _may_part(nests: list[_Nest]) -> bool:
     """Tell whether nests may run one after the other where each iteration ran through all of them, and gain by it.
 
@@ -243,35 +233,27 @@ class _Raveller(Walked):
         if None not in nests and all(map(self.fits, nests)) and (len(nests) == 1 or _may_part(nests)):
             for nest in nests:
                 self.merged(nest)
+            self.integers.meet(stmt.body)
         else:
             self.entered(stmt)
-        self.integers.meet(stmt.body)
 
     def parts(self, loop: For) -> list[For]:
         """Return a loop for each loop in a loop, if there is nothing else in it; else the loop as it is."""
         inner = [s for s in loop.body if isinstance(s, For)]
-        others = {s.target: s for s in loop.body if isinstance(s, Assign)}
+        others = [s for s in loop.body if isinstance(s, Assign)]
         if len(inner) < 2 or len(inner) + len(others) < len(loop.body):
             return [loop]
         found = []
         for one in inner:
-            needed = _needed(one, others)
-            names = {name: self.builder.fresh(name, self.builder.types[name]) for name in (loop.var, *needed)}
+            before = needed(others, (one,))
+            names = {name: self.builder.fresh(name, self.builder.types[name]) for name in (loop.var, *(s.target for s in before))}
             self.old[names[loop.var]] = self.old.get(loop.var, loop.var)
-            part, = rename((replace(loop, body=(*needed.values(), one)),), names)
+            part, = rename((replace(loop, body=(*before, one)),), names)
             self.once.update(names.values())
             self.mentions.update(mentions((part,)))
             self.mentions.subtract(mentions((one,)))
             found.append(part)
         return found
-
-    def entered(self, stmt: For) -> None:
-        integers, limits, place = self.integers, self.integers.bounds(stmt), self.integers.here()
-        integers.meet(stmt.body)
-        integers.enter_loop(stmt, limits)
-        body = self.inside(stmt.body)
-        integers.back(place)
-        self.builder.append(replace(stmt, body=body))
 
     # -- which nests are one loop ---------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from srcdiff.analysis.inequalities import at_most
 from srcdiff.analysis.integers import Integers
 from srcdiff.builder import Builder
@@ -33,6 +35,16 @@ class Walked:
                     self.nested(stmt)
                 case _:
                     self.simple(stmt)
+
+    def entered(self, stmt: For) -> None:
+        """Write a loop as it is, with its body walked."""
+        integers, limits, place = self.integers, self.integers.bounds(stmt), self.integers.here()
+        integers.meet(stmt.body)
+        integers.enter_loop(stmt, limits)
+        body = self.inside(stmt.body)
+        integers.back(place)
+        self.builder.append(replace(stmt, body=body))
+        integers.meet(stmt.body)
 
     def simple(self, stmt) -> None:
         self.builder.append(stmt)

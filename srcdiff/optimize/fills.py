@@ -44,7 +44,7 @@ from dataclasses import replace
 
 from srcdiff.analysis.shapes import Extent, Shapes
 from srcdiff.analysis.uses import Uses
-from srcdiff.optimize.walking import map_blocks
+from srcdiff.optimize.walking import map_blocks, touched
 from srcdiff.syntax import (
     ALL,
     Array,
@@ -58,7 +58,6 @@ from srcdiff.syntax import (
     Var,
     atoms_of,
     blocks_of,
-    defined,
     walk,
     with_blocks,
 )
@@ -165,12 +164,7 @@ class _Fills:
 
 def _touched(stmt) -> list[str]:
     """Return the arrays that a statement or its blocks read or store to, without those only measured."""
-    names = []
-    for inner in walk((stmt,)):
-        names.append(defined(inner))
-        if getattr(inner, "op", None) != "size":
-            names += [a.name for a in atoms_of(inner) if isinstance(a, Var)]
-    return names
+    return [name for inner in walk((stmt,)) for name in touched(inner)]
 
 
 def _within(stmt, name, prefix) -> bool:

@@ -38,7 +38,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from srcdiff.analysis.uses import Uses, changed
-from srcdiff.optimize.walking import map_blocks, replace_blocks
+from srcdiff.optimize.walking import map_blocks, replace_blocks, touched
 from srcdiff.syntax import (
     Assign,
     Const,
@@ -79,15 +79,15 @@ class _Access:
 class _Forgotten:
     def __init__(self, program: Program, arrays: set[str]):
         self.arrays, self.uses = arrays, Uses(program)
-        self.touches = Counter(name for s in walk(program.body) for name in _touched(s) & arrays)
+        self.touches = Counter(name for s in walk(program.body) for name in arrays.intersection(touched(s)))
 
     def block(self, body):
         made = {s.target for s in body if isinstance(s, Assign) and s.target in self.arrays and self.uses.single(s.target)}
         if not made:
             return body
-        here = Counter(name for s in walk(body) for name in _touched(s) & made)
+        here = Counter(name for s in walk(body) for name in made.intersection(touched(s)))
         for name in sorted(made):
-            last = next((s for s in reversed(body) if any(name in _touched(t) for t in walk((s,)))), None)
+            last = next((s for s in reversed(body) if any(name in touched(t) for t in walk((s,)))), None)
             if here[name] == self.touches[name] and isinstance(last, For):
                 gone = self.unread(name, last)
                 body = tuple(_without(s, gone) if s is last else s for s in body) if gone else body
@@ -129,15 +129,9 @@ class _Forgotten:
         return other.stmt.index == store.stmt.index and other.loops[:len(store.loops)] == store.loops
 
 
-def _touched(stmt: Stmt) -> set[str]:
-    """Return the arrays that a statement itself has to do with; to measure one is nothing."""
-    names = {a.name for a in atoms_of(stmt) if isinstance(a, Var)} if getattr(stmt, "op", None) != "size" else set()
-    return names | {stmt.array} if isinstance(stmt, Load | Store) else names | {getattr(stmt, "target", None)}
-
-
 def _accesses(name: str, body, loops: tuple[Stmt, ...]) -> Iterator[_Access]:
     for stmt in body:
-        if name in _touched(stmt):
+        if name in touched(stmt):
             yield _Access(stmt, loops)
         for block in blocks_of(stmt):
             yield from _accesses(name, block, (*loops, stmt) if isinstance(stmt, For | While) else loops)

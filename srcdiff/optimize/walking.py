@@ -7,9 +7,9 @@ come back, so a pass that has nothing to do costs one walk.
 from __future__ import annotations
 
 from srcdiff.analysis.uses import Stamps, changed
-from srcdiff.syntax import Atom, For, If, Program, Stmt, Var, While, blocks_of, defined, with_blocks
+from srcdiff.syntax import Atom, For, If, Program, Stmt, Var, While, atoms_of, blocks_of, defined, with_blocks
 
-__all__ = ["Forward", "map_blocks", "replace_blocks"]
+__all__ = ["Forward", "map_blocks", "replace_blocks", "touched"]
 
 
 class Forward:
@@ -102,3 +102,9 @@ def map_blocks(program: Program, change) -> Program:
 
     body = block(program.body)
     return program if body is program.body else program.with_body(body)
+
+
+def touched(stmt: Stmt) -> list[str | None]:
+    """Return what a statement itself, without its blocks, reads or changes; to measure an array is nothing."""
+    measures = getattr(stmt, "op", None) == "size"
+    return [defined(stmt), *(a.name for a in atoms_of(stmt) if isinstance(a, Var) and not measures)]
