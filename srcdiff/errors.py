@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from numpy.linalg import LinAlgError
+
 __all__ = [
     "ArgumentError",
     "CheckError",
     "CompileError",
     "DeviceError",
     "IndexOutOfRangeError",
+    "LinearAlgebraError",
     "MemoryBudgetError",
     "NoSourceError",
     "NotScalarError",
@@ -151,6 +154,12 @@ class IndexOutOfRangeError(SrcdiffError, IndexError):
     """An index of the user's function is past the end of its axis."""
 
     code = "SD0343"
+
+
+class LinearAlgebraError(SrcdiffError, LinAlgError):
+    """A matrix that NumPy's linear algebra refuses: singular, not square, not positive definite, not finite."""
+
+    code = "SD0349"
 
 
 class MemoryBudgetError(SrcdiffError, MemoryError):

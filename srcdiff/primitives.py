@@ -291,7 +291,10 @@ def _linalg(name, function, *callables):
             raise ValueError(f"{name} takes a matrix, not {np.ndim(x)} dimensions")
         return function(x, *more)
     _define(name, "contraction", evaluate, *callables)
+    LINEAR_ALGEBRA.add(name)
 
+
+LINEAR_ALGEBRA: set[str] = set()        # what may raise LinAlgError
 
 _linalg("solve", lambda a, b: np.linalg.solve(a, b), np.linalg.solve)
 _linalg("inv", np.linalg.inv, np.linalg.inv)

@@ -18,6 +18,7 @@ M = np.array([[2.0, 0.3, 0.1], [0.2, 1.5, -0.4], [0.5, -0.1, 1.8]])
 R = np.array([[0.2, 1.3, -0.7], [0.9, -0.4, 0.5]])
 C = np.arange(24.0).reshape(2, 3, 4) / 10 + 0.05 * np.sin(np.arange(24.0)).reshape(2, 3, 4)
 TALL = np.vstack([M, R])
+POSITIVE = np.stack([M @ M.T + np.diag([1.0, 2.0, 4.0]), np.diag([3.0, 5.0, 9.0])])
 ABOVE = np.array([1.2, 1.3, 1.6])
 
 
@@ -152,6 +153,12 @@ CASES = {
     "inv of many": (lambda x: np.linalg.inv(np.stack([x, x.T])), M),
     "det of many": (lambda x: np.linalg.det(np.stack([x, x.T])), M),
     "solve many": (lambda x: np.linalg.solve(np.stack([x, x.T]), np.ones((2, 3, 1))), M),
+    "cholesky of many": (lambda x: np.linalg.cholesky(POSITIVE * x[0, 0] ** 2), M),
+    "slogdet of many": (lambda x: np.linalg.slogdet(np.stack([x, x.T @ x]))[1], M),
+    "eigh of many": (lambda x: np.linalg.eigh(POSITIVE + x + x.T).eigenvectors ** 2, M),
+    "eigvalsh of many": (lambda x: np.linalg.eigvalsh(POSITIVE + x + x.T), M),
+    "names of results": (lambda x: np.linalg.qr(x).R ** 2 * np.linalg.slogdet(x).logabsdet + np.linalg.svd(x, False).S, M),
+    "inner of many": (lambda x: np.inner(x, x[0] * 2), C),
     "qr r": (lambda x: np.linalg.qr(x, mode="r") ** 2, M),
     "einsum twice": (lambda x: np.einsum("ii->i", x) * np.einsum("jj", x), M),
     "einsum optimize": (lambda x: np.einsum("ij,jk,kl->il", x, x, x, optimize=True), M),
@@ -289,6 +296,61 @@ def test_special_functions_at_their_edges():
     assert python(lambda x: sp.xlogy(0.0, x)).grad(0.3) == 0.0
     assert python(lambda x: sp.xlogy(x, 0.0))(0.0) == 0.0
     assert python(lambda x: sp.logsumexp(x))(np.array([-np.inf, -np.inf])) == -np.inf
+
+
+def reciprocal(a):
+    return np.linalg.inv(a)[0, 0]
+
+
+def squared_q(a):
+    return np.linalg.qr(a)[0] ** 2
+
+
+def of_two_lines(a):
+    r = np.linalg.qr(a)[1]
+    return np.linalg.solve(a, r)
+
+
+@pytest.mark.parametrize("f, a, text", [
+    (reciprocal, np.ones((2, 2)), "Singular matrix.*inv.*\n.*fix:  take out what depends"),
+    (reciprocal, R, "must be square.*inv.*fix:  pass a square matrix"),
+    (lambda a: np.linalg.cholesky(a - 9.0), M, "positive definite.*cholesky.*symmetric"),
+    (lambda a: np.linalg.eigvalsh(a * a), M * np.nan, "eigvalsh.*nan and infinities"),
+    (lambda a: np.linalg.slogdet(a)[1], np.ones((2, 2)), "Singular matrix.*slogdet"),
+    (squared_q, R, "as many rows as columns.*qr.*fix:  of a wide matrix, factorize the first columns"),
+    (squared_q, np.zeros((2, 2)), "Singular matrix.*qr"),
+    (of_two_lines, np.ones((2, 2)), "Singular matrix.*of one of these: `r = .*; `return np.linalg.solve"),
+], ids=["singular", "not square", "not definite", "nan", "slogdet", "wide", "dependent columns", "two lines"])
+def test_matrices_that_are_refused_name_the_line(f, a, text):
+    for derivative in (sd.jacfwd, sd.jacrev):
+        with pytest.raises(sd.errors.LinearAlgebraError, match=f"(?s)SD0349.*{text}") as error:
+            derivative(python(f))(a)
+        assert isinstance(error.value, np.linalg.LinAlgError) and __file__ in str(error.value)
+
+
+def test_compiled_code_names_the_line_of_a_singular_matrix():
+    with pytest.raises(sd.errors.LinearAlgebraError, match="(?s)SD0349.*test_in_python.py.*inv"):
+        sd.differentiate(reciprocal).grad(np.ones((2, 2)))
+
+
+def test_the_first_columns_of_a_wide_matrix_are_factorized():
+    """What the refusal tells to write."""
+    def f(a):
+        q, r = np.linalg.qr(a[:, :len(a)])
+        return q, np.hstack((r, q.T @ a[:, len(a):]))
+    close(python(f)(R), tuple(np.linalg.qr(R)), rtol=1e-12, atol=1e-14)
+    direction = np.cos(np.arange(6.0)).reshape(2, 3)
+    for found, (expected, _) in zip(sd.jacrev(python(f))(R), differences(np.linalg.qr, (R,), (direction,)), strict=True):
+        close(along(found, direction), expected, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("f, a", [
+    (lambda x: np.linalg.svd(x)[1], C), (lambda x: np.linalg.qr(x)[0], C), (lambda x: np.linalg.cond(x, "fro"), C),
+    (lambda x: np.linalg.matrix_power(x, 0), C), (lambda x: np.linalg.outer(x, x), M), (lambda x: np.linalg.multi_dot([x, x]), C),
+], ids=["svd", "qr", "cond", "matrix_power", "outer", "multi_dot"])
+def test_stacks_that_are_refused(f, a):
+    with pytest.raises(sd.errors.UnsupportedError, match="(?s)test_in_python.py.*fix:"):
+        python(f).jacobian(a)
 
 
 def test_a_rank_deficient_matrix_has_no_pseudo_inverse_here():

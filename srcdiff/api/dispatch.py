@@ -21,6 +21,7 @@ from srcdiff.api import warm
 from srcdiff.api.by_shape import ByShape, abstract_call, specialised_call
 from srcdiff.api.direct import MISSING, PLAIN, Way, nothing
 from srcdiff.api.lazy import lazy
+from srcdiff.api.matrices import refused_matrix
 from srcdiff.api.special import Special
 from srcdiff.backend.numba import explain, is_compile_error
 from srcdiff.errors import (
@@ -287,6 +288,8 @@ class Dispatch:
                 return self._within_iterations(over_budget(found[2], *error.args[1:], self.options.memory), args, keywords)
             kind = KINDS.get(found[1], ShapeError)
             raise kind(Problem(found[1], found[2], self._place(str(error)), fix=FIXES.get(found[1], SHAPES_FIT))) from None
+        if isinstance(error, np.linalg.LinAlgError) and not isinstance(error, SrcdiffError):
+            raise refused_matrix(error, [make() for make in self._programs]) from None
         if is_compile_error(error):
             raise explain(error, self.__name__, self.source(*args, **keywords)) from None
         raise error

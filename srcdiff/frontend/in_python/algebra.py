@@ -52,6 +52,8 @@ def dot_of_arrays(a, b):
 
 def multi_dot(arrays):
     made = arrays[0]
+    if len(arrays) < 2 or min([x.ndim for x in arrays[1:-1]], default=2) < 2 or max([x.ndim for x in arrays]) > 2:
+        raise ValueError("multi_dot takes two arrays or more; those inside are matrices")
     for x in arrays[1:]:
         made = np.dot(made, x)
     return made
@@ -95,6 +97,8 @@ def cond(x, p=None):
     if p is None or p == 2 or p == -2:
         s = np.linalg.svd(x, compute_uv=False)
         return s[len(s) - 1] / s[0] if p == -2 else s[0] / s[len(s) - 1]
+    if x.ndim > 2:
+        raise NotImplementedError("np.linalg.cond of this order, of several matrices")
     return np.linalg.norm(x, p) * np.linalg.norm(np.linalg.inv(x), p)
 
 
@@ -110,7 +114,7 @@ def matrix_norm(x, *, keepdims=False, ord="fro"):               # noqa: A002
 
 def require_full_rank(r):
     size = np.abs(np.diag(r))
-    if np.min(size) <= 1e-13 * np.max(size):
+    if len(size) > 0 and np.min(size) <= 1e-13 * np.max(size):
         raise ValueError("[SD0346] a matrix without full rank has no derivative of its pseudo-inverse")
 
 
@@ -142,31 +146,72 @@ def pinv(a):
 
 # -- stacks of matrices ----------------------------------------------------------------------------
 
+def stack_of(a):
+    """The matrices of an array with more axes, along one axis."""
+    n, m = a.shape[-2], a.shape[-1]
+    return a.reshape(a.size // max(n * m, 1), n, m)
+
+
 def inverses(a):
-    n = a.shape[-1]
-    stack = a.reshape(a.size // max(n * n, 1), n, n)
+    stack = stack_of(a)
     made = np.zeros_like(stack)
     for k in range(stack.shape[0]):
         made[k] = np.linalg.inv(stack[k])
     return made.reshape(a.shape)
 
 
+def choleskys(a):
+    stack = stack_of(a)
+    made = np.zeros_like(stack)
+    for k in range(stack.shape[0]):
+        made[k] = np.linalg.cholesky(stack[k])
+    return made.reshape(a.shape)
+
+
 def determinants(a):
-    n = a.shape[-1]
-    stack = a.reshape(a.size // max(n * n, 1), n, n)
+    stack = stack_of(a)
     made = np.zeros(stack.shape[0])
     for k in range(stack.shape[0]):
         made[k] = np.linalg.det(stack[k])
     return made.reshape(a.shape[:-2])
 
 
+def log_determinants(a):
+    stack = stack_of(a)
+    signs, logarithms = np.zeros(stack.shape[0]), np.zeros(stack.shape[0])
+    for k in range(stack.shape[0]):
+        signs[k], logarithms[k] = np.linalg.slogdet(stack[k])
+    return LogDeterminant(signs.reshape(a.shape[:-2]), logarithms.reshape(a.shape[:-2]))
+
+
+LogDeterminant = type(np.linalg.slogdet(np.eye(1)))
+
+
+def eigenvalues(a):
+    stack = stack_of(a)
+    made = np.zeros(stack.shape[:2])
+    for k in range(stack.shape[0]):
+        made[k] = np.linalg.eigvalsh(stack[k])
+    return made.reshape(a.shape[:-1])
+
+
+def spectra(a):
+    stack = stack_of(a)
+    values, vectors = np.zeros(stack.shape[:2]), np.zeros_like(stack)
+    for k in range(stack.shape[0]):
+        values[k], vectors[k] = np.linalg.eigh(stack[k])
+    return Spectrum(values.reshape(a.shape[:-1]), vectors.reshape(a.shape))
+
+
+Spectrum = type(np.linalg.eigh(np.eye(1)))
+
+
 def solutions(a, b):
     """Solve a system for each matrix of a stack; `b` has the leading axes of `a`."""
     if a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2]:
         raise NotImplementedError("np.linalg.solve of stacks whose leading axes differ")
-    n, m = a.shape[-1], b.shape[-1]
-    stack = a.reshape(a.size // max(n * n, 1), n, n)
-    right = b.reshape(stack.shape[0], n, m)
+    stack = stack_of(a)
+    right = b.reshape(stack.shape[0], b.shape[-2], b.shape[-1])
     made = np.zeros(right.shape)
     for k in range(stack.shape[0]):
         made[k] = np.linalg.solve(stack[k], right[k])

@@ -25,41 +25,61 @@ __all__ = ["HANDLERS", "METHODS"]
 
 # -- linear algebra ------------------------------------------------------------------
 
-def several(*operations):
-    """A function that gives a tuple, one operation each."""
+def matrix(t, a, name):
+    """Return an operand that is one matrix."""
+    x = array(t, a)
+    if t.ndim(x) != 2:
+        raise Refused(f"np.linalg.{name} of {t.type_of(x)}", why="it takes one matrix here",
+                      fix="call it for one matrix after the other, in a loop over the first axis")
+    return x
+
+
+def several(like, *operations):
+    """A function of a matrix that gives NumPy's named tuple `like`, one operation for each field."""
     def handler(t, a):
-        x = array(t, a)
-        return Tuple(tuple(t.emit(op, x) for op in operations))
+        x = matrix(t, a, like.__name__.removesuffix("Result").lower())
+        return Tuple(tuple(t.emit(op, x) for op in operations), cls=like)
     return handler
 
 
+full_svd = several(type(np.linalg.svd(np.eye(1))), "svd_u", "svdvals", "svd_vt")
+factors = several(type(np.linalg.qr(np.eye(1))), "qr_q", "qr_r")
+determinant = several(type(np.linalg.slogdet(np.eye(1))), "det_sign", "logabsdet")
+spectrum = several(type(np.linalg.eigh(np.eye(1))), "eigvalsh", "eigenvectors")
+
+
 def svd(t, a, full_matrices=Const(True), compute_uv=Const(True)):
-    x = array(t, a)
+    x = matrix(t, a, "svd")
     if not flag(t, compute_uv):
         return t.emit("svdvals", x)
     rows, columns = t.extents.get(x.name, (None, None))
     if flag(t, full_matrices) and (rows is None or rows != columns):      # of a square matrix they are the same
         raise Refused("np.linalg.svd with full matrices, of a matrix that is not square", fix="use full_matrices=False")
-    return several("svd_u", "svdvals", "svd_vt")(t, x)
+    return full_svd(t, x)
 
 
 def qr(t, a, mode=Known("reduced")):        # noqa: B008
-    x = array(t, a)
+    x = matrix(t, a, "qr")
     if getattr(mode, "value", None) not in ("reduced", "r"):
         raise Refused("np.linalg.qr with this mode", fix='use "reduced" or "r"')
-    return t.emit("qr_r", x) if mode.value == "r" else several("qr_q", "qr_r")(t, x)
+    return t.emit("qr_r", x) if mode.value == "r" else factors(t, x)
 
 
 def of_stacks(op, function):
-    """A function of matrices, and of stacks of matrices one after the other."""
+    """A function of matrices, and of stacks of matrices one after the other.
+
+    `op` is its operation on one matrix, or what writes it.
+    """
     def handler(t, *operands):
         xs = [array(t, a) for a in operands]
-        return t.emit(op, *xs) if t.ndim(xs[0]) < 3 else in_python_call(t, function, *xs)
+        if t.ndim(xs[0]) > 2:
+            return in_python_call(t, function, *xs)
+        return op(t, *xs) if callable(op) else t.emit(op, *xs)
     return handler
 
 
 def matrix_power(t, a, n):
-    x, power = array(t, a), t.static_number(n)
+    x, power = matrix(t, a, "matrix_power"), t.static_number(n)
     if power is None:
         raise Refused("a matrix power that only run time knows", fix="use a loop")
     if power == 0:
@@ -380,15 +400,16 @@ def _as_matmul(t, terms, output, xs):
 
 
 HANDLERS = {
-    np.linalg.slogdet: several("det_sign", "logabsdet"), np.linalg.eigh: several("eigvalsh", "eigenvectors"),
+    np.linalg.slogdet: of_stacks(determinant, algebra.log_determinants), np.linalg.eigh: of_stacks(spectrum, algebra.spectra),
     np.linalg.qr: qr, np.linalg.svd: svd, np.linalg.matrix_power: matrix_power,
-    np.linalg.svdvals: lambda t, a: t.emit("svdvals", array(t, a)), np.kron: kron,
+    np.linalg.svdvals: lambda t, a: t.emit("svdvals", matrix(t, a, "svdvals")), np.kron: kron,
     np.tril: triangle("less_equal"), np.triu: triangle("greater_equal"), np.meshgrid: meshgrid,
     np.tile: tile, np.repeat: repeat, np.roll: roll, np.count_nonzero: count_nonzero, np.ptp: ptp,
     np.nansum: nan_reduction("sum", 0.0), np.nanmax: nan_reduction("max", -np.inf),
     np.nanmin: nan_reduction("min", np.inf), np.trapezoid: trapezoid, np.cumprod: cumprod,
     np.polyval: polyval, np.nan_to_num: nan_to_num, np.heaviside: heaviside, np.select: select,
-    np.einsum: einsum, np.linalg.inv: of_stacks("inv", algebra.inverses),
+    np.einsum: einsum, np.linalg.inv: of_stacks("inv", algebra.inverses), np.linalg.cholesky: of_stacks("cholesky", algebra.choleskys),
+    np.linalg.eigvalsh: of_stacks("eigvalsh", algebra.eigenvalues),
     np.linalg.det: of_stacks("det", algebra.determinants), np.linalg.solve: of_stacks("solve", algebra.solutions),
     np.diff: difference, np.pad: pad,
 }

@@ -35,7 +35,7 @@ from srcdiff.syntax import Const, is_complex, is_float
 
 __all__ = [
     "_diagonal_index", "arg_extreme", "average", "cross", "cumsum", "diag", "diagonal", "dot",
-    "inner", "inner_1d", "matmul", "mean", "norm", "number_of", "outer", "plain_reduction",
+    "inner", "inner_1d", "matmul", "mean", "norm", "number_of", "outer", "outer_of_vectors", "plain_reduction",
     "reduce", "reduction", "std", "trace", "var", "vdot",
 ]
 
@@ -280,9 +280,19 @@ def inner(t, a, b):
     x, y = array(t, a), array(t, b)
     if t.ndim(x) == 1 and t.ndim(y) == 1:
         return inner_1d(t, x, y)
+    if t.ndim(x) > 2 or t.ndim(y) > 2:
+        last = [Const(t.ndim(v) - 1) for v in (x, y)]
+        return in_python_call(t, algebra.tensordot, x, y, Tuple(tuple(Tuple((k,)) for k in last)))
     if t.ndim(y) == 2:
         y = t.emit("transpose", y, perm=(1, 0))
     return dot(t, x, y)
+
+
+def outer_of_vectors(t, a, b):
+    """`np.linalg.outer` takes vectors only, `np.outer` takes anything."""
+    if any(t.ndim(array(t, v)) != 1 for v in (a, b)):
+        raise Refused("np.linalg.outer of arrays that are not both vectors", fix="use np.outer, or reshape them")
+    return outer(t, a, b)
 
 
 def outer(t, a, b):
