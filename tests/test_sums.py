@@ -85,8 +85,8 @@ def test_sums_of_numpy_and_adjoints_have_any_order_and_those_of_users_theirs():
 def test_without_contraction_sums_keep_their_order(fastmath):
     from srcdiff.backend import notes
     module = type("Module", (), {ANY_ORDER: {"f": ["s"]}})
-    assert notes.of(module, "f", fastmath) == notes.Notes()
-    assert notes.of(module, "f", frozenset({"contract"})).flags == ("reassoc", "contract")
+    assert notes.of(module, "f", fastmath, False) == notes.Notes()
+    assert notes.of(module, "f", frozenset({"contract"}), True).flags == ("reassoc", "contract")
 
 
 TEXT = '''import numpy as np

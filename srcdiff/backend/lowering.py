@@ -11,7 +11,8 @@ instructions for each axis of each access, and a choice that keeps LLVM from vec
 arrays that are only indexed from the front are unsigned numbers, which cannot be negative.  And where the order of
 a sum is nobody's (`np.sum`, a dot product, an adjoint), ``s += t`` is an addition with the flag "reassoc", so that
 LLVM may add up several terms at once.  No other operation has it: what a user's compensated summation does stays.
-The larger of two numbers is one operation of LLVM's, which then finds the largest of several at once, too.
+The larger of two numbers is one operation of LLVM's, which then finds the largest of several at once, too, and NumPy's
+functions of one float32 are libm's that have vector versions (`srcdiff.backend.vector_math`).
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from numba.core.lowering import Lower
 from numba.np import arrayobj
 
 from srcdiff.backend.notes import Notes
+from srcdiff.backend.vector_math import called, of_floats
 
 __all__ = ["lowering"]
 
 
 def lowering(notes: Notes) -> type[Lower]:
     """Return the class that lowers a function of which this is known."""
-    return type("GeneratedLower", (_Loops, _Elements, _Sums, _Extremes, _Unbuilt, Lower), {"notes": notes})
+    return type("GeneratedLower", (_Loops, _Elements, _Sums, _Functions, _Unbuilt, Lower), {"notes": notes})
 
 
 class _Sums:
@@ -69,21 +71,28 @@ class _Sums:
 EXTREMES = {np.maximum: "llvm.maximum", np.minimum: "llvm.minimum"}     # nan if one is
 
 
-class _Extremes:
-    """The larger or the smaller one of two floating-point numbers."""
+class _Functions:
+    """The larger or the smaller one of two floating-point numbers, and functions of float32."""
+
+    notes = Notes()
 
     def lower_expr(self, resty, expr):
-        name = EXTREMES.get(self._called(expr)) if expr.op == "call" and isinstance(resty, types.Float) else None
-        if name is None or len(expr.args) != 2 or LLVM < (18,):         # older ones cannot compile it
-            return super().lower_expr(resty, expr)
-        kind = self.context.get_value_type(resty)
-        function = self.module.declare_intrinsic(name, [kind], FunctionType(kind, [kind, kind]))
-        return self.builder.call(function, [self._cast_var(arg, resty) for arg in expr.args])
+        if expr.op == "call" and isinstance(resty, types.Float) and (ufunc := self._called(expr)):
+            if ufunc in EXTREMES and len(expr.args) == 2 and LLVM >= (18,):         # older ones cannot compile it
+                return self._extreme(EXTREMES[ufunc], resty, expr.args)
+            if resty == types.float32 and self.notes.vector_math and (name := of_floats(ufunc.__name__)):
+                return called(self.builder, name, [self._cast_var(arg, resty) for arg in expr.args])
+        return super().lower_expr(resty, expr)
 
     def _called(self, expr):
         """Return the function that a call is to; None where that is no function of the module."""
         key = getattr(self.typeof(expr.func.name), "typing_key", None)
         return key if isinstance(key, np.ufunc) else None
+
+    def _extreme(self, name, resty, args):
+        kind = self.context.get_value_type(resty)
+        function = self.module.declare_intrinsic(name, [kind], FunctionType(kind, [kind, kind]))
+        return self.builder.call(function, [self._cast_var(arg, resty) for arg in args])
 
 
 class _Unbuilt:

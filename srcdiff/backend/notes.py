@@ -25,16 +25,19 @@ class Notes:
         The numbers to which ``+=`` adds in any order.
     flags
         LLVM's flags of such an addition.
+    vector_math
+        Whether functions may be vectorised (`srcdiff.backend.vector_math`).
     """
 
     arrays: frozenset[str] = frozenset()
     sums: frozenset[str] = frozenset()
     flags: tuple[str, ...] = ()
+    vector_math: bool = False
 
 
-def of(module, function: str, fastmath) -> Notes:
+def of(module, function: str, fastmath, vector_math: bool) -> Notes:
     """Return what a module says of its function; sums have their order where no fast math is wanted."""
     arrays, sums = (frozenset(vars(module).get(mark, {}).get(function, ())) for mark in (FROM_FRONT, ANY_ORDER))
     if isinstance(fastmath, bool) or not fastmath or not sums:
-        return Notes(arrays)
-    return Notes(arrays, sums, ("reassoc", *sorted(set(fastmath) - {"reassoc"})))
+        return Notes(arrays, vector_math=vector_math)
+    return Notes(arrays, sums, ("reassoc", *sorted(set(fastmath) - {"reassoc"})), vector_math)

@@ -52,7 +52,7 @@ def _jit_functions(module, options):
     for key, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
             parallel = options.parallel and "prange" in value.__code__.co_names
-            chosen = {} if parallel else pipeline.settings(value, notes.of(module, key, options.fastmath))
+            chosen = {} if parallel else pipeline.settings(value, notes.of(module, key, options.fastmath, options.vector_math))
             dispatcher = numba.njit(parallel=parallel, **settings, **chosen)(value)
             if modules.is_on_disk(module):
                 keep_machine_code(dispatcher)
