@@ -25,6 +25,7 @@ from dataclasses import replace
 from srcdiff.assemble import bind, keep, require_same_shape, require_shape_of_results
 from srcdiff.backend import Compiled, Options, compile_program, compile_source
 from srcdiff.batches import Batch, batch_text, split
+from srcdiff.collecting import paused
 from srcdiff.forward import tangent
 from srcdiff.halves import halves
 from srcdiff.jacobians import forward_jacobian, reverse_jacobian
@@ -170,6 +171,7 @@ PIPELINES: dict[str, list[Callable[[Program], Program]]] = {
 
 
 @_remembered
+@paused()
 def prepare(program: Program, target: str = "numba") -> Program:
     """Run the passes of a target: what comes out is what is printed and compiled."""
     for run in PIPELINES[target]:

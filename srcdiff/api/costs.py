@@ -7,11 +7,13 @@ import numpy as np
 from srcdiff import compiler
 from srcdiff.analysis.cost import Cost, estimate
 from srcdiff.api.function import Function
+from srcdiff.collecting import paused
 from srcdiff.structure import flat_values
 
 __all__ = ["call_cost", "shape_key"]
 
 
+@paused()
 def call_cost(function: Function, args, keywords) -> Cost:
     """Return the estimated cost of ``function(*args, **keywords)``; nothing is compiled or run."""
     args, keywords = function.bind(args, keywords)

@@ -24,6 +24,7 @@ from srcdiff.api.lazy import lazy
 from srcdiff.api.matrices import refused_matrix
 from srcdiff.api.special import Special
 from srcdiff.backend.numba import explain, is_compile_error
+from srcdiff.collecting import paused
 from srcdiff.errors import (
     NOWHERE,
     ArgumentError,
@@ -245,6 +246,7 @@ class Dispatch:
         from srcdiff.api.device import on_grid
         return on_grid(self)
 
+    @paused()
     def _make(self, args, keywords, stretch: bool = False) -> Callable:
         specs, special = specialised_call(self, args, keywords)
         run, compiled = self._compiled(special, args, keywords, stretch)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 
 from srcdiff.backend.notes import Notes
+from srcdiff.collecting import paused
 
 __all__ = ["LONG", "compiler", "library", "settings"]
 
@@ -48,7 +49,8 @@ def compiler(notes: Notes, long: bool):
             if long and self.state.library is None and library() is not None:
                 self.state.library = library()(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
                 self.state.library.enable_object_caching()
-            return super()._compile_core()
+            with paused():
+                return super()._compile_core()
 
     return GeneratedCode
 
