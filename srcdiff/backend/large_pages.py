@@ -19,7 +19,7 @@ import types
 
 import numpy as np
 
-__all__ = ["available", "numpy_module"]
+__all__ = ["available", "new_array", "numpy_module"]
 
 SMALLEST = 1 << 22          # bytes; NumPy's own limit
 PAGE = 4096                 # bytes
@@ -32,10 +32,14 @@ def available() -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:
+        from numba.core.callconv import CPUCallConv
         from numba.np import arrayobj
+
+        from srcdiff.backend import arrays  # noqa: F401
     except ImportError:
         return False
-    return all(hasattr(arrayobj, name) for name in ("get_itemsize", "ty_parse_dtype", "ty_parse_shape"))
+    return all(hasattr(arrayobj, name) for name in ("ty_parse_dtype", "ty_parse_shape")) and all(
+        hasattr(CPUCallConv, name) for name in ("build_excinfo_struct", "_get_excinfo_argument", "_return_errcode_raw"))
 
 
 def _ask_for_large_pages(builder, address, size):
@@ -59,107 +63,53 @@ def _array_type(shape, dtype):
     return None if of is None or rank is None else numba_types.Array(of, rank, "C")
 
 
-# What the function that makes an array says besides its owner: that it was made, or one of these.
-MADE = 0
-FAILURES = {
-    1: (ValueError, "negative dimensions not allowed"),
-    2: (ValueError, "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size."),
-    3: (MemoryError, "Allocation failed (probably too large)."),
-}
-
-
-def _maker(context, module, rank: int, itemsize: int, align: int, cleared: bool):
-    """Return the function of a module that takes extents and gives the owner of new memory, and whether it was made."""
+def maker(context, module, rank: int, itemsize: int, align: int, cleared: bool):
+    """Return the function of a module that takes extents and gives the owner of new memory, or an error."""
     from llvmlite import ir
     from numba.core import cgutils
+
+    from srcdiff.backend.arrays import answer, fail_if, helper
     name = f"srcdiff.{'zeros' if cleared else 'empty'}.{rank}.{itemsize}.{align}"
     if name in module.globals:
         return module.globals[name]
-    whole, word, owner = ir.IntType(64), ir.IntType(32), cgutils.voidptr_t
-    answer = ir.LiteralStructType([owner, word])
-    function = ir.Function(module, ir.FunctionType(answer, [whole] * rank), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-
-    def answered(memory, code):
-        builder.ret(builder.insert_value(builder.insert_value(ir.Constant(answer, ir.Undefined), memory, 0), code, 1))
-
+    whole = ir.IntType(64)
+    builder = helper(module, name, cgutils.voidptr_t, [whole] * rank)
     size, negative, too_big = whole(itemsize), ir.IntType(1)(0), ir.IntType(1)(0)
-    for extent in function.args:
+    for extent in builder.function.args:
         negative = builder.or_(negative, builder.icmp_signed("<", extent, whole(0)))
         product = builder.smul_with_overflow(size, extent)
         size, too_big = builder.extract_value(product, 0), builder.or_(too_big, builder.extract_value(product, 1))
-    with builder.if_then(builder.or_(negative, too_big), likely=False):
-        answered(owner(None), builder.select(negative, word(1), word(2)))
+    fail_if(context, builder, negative, ValueError, "negative dimensions not allowed")
+    fail_if(context, builder, too_big, ValueError,
+            "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size.")
     memory = context.nrt.meminfo_alloc_aligned_unchecked(builder, size, align)
-    with builder.if_then(cgutils.is_null(builder, memory), likely=False):
-        answered(memory, word(3))
+    fail_if(context, builder, cgutils.is_null(builder, memory), MemoryError, "Allocation failed (probably too large).")
     data = context.nrt.meminfo_data(builder, memory)
     _ask_for_large_pages(builder, data, size)
     if cleared:
         cgutils.memset(builder, data, size, 0)
-    answered(memory, word(MADE))
-    return function
+    return answer(builder, memory)
 
 
-def _raise_failures(context, builder, code):
-    """Raise the error that `code` stands for; there is nothing to raise for 0."""
-    *others, last = FAILURES
-    with builder.if_then(builder.icmp_unsigned("!=", code, code.type(MADE)), likely=False):
-        for number in others:
-            with builder.if_then(builder.icmp_unsigned("==", code, code.type(number))):
-                error, text = FAILURES[number]
-                context.call_conv.return_user_exc(builder, error, (text,))
-        error, text = FAILURES[last]
-        context.call_conv.return_user_exc(builder, error, (text,))
-
-
-def _structure(context, builder, kind, owner, extents, itemsize):
-    """Return Numba's structure of an array in C order."""
-    from llvmlite import ir
-    whole = ir.IntType(64)
-    data = builder.bitcast(context.nrt.meminfo_data(builder, owner), context.get_data_type(kind.dtype).as_pointer())
-    stride, strides = whole(itemsize), []
-    for extent in reversed(extents):
-        strides.insert(0, stride)
-        stride = builder.mul(stride, extent)
-    count = functools.reduce(builder.mul, extents, whole(1))
-    model = context.data_model_manager[kind]
-    fields = {"meminfo": owner, "nitems": count, "itemsize": whole(itemsize), "data": data}
-    made = ir.Constant(context.get_value_type(kind), None)
-    for name, value in fields.items():
-        made = builder.insert_value(made, value, model.get_field_position(name))
-    for name, values in (("shape", extents), ("strides", strides)):
-        for axis, value in enumerate(values):
-            made = builder.insert_value(made, value, (model.get_field_position(name), axis))
-    return made
-
-
-def _extents(context, builder, kind, value) -> list:
-    """Return the extents that a shape, a tuple of integers or one, stands for."""
-    from numba.core import cgutils
-    from numba.core import types as numba_types
-    if isinstance(kind, numba_types.Integer):
-        return [context.cast(builder, value, kind, numba_types.intp)]
-    return [context.cast(builder, one, of, numba_types.intp)
-            for one, of in zip(cgutils.unpack_tuple(builder, value, len(kind)), kind, strict=True)]
+def new_array(context, builder, kind, extents, cleared: bool = False):
+    """Generate Numba's structure of a new array in C order."""
+    from srcdiff.backend.arrays import address, call, itemsize_of, structure
+    itemsize = itemsize_of(context, kind)
+    align = context.get_preferred_array_alignment(kind.dtype)
+    make = maker(context, builder.module, kind.ndim, itemsize, align, cleared)
+    owner = call(context, builder, make, extents)
+    return structure(context, builder, kind, extents, {"meminfo": owner, "data": address(context, builder, kind, owner)})
 
 
 def _intrinsic(name, cleared: bool):
     """Return a function for compiled code that makes a new array."""
     from numba.core import types as numba_types
     from numba.extending import intrinsic
-    from numba.np import arrayobj
 
     def generate(context, builder, signature, args):
-        kind = signature.return_type
-        extents = _extents(context, builder, signature.args[0], args[0])
-        itemsize = arrayobj.get_itemsize(context, kind)
-        align = context.get_preferred_array_alignment(kind.dtype)
-        made = builder.call(_maker(context, builder.module, kind.ndim, itemsize, align, cleared), extents)
-        _raise_failures(context, builder, builder.extract_value(made, 1))
-        return _structure(context, builder, kind, builder.extract_value(made, 0), extents, itemsize)
+        from srcdiff.backend.arrays import extents_of
+        extents = extents_of(context, builder, signature.args[0], args[0])
+        return new_array(context, builder, signature.return_type, extents, cleared)
 
     def typed(typingctx, shape, dtype=None):
         made = _array_type(shape, dtype)
@@ -171,8 +121,10 @@ def _intrinsic(name, cleared: bool):
 @functools.cache
 def numpy_module() -> types.ModuleType:
     """Return a `numpy` for compiled modules, whose new large arrays are on large pages."""
+    from srcdiff.backend import views
     module = types.ModuleType("numpy", "NumPy; `empty` and `zeros` take large pages for large arrays.")
     module.__dict__.update({k: v for k, v in vars(np).items() if not k.startswith("__")})
     module.empty = _intrinsic("empty", cleared=False)
     module.zeros = _intrinsic("zeros", cleared=True)
+    module.reshape = views.reshape
     return module

@@ -28,6 +28,7 @@ from numba.core.ir_utils import find_const, guard
 from numba.core.lowering import Lower
 from numba.np import arrayobj
 
+from srcdiff.backend import large_pages
 from srcdiff.backend.notes import Notes
 from srcdiff.backend.vector_math import called, of_floats
 
@@ -36,7 +37,7 @@ __all__ = ["lowering"]
 
 def lowering(notes: Notes) -> type[Lower]:
     """Return the class that lowers a function of which this is known."""
-    return type("GeneratedLower", (_Loops, _Elements, _Sums, _Functions, _Unbuilt, Lower), {"notes": notes})
+    return type("GeneratedLower", (_Loops, _Elements, _Sums, _Functions, _Methods, _Unbuilt, Lower), {"notes": notes})
 
 
 class _Sums:
@@ -93,6 +94,25 @@ class _Functions:
         kind = self.context.get_value_type(resty)
         function = self.module.declare_intrinsic(name, [kind], FunctionType(kind, [kind, kind]))
         return self.builder.call(function, [self._cast_var(arg, resty) for arg in args])
+
+
+class _Methods:
+    """Methods of arrays that make views and copies."""
+
+    def lower_expr(self, resty, expr):
+        method = getattr(self.typeof(expr.func.name), "typing_key", None) if expr.op == "call" else None
+        if method not in ("array.reshape", "array.copy") or not large_pages.available():
+            return super().lower_expr(resty, expr)
+        from srcdiff.backend import arrays, views
+        signature = self.fndesc.calltypes[expr]
+        of, array = signature.recvr, self.loadvar(expr.func.name)
+        if of is None or not views.is_plain(of) or expr.kws:
+            return super().lower_expr(resty, expr)
+        if method == "array.copy":
+            return views.copied(self.context, self.builder, resty, of, array)
+        extents = [e for arg, kind in zip(expr.args, signature.args, strict=True)
+                   for e in arrays.extents_of(self.context, self.builder, kind, self._cast_var(arg, kind))]
+        return views.reshaped(self.context, self.builder, resty, of, array, extents)
 
 
 class _Unbuilt:

@@ -24,6 +24,7 @@ from numba.core.typed_passes import (
 )
 from numba.core.untyped_passes import InlineClosureLikes, ReconstructSSA
 
+from srcdiff.backend import large_pages
 from srcdiff.backend.lowering import lowering
 from srcdiff.backend.notes import Notes
 
@@ -64,6 +65,10 @@ class TypesOfNames(NopythonTypeInference):
     _name = "types_of_names"
 
     def run_pass(self, state):
+        if large_pages.available():
+            from srcdiff.backend.products import with_own_products
+            with_own_products(state.func_ir)
+            state.typingctx.refresh()           # the first time, `product` is new to it
         try:
             super().run_pass(state)
             if _one_type_each(state):

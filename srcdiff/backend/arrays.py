@@ -1,0 +1,95 @@
+"""The parts of generated code for whole arrays: Numba's structure of an array, and functions of LLVM's beside the user's.
+
+What a generated function does with whole arrays (new ones, views, products of matrices) is a call of a function that
+stands once in LLVM's module, and is not put in the place of its calls.  It answers (value, error), where the error
+is Numba's exception, or null: the caller has one branch for all that can go wrong.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.callconv import RETCODE_USEREXC, excinfo_ptr_t
+
+__all__ = ["address", "answer", "call", "extents_of", "fail_if", "helper", "itemsize_of", "structure"]
+
+WHOLE = ir.IntType(64)
+
+
+def helper(module, name: str, value, args) -> ir.IRBuilder:
+    """Return the builder of a new function that gives a value and an error."""
+    kind = ir.FunctionType(ir.LiteralStructType([value, excinfo_ptr_t]), args)
+    function = ir.Function(module, kind, name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    return ir.IRBuilder(function.append_basic_block("entry"))
+
+
+def _answer(builder, value, error):
+    made = ir.Constant(builder.function.ftype.return_type, ir.Undefined)
+    builder.ret(builder.insert_value(builder.insert_value(made, value, 0), error, 1))
+    return builder.function
+
+
+def answer(builder, value) -> ir.Function:
+    """End a helper; return it."""
+    return _answer(builder, value, excinfo_ptr_t(None))
+
+
+def fail_if(context, builder, condition, error: type[Exception], text: str) -> None:
+    """Let a helper answer with an error, if a condition holds."""
+    with builder.if_then(condition, likely=False):
+        exception = context.call_conv.build_excinfo_struct(error, (text,), None, None)
+        pointer = context.get_python_api(builder).serialize_object(exception)
+        value = builder.function.ftype.return_type.elements[0]
+        _answer(builder, ir.Constant(value, ir.Undefined), builder.bitcast(pointer, excinfo_ptr_t))
+
+
+def call(context, builder, function, args):
+    """Call a helper, raise its error if there is one, and return its value."""
+    answered = builder.call(function, args)
+    error = builder.extract_value(answered, 1)
+    with builder.if_then(cgutils.is_not_null(builder, error), likely=False):
+        store = builder.store(error, context.call_conv._get_excinfo_argument(builder.function))
+        # By this mark LLVM's pass that prunes reference counts knows a block that raises.
+        store.set_metadata("numba_exception_output", builder.module.add_metadata([ir.IntType(1)(1)]))
+        context.call_conv._return_errcode_raw(builder, RETCODE_USEREXC)
+    return builder.extract_value(answered, 0)
+
+
+def itemsize_of(context, kind) -> int:
+    """Return the bytes of an element."""
+    return context.get_abi_sizeof(context.get_data_type(kind.dtype))
+
+
+def structure(context, builder, kind, extents, fields: dict):
+    """Return Numba's structure of an array in C order, of which some fields are given."""
+    itemsize = WHOLE(itemsize_of(context, kind))
+    stride, strides = itemsize, []
+    for extent in reversed(extents):
+        strides.insert(0, stride)
+        stride = builder.mul(stride, extent)
+    count = functools.reduce(builder.mul, extents, WHOLE(1))
+    model = context.data_model_manager[kind]
+    made = ir.Constant(context.get_value_type(kind), None)
+    for name, value in {"nitems": count, "itemsize": itemsize, **fields}.items():
+        made = builder.insert_value(made, value, model.get_field_position(name))
+    for name, values in (("shape", extents), ("strides", strides)):
+        for axis, value in enumerate(values):
+            made = builder.insert_value(made, value, (model.get_field_position(name), axis))
+    return made
+
+
+def address(context, builder, kind, owner):
+    """Return where the elements of an array lie that has this owner to itself."""
+    return builder.bitcast(context.nrt.meminfo_data(builder, owner), context.get_data_type(kind.dtype).as_pointer())
+
+
+def extents_of(context, builder, kind, value) -> list:
+    """Return the extents that a shape, a tuple of integers or one, stands for."""
+    if isinstance(kind, types.Integer):
+        return [context.cast(builder, value, kind, types.intp)]
+    return [context.cast(builder, one, of, types.intp)
+            for one, of in zip(cgutils.unpack_tuple(builder, value, len(kind)), kind, strict=True)]
