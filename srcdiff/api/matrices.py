@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from srcdiff.api.lazy import lazy
 from srcdiff.errors import NOWHERE, LinearAlgebraError, Problem, Where
-from srcdiff.primitives import LINEAR_ALGEBRA
 from srcdiff.syntax import Assign, Program, walk
 
 __all__ = ["refused_matrix"]
+
+primitives = lazy("srcdiff.primitives")
 
 WIDE = ("the derivative of np.linalg.qr takes a matrix with at least as many rows as columns",
         "of a wide matrix, factorize the first columns: q, r = np.linalg.qr(a[:, :len(a)]); the rest of R is q.T @ a[:, len(a):]")
@@ -44,7 +46,7 @@ def _places(programs: Sequence[Program]) -> dict[Where, set[str]]:
     firsts, found = {}, {}
     for program in programs:
         for s in walk(program.body):
-            if isinstance(s, Assign) and s.op in LINEAR_ALGEBRA and s.where != NOWHERE:
+            if isinstance(s, Assign) and s.op in primitives.LINEAR_ALGEBRA and s.where != NOWHERE:
                 first = firsts.setdefault((s.where.file, s.where.line), s.where)
                 found.setdefault(first, set()).add(s.op)
     return found
