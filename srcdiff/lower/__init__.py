@@ -32,13 +32,14 @@ from srcdiff.lower.names import apart, names
 from srcdiff.lower.registers import registers
 from srcdiff.lower.rejoin import rejoin
 from srcdiff.lower.scalarize import scalarize
+from srcdiff.lower.short import short
 from srcdiff.lower.strength import strength
 from srcdiff.lower.tidy import tidy
 from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, gather, interchange, layout, registers)
+PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, gather, interchange, short, layout, registers)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
@@ -61,7 +62,7 @@ def lower(program: Program, stretch: bool = True, blas: bool = True, device: boo
     for one in PASSES:
         if one is fuse:
             program = fuse(program, device)
-        elif not (device and one in (gather, interchange, rejoin)):  # a thread has no vectors to fill, and a sample of its own
+        elif not (device and one in (gather, interchange, rejoin, short)):  # a thread has no vectors to fill, and a sample of its own
             program = one(program)
     return strength(names(program, users, old | _parts(program, users, old)))
 

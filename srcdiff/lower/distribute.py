@@ -63,6 +63,7 @@ from srcdiff.lower.counters import Counted, counted
 from srcdiff.lower.gains import SLOW, is_faster_turned, reads_of
 from srcdiff.lower.layout import local_arrays
 from srcdiff.lower.moves import mentions
+from srcdiff.lower.nests import inside, nest_of
 from srcdiff.syntax import (
     Assign,
     Atom,
@@ -104,7 +105,7 @@ class Division:
     def body(self, part: Part) -> tuple[Stmt, ...]:
         """Return what an iteration of the loop does in a part; of both loops if it is turned."""
         found = tuple(self.loop.body[p] for p in part.positions)
-        return found[0].body if part.is_turned else found
+        return nest_of(found[0]).body if part.is_turned else found
 
 
 @dataclass(frozen=True)
@@ -179,11 +180,15 @@ class Distributing(Commuting):
         return fixed and is_faster_turned(loop, stmt, again, self.local)
 
     def may_divide(self, loop: For) -> bool:
-        """Tell whether a body is simple statements and loops of these, all of them numbers and elements."""
+        """Tell whether a body is simple statements and loops that may be parts, all of them numbers and elements."""
         late = changed((loop,))
-        return all(not isinstance(s, For) or not any(map(blocks_of, s.body)) for s in loop.body) \
+        return all(self.may_be_part(s) for s in loop.body if isinstance(s, For)) \
             and all(isinstance(s, Assign | Load | Store | For) for s in walk(loop.body)) \
             and self.is_plain((loop,)) and not any(a.name in late for a in loop.reads if isinstance(a, Var))
+
+    def may_be_part(self, loop: For) -> bool:
+        """Tell whether a loop in the body of one that is divided is of a kind that is understood: simple statements."""
+        return not any(map(blocks_of, loop.body))
 
     def may_keep(self, division: Division) -> bool:
         """Tell whether the numbers that parts hand on are few floats, and their places count from 0."""
@@ -227,10 +232,10 @@ class Distributing(Commuting):
                    for q in first for b in pair.theirs[q])
 
     def may_turn_inside(self, pair: _Pair, position: int) -> bool:
-        """Tell whether an inner loop may go outside."""
-        inner, copy = pair.loop.body[position], pair.copy.body[position]
-        backwards = (copy.var, inner.var, inner.step)
-        return all(self.in_order(a, b, [pair.outer, backwards])
+        """Tell whether an inner loop, or a nest of loops, may go outside."""
+        loops = zip(nest_of(pair.loop.body[position]).loops, nest_of(pair.copy.body[position]).loops, strict=True)
+        backwards = [(copy.var, inner.var, inner.step) for inner, copy in loops]
+        return all(self.in_order(a, b, [pair.outer, one]) for one in backwards
                    for a in pair.ours[position] for b in pair.theirs[position])
 
     def in_order(self, a: Access, b: Access, before) -> bool:
@@ -274,7 +279,7 @@ class Distributing(Commuting):
             body = _with_rows(body, arrays, set().union(*map(exposed, later)), loop)
             again = needed(division.again, body)
             if part.is_turned:
-                made = _turned(loop, loop.body[part.positions[0]], (*again, *body))
+                made = inside(loop, nest_of(loop.body[part.positions[0]]), (*again, *body))
             else:
                 made = replace(loop, body=(*again, *body))
             loops.append(self.with_own_names(made, loop, loops))
@@ -364,19 +369,6 @@ def _is_only_added_to(name: str, body) -> bool:
 
 def _added(stmt: Assign, arrays: dict[str, str], loop: For) -> Store:
     return Store(arrays[stmt.target], (Var(loop.var),), stmt.args[1], True, stmt.where)
-
-
-def _turned(outer: For, inner: For, body) -> For:
-    """Return a nest the other way round; what the loop that goes inside does not change is computed before it."""
-    late = {outer.var, *changed(body)}
-    targets = [s.target for s in body if isinstance(s, Assign | Load)]
-    before = []
-    for s in body:
-        if isinstance(s, Assign) and targets.count(s.target) == 1 and not late.intersection(reads_of((s,))):
-            late.discard(s.target)
-            before.append(s)
-    within = tuple(s for s in body if s not in before)
-    return replace(inner, body=(*before, replace(outer, body=within)))
 
 
 def needed(stmts: Iterable[Assign | Load], body) -> list[Assign | Load]:
