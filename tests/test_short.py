@@ -184,7 +184,7 @@ def test_the_step_inside_is_short(text, inner):
 
 
 @pytest.mark.parametrize("text, inner", (
-    ("u[i, j] += t", "j"), ("u[i, q] += t", "i"), ("u[p, j] = t", "j"), ("u[p, q] = t", ""), ("u[0, q] += t", ""), ("v = add(v, t)", "")))
+    ("u[i, j] += t", "j"), ("u[i, q] += t", "i"), ("u[p, j] = t", "j"), ("u[p, q] = t", "j"), ("u[0, q] += t", ""), ("v = add(v, t)", "")))
 def test_what_depends_on_the_order(text, inner):
     """An element, or a number, that several iterations of the loop change keeps it where it is."""
     assert nest(f"t = x[j, q]; {text}") == inner

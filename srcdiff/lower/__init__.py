@@ -9,8 +9,9 @@ compares again what loops of the same row need, `guarded` moves sums into the
 branch that gives the term, `gather` turns sums into neighbouring elements
 around, `interchange` turns nests of loops, those of adjoints as sums in any
 order allow, all others as `distribute` proves (with `counters` written out),
-`layout` puts the axes of local arrays in the order of the loops, `registers`
-keeps elements in variables, `names` gives the loop variables short names.
+`short` adds another version of deep nests for short innermost loops, `layout`
+puts the axes of local arrays in the order of the loops, `registers` keeps
+elements in variables, `names` gives the loop variables short names.
 
 `ravel`, which runs loops over complete trailing axes as one, is no part of it:
 what it returns has views, and can be printed only.

@@ -20,6 +20,37 @@
 ...                     z[i, j] += t
 ...     return z
 ... '''))), end="")
+def f(x: "float64[:,:]", w: "float64[:,:]", y: "float64[:,:]"):
+    z = copy(y)
+    n = size(y, axis=0)
+    m = size(y, axis=1)
+    h = size(w, axis=0)
+    l = size(w, axis=1)
+    for i in range(0, n, 1):
+        is_short = less(l, 6)
+        is_long = greater_equal(m, 8)
+        is_short_2 = logical_and(is_short, is_long)
+        if is_short_2:
+            for p in range(0, h, 1):
+                r = add(i, p)
+                for q in range(0, l, 1):
+                    for j in range(0, m, 1):
+                        c = add(j, q)
+                        a = x[r, c]
+                        b = w[p, q]
+                        t = multiply(a, b)
+                        z[i, j] += t
+        else:
+            for j_part in range(0, m, 1):
+                for p_part in range(0, h, 1):
+                    r_2 = add(i, p_part)
+                    for q_part in range(0, l, 1):
+                        c_2 = add(j_part, q_part)
+                        a_2 = x[r_2, c_2]
+                        b_2 = w[p_part, q_part]
+                        t_2 = multiply(a_2, b_2)
+                        z[i, j_part] += t_2
+    return z
 
 A nest of four or more loops cannot have long ones only, and which of them are
 short is known when it runs: filters of 3 by 3, three channels.  A vector is
