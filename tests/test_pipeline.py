@@ -36,7 +36,7 @@ def load(name, text, comment=""):
 
 
 def is_long(function):
-    return function._compiler.pipeline_class is pipeline.compiler(pipeline.Notes(), True)
+    return function._compiler.pipeline_class is pipeline.compiler(pipeline.Notes(vector_math=True), True)
 
 
 @pytest.mark.skipif(pipeline.library() is None, reason="this Numba has other parts")
@@ -207,13 +207,13 @@ def test_accesses_from_the_front(order):
         assert load("gathered", FROM_FRONT, order)(x, k) == sum(x[k[i], i] * x[1, k[i]] for i in range(3))
 
 
-def instructions(function, args, monkeypatch):
-    """Compile a function, and count the instructions that it was lowered to."""
+def lowered(function, args, monkeypatch):
+    """Compile a function, and return the instructions that it was lowered to."""
     found, lower = {}, numba_lowering.Lower.lower_normal_function
 
     def counted(self, fndesc):
         lower(self, fndesc)
-        found[fndesc.qualname.rpartition(".")[2]] = sum(len(block.instructions) for block in self.function.blocks)
+        found[fndesc.qualname.rpartition(".")[2]] = [one for block in self.function.blocks for one in block.instructions]
 
     with monkeypatch.context() as patch:
         patch.setattr(numba_lowering.Lower, "lower_normal_function", counted)
@@ -238,5 +238,13 @@ def test_less_than_half_of_numbas_instructions(monkeypatch):
     names = {}
     exec(MANY, names)
     args = np.ones((2, 2)), np.ones((2, 2))
-    ours, numbas = (instructions(f, args, monkeypatch) for f in (load("many", MANY), njit(names["many"])))
+    ours, numbas = (len(lowered(f, args, monkeypatch)) for f in (load("many", MANY), njit(names["many"])))
     assert 2 * ours < numbas
+
+
+@pytest.mark.parametrize("long", [0, 500])
+def test_loops_of_long_functions_are_not_unrolled(monkeypatch, long):
+    monkeypatch.setattr(pipeline, "LONG", long)
+    x, y = np.ones((3, 3)), np.ones((3, 3))
+    marked = [one for one in lowered(load("many", MANY, long), (x, y), monkeypatch) if "llvm.loop" in one.metadata]
+    assert len(marked) == (0 if long else 2) and np.array_equal(y, [[2, 2, 2]] * 3)

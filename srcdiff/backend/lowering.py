@@ -30,14 +30,16 @@ from numba.np import arrayobj
 
 from srcdiff.backend import large_pages
 from srcdiff.backend.notes import Notes
+from srcdiff.backend.unrolling import RolledLoops
 from srcdiff.backend.vector_math import called, of_floats
 
 __all__ = ["lowering"]
 
 
-def lowering(notes: Notes) -> type[Lower]:
+def lowering(notes: Notes, long: bool = False) -> type[Lower]:
     """Return the class that lowers a function of which this is known."""
-    return type("GeneratedLower", (_Loops, _Elements, _Sums, _Functions, _Methods, _Unbuilt, Lower), {"notes": notes})
+    parts = (_Loops, _Elements, _Sums, _Functions, _Methods, _Unbuilt, *[RolledLoops] * long, Lower)
+    return type("GeneratedLower", parts, {"notes": notes})
 
 
 class _Sums:

@@ -33,10 +33,10 @@ __all__ = ["passes"]
 NOTHING_TO_DO = {InlineClosureLikes, ReconstructSSA, PreLowerStripPhis, NopythonRewrites}
 
 
-def passes(state, notes: Notes) -> PassManager:
+def passes(state, notes: Notes, long: bool = False) -> PassManager:
     """Return the steps for the function of a compiler's state, of which this is known."""
     standard = DefaultPassBuilder.define_nopython_pipeline(state)
-    replaced = {NativeLowering: _lowering_pass(notes)}
+    replaced = {NativeLowering: _lowering_pass(notes, long)}
     skipped = frozenset()
     if not any(isinstance(constant, python_types.CodeType) for constant in state.func_id.func.__code__.co_consts):
         replaced[NopythonTypeInference], skipped = TypesOfNames, NOTHING_TO_DO
@@ -49,11 +49,11 @@ def passes(state, notes: Notes) -> PassManager:
 
 
 @functools.cache
-def _lowering_pass(notes: Notes):
+def _lowering_pass(notes: Notes, long: bool):
     @register_pass(mutates_CFG=True, analysis_only=False)
     class Lowering(BaseNativeLowering):
         _name = "native_lowering_of_generated_code"
-        lowering_class = lowering(notes)
+        lowering_class = lowering(notes, long)
 
     return Lowering
 

@@ -41,7 +41,7 @@ def compiler(notes: Notes, long: bool):
         def define_pipelines(self):
             try:
                 from srcdiff.backend.passes import passes
-                return [passes(self.state, notes)]
+                return [passes(self.state, notes, long)]
             except (ImportError, AttributeError):
                 return super().define_pipelines()
 
