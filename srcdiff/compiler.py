@@ -46,6 +46,7 @@ from srcdiff.lower import lower
 from srcdiff.lower.ravel import of_any_layout, ravel
 from srcdiff.optimize import optimize
 from srcdiff.optimize.barriers import without_barriers
+from srcdiff.optimize.lengths import lengths
 from srcdiff.printing import to_source
 from srcdiff.reverse import adjoint
 from srcdiff.roots import found
@@ -71,7 +72,7 @@ def _derivative(function):
     @_remembered
     @functools.wraps(function)
     def of_optimised(program, *rest):
-        return function(optimised(program), *rest)
+        return function(lengths(optimised(program)), *rest)
     return of_optimised
 
 

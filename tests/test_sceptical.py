@@ -59,12 +59,32 @@ def test_integers_divide_as_in_python():
 
 # -- lengths of 0 have slope 0, in both modes ---------------------------------------------------------------
 
+def added_up(x):
+    s = 0.0
+    for v in x:
+        s += v**2
+    return math.sqrt(s)
+
+
 LENGTHS = {
     "norm": (lambda x: np.linalg.norm(x), np.zeros(3)), "norm of a matrix": (lambda x: np.linalg.norm(x), np.zeros((2, 2))),
     "norms of rows": (lambda x: np.linalg.norm(x, axis=1), np.zeros((2, 2))),
     "std": (lambda x: np.std(x), np.ones(3)), "std of columns": (lambda x: x.std(axis=0), np.ones((3, 2))),
     "nanstd": (lambda x: np.nanstd(x), np.ones(3)), "dist": (lambda x: math.dist(x, np.ones(3)), np.ones(3)),
+    "written out": (lambda x: np.sqrt(np.sum(x * x)), np.zeros(2)), "a power": (lambda x: np.sum(x**2) ** 0.5, np.zeros(2)),
+    "by products": (lambda x: math.sqrt(x @ x), np.zeros(2)), "a mean": (lambda x: np.sqrt(np.mean((x - x.mean()) ** 2)), np.ones(3)),
+    "a loop": (added_up, np.zeros(2)), "pairs": (lambda x: np.sqrt((x[:, None] - x) ** 2)[0, 0], np.array([1.0, 3.0])),
+    "weights": (lambda x: np.sqrt(np.sum(x * x, axis=0) / x.shape[0] + 3.0 * np.square(x[1])), np.zeros((2, 2))),
 }
+
+
+def distances(x):
+    """Pairs, each point with itself too."""
+    s = 0.0
+    for i in range(len(x)):
+        for j in range(len(x)):
+            s += math.sqrt((x[i] - x[j]) ** 2)
+    return s
 
 
 @pytest.mark.parametrize("name", LENGTHS)
@@ -79,6 +99,44 @@ def test_lengths_of_zero_compiled():
     slopes = np.array([[[0.0, 0], [0, 0]], [[0, 0], [0.6, 0.8]]])
     for transform in (sd.jacfwd, sd.jacrev):
         np.testing.assert_allclose(transform(f)(np.array([[0.0, 0.0], [3.0, 4.0]])), slopes, rtol=1e-15)
+
+
+def test_distances_of_points_from_themselves():
+    g, x = sd.differentiate(distances, target="python"), np.array([1.0, 3.0])
+    for transform in (sd.jacfwd, sd.jacrev):
+        np.testing.assert_array_equal(transform(g)(x), [-2.0, 2.0])
+    np.testing.assert_array_equal(g.hessian(x), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("f, slope", [
+    (lambda x: np.sqrt(np.sum(x)), [np.inf, np.inf]), (lambda x: np.sqrt(x[0] ** 2 * x[1]), [np.nan, np.nan]),
+    (lambda x: np.sqrt(abs(x[0])), [np.nan, 0.0]), (lambda x: np.sqrt(x[0] ** 2 + x[1]), [np.nan, np.inf]),
+], ids=["sum", "product", "modulus", "one square"])
+def test_what_is_no_sum_of_squares_keeps_its_infinite_slope(f, slope):
+    np.testing.assert_array_equal(sd.differentiate(f, target="python").grad(np.zeros(2)), slope)
+
+
+def test_what_is_not_a_number_has_no_slope():
+    assert np.isnan(sd.differentiate(lambda x: np.sqrt(np.sum(x * x)), target="python").grad(np.full(2, np.nan))).all()
+
+
+@pytest.mark.parametrize("f", [
+    lambda x, n=0.0: math.sqrt(n * x) + x, lambda x: sum(math.sqrt(k * x) for k in (0.0, 1.0)) + x * 0.5,
+    lambda x: np.sqrt(x - x) + x, lambda x: abs(0.0 * x) ** 0.3 + x, lambda x: np.sum(np.sqrt(np.array([0.0 * x, x]))) + 0.5 * x,
+], ids=["default", "unrolled", "difference", "power", "element"])
+def test_what_surely_stays_zero_has_no_slope(f):
+    g = sd.differentiate(f, target="python")
+    assert g.grad(1.0) == sd.jacfwd(g)(1.0) == 1.0
+
+
+def test_a_zero_that_only_run_time_knows_meets_an_infinite_slope():
+    """As docs/sharp-bits.md says: forward mode multiplies the differential by 0 first, reverse mode infinity."""
+    def f(x):
+        return np.sum(np.sqrt(np.arange(3.0) * x))
+    g, slope = sd.differentiate(f, target="python"), (1 + math.sqrt(2.0)) / 2
+    assert sd.jacfwd(g)(1.0) == pytest.approx(slope, rel=1e-15)
+    assert np.isnan(g.grad(1.0))
+    assert sd.differentiate(lambda x: np.sum(np.sqrt(np.arange(1.0, 3.0) * x)), target="python").grad(1.0) == pytest.approx(slope)
 
 
 # -- printing -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.rules import RULES
-from srcdiff.syntax import Assign, Load, Program, Store, Var, is_float, walk
+from srcdiff.syntax import Assign, Const, Load, Program, Store, Var, is_float, walk
 
 __all__ = ["active_variables", "flows"]
 
@@ -21,15 +21,16 @@ def flows(program: Program) -> list[tuple[str, str, Assign | Load | Store]]:
     """Return (source, target, statement) for each flow of a differentiable value.
 
     Flows through an operation with a declared zero derivative, into or out of
-    integers, are none.  An operation without a rule does flow: it is refused
-    later, if both of its ends turn out active.
+    integers, are none; nor are those through a product with the constant 0 and a
+    difference of a variable and itself, which vary with nothing.  An operation
+    without a rule does flow: it is refused later, if both of its ends turn out active.
     """
     found = []
     for stmt in walk(program.body):
         match stmt:
             case Assign(target=target, op=op, args=args):
                 rule = RULES.get(op)
-                if PRIMITIVES[op].kind in ("extent",) or (rule is not None and rule.zero):
+                if PRIMITIVES[op].kind in ("extent",) or (rule is not None and rule.zero) or _constant(stmt):
                     continue
                 sources = [a.name for a in args if isinstance(a, Var)]
             case Load(target=target, array=array):
@@ -41,6 +42,13 @@ def flows(program: Program) -> list[tuple[str, str, Assign | Load | Store]]:
         if is_float(program.types[target]):
             found += [(s, target, stmt) for s in sources if is_float(program.types[s])]
     return found
+
+
+def _constant(stmt: Assign) -> bool:
+    """Tell whether a value stays what it is, whatever its operands do: 0 x and x - x."""
+    if stmt.op == "multiply":
+        return any(isinstance(a, Const) and a.value == 0 for a in stmt.args)
+    return stmt.op == "subtract" and stmt.args[0] == stmt.args[1]
 
 
 def _reach(edges: dict[str, list[str]], starts: Iterable[str]) -> set[str]:

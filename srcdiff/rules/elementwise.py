@@ -34,7 +34,7 @@ differential("log2",        lambda x, dx, ans:  dx / (np.log(2.0) * x),         
 differential("log10",       lambda x, dx, ans:  dx / (np.log(10.0) * x),                     on=(pos,))
 differential("log1p",       lambda x, dx, ans:  dx / (1 + x),                                on=(pos,))
 differential("sqrt",        lambda x, dx, ans:  quotient(dx, 2 * ans),                       on=(pos,))
-differential("root_of_squares", lambda x, dx, ans: quotient(np.sign(ans), 2 * ans) * dx,       on=(pos,))
+differential("root_of_squares", lambda x, dx, ans: np.where(ans == 0, 0.0, 0.5 / ans) * dx, on=(pos,))
 differential("cbrt",        lambda x, dx, ans:  quotient(dx, 3 * (ans * ans)),               on=(pos,))
 differential("square",      lambda x, dx, ans:  2 * x * dx,                                  on=(real,))
 differential("reciprocal",  lambda x, dx, ans:  -(ans * ans) * dx,                           on=(pos,))

@@ -12,14 +12,6 @@ __all__ = ["standardized_jacfwd"]
 
 
 @njit(error_model="numpy", fastmath={"contract"})
-def quotient(a, b):
-    """Return a / b, where 0 / 0 = 0 and zeros have no sign."""
-    if b == 0:
-        return a * b if a == 0 else a * np.inf
-    return a / b
-
-
-@njit(error_model="numpy", fastmath={"contract"})
 def standardized_jacfwd(x):
     """Jacobian of standardized (golden_functions.py:88) with respect to x.
 
@@ -62,16 +54,16 @@ def standardized_jacfwd(x):
             centered_dot[i, j] = centered_dot_ij
             # line 90: return centered / np.sqrt(np.mean(centered ** 2))
             total_dot[j] += t_2 * centered_dot_ij
-    root = math.sqrt(total_2 / n_x)
-    t_2 = 2 * root
-    root_dot = np.empty(n_x)
+    length = math.sqrt(total_2 / n_x)
+    t_2 = 0.0 if length == 0 else 0.5 / length
+    length_dot = np.empty(n_x)
     t_3 = np.empty(n_x)
     for i in range(n_x):
-        root_dot[i] = quotient(total_dot[i] / n_x, t_2)
-        t_3[i] = centered[i] / root
+        length_dot[i] = t_2 * (total_dot[i] / n_x)
+        t_3[i] = centered[i] / length
     jacobian = np.empty((n_x, n_x))
     for i in range(n_x):
         t_i = t_3[i]
         for j in range(n_x):
-            jacobian[i, j] = (centered_dot[i, j] - t_i * root_dot[j]) / root
+            jacobian[i, j] = (centered_dot[i, j] - t_i * length_dot[j]) / length
     return jacobian
