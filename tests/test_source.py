@@ -353,3 +353,15 @@ def test_fetch_gives_the_present_value(monkeypatch):
     monkeypatch.delitem(globals(), "SCALE")
     with pytest.raises(NameError, match="'SCALE' is not defined"):
         value()
+
+
+@pytest.mark.parametrize("text", [
+    "def f(x):\n    def g(z=(y := 2)): return z\n    return g()\n",
+    "def f(x):\n    if x > 0:\n        class A: pass\n    return x\n",
+    "def f(x):\n    y = x\n    return (lambda a=x, *, b=y: (lambda c=a: c + b)())(y, b=x)\n",
+    "def f(x, k=lambda a=(lambda: 0): a): return x\n",
+    "def f(x):\n    h = lambda: 0; k = lambda a=h: a; return k(x, lambda b=x: b), x\n",
+], ids=["def and call", "class", "defaults", "default of a default", "one line"])
+def test_functions_inside_leave_the_instructions_around_them_alone(text):
+    """From Python 3.13 on, instructions of one line are joined, and a class keeps its line."""
+    assert source_of(made(text, f"<inside {text}>")).tree.name == "f"

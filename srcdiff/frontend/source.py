@@ -270,7 +270,7 @@ def _runs(node, top, code, imports=()) -> bool:
     mark = 1 << 24                          # a line of its own, to know the code of `node` again
     copies = {}
     top = clone(top, copies)
-    _move(copies[id(node)], mark - _first_line(node))
+    _move(copies[id(node)], mark, _first_line(node))
     futures = {getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
     flags = sum(f for f in futures if f & code.co_flags & ~inspect.CO_NESTED)
     flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -282,15 +282,26 @@ def _runs(node, top, code, imports=()) -> bool:
                for c in _nested(module))
 
 
-def _move(node, lines: int) -> None:
-    """Move a definition down as a whole, and each function inside it one line further.
+LINES = 256             # room between two lines, for functions inside functions on one line
 
-    A step from one line to the next inside an expression may leave an instruction behind.
+
+def _move(node, mark: int, first: int, around: int | None = None) -> None:
+    """Move what starts on the line `first` to the line `mark`, and each function inside it to a line of its own.
+
+    What stands on one line stays on one line, apart from the functions, because
+    Python joins instructions of one line only.  Defaults belong to the line
+    `around` their function.
     """
+    around = mark if around is None else around
     if hasattr(node, "lineno"):
-        node.lineno, node.end_lineno = node.lineno + lines, node.end_lineno + lines
+        node.lineno, node.end_lineno = (mark + LINES * (line - first) for line in (node.lineno, node.end_lineno))
     for part in ast.iter_child_nodes(node):
-        _move(part, lines + isinstance(part, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef))
+        if isinstance(part, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
+            _move(part, mark + 1, first, mark)
+        elif isinstance(node, ast.arguments) and isinstance(part, ast.expr):
+            _move(part, around, first, around)
+        else:
+            _move(part, mark, first, around)
 
 
 def _nested(code):
@@ -332,7 +343,9 @@ def _constants(code):
         if isinstance(value, frozenset):
             return frozenset(map(key, value))
         return type(value).__name__, repr(value)
-    return [key(value) for value in code.co_consts]
+    # A class keeps the number of its first line, from Python 3.13 on.
+    lines = {code.co_firstlineno} if "__firstlineno__" in code.co_names else set()
+    return [key(value) for value in code.co_consts if type(value) is not int or value not in lines]
 
 
 def _contains(node, code) -> bool:
