@@ -29,6 +29,7 @@ from numba.core.lowering import Lower
 from numba.np import arrayobj
 
 from srcdiff.backend import large_pages
+from srcdiff.backend.apart import Apart
 from srcdiff.backend.notes import Notes
 from srcdiff.backend.unrolling import RolledLoops
 from srcdiff.backend.vector_math import called, of_floats
@@ -38,7 +39,7 @@ __all__ = ["lowering"]
 
 def lowering(notes: Notes, long: bool = False) -> type[Lower]:
     """Return the class that lowers a function of which this is known."""
-    parts = (_Loops, _Elements, _Sums, _Functions, _Methods, _Unbuilt, *[RolledLoops] * long, Lower)
+    parts = (_Loops, Apart, _Elements, _Sums, _Functions, _Methods, _Unbuilt, *[RolledLoops] * long, Lower)
     return type("GeneratedLower", parts, {"notes": notes})
 
 
@@ -210,6 +211,7 @@ class _Elements:
             return super().lower_getitem(resty, expr, value, index, signature)
         kind = self.typeof(value.name)
         found = arrayobj.load_item(self.context, self.builder, kind, self._address(value, index))
+        self.said(value, "load")
         return self.context.cast(self.builder, found, kind.dtype, resty)
 
     def lower_setitem(self, target_var, index_var, value_var, signature):
@@ -217,7 +219,8 @@ class _Elements:
             return super().lower_setitem(target_var, index_var, value_var, signature)
         kind, given = self.typeof(target_var.name), signature.args[2]
         value = self.context.cast(self.builder, self._cast_var(value_var, given), given, kind.dtype)
-        return arrayobj.store_item(self.context, self.builder, kind, value, self._address(target_var, index_var))
+        arrayobj.store_item(self.context, self.builder, kind, value, self._address(target_var, index_var))
+        self.said(target_var, "store")
 
     def delvar(self, name):
         """End a variable: release an array; what owns no memory is left as it is."""
