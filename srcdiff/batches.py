@@ -68,7 +68,9 @@ class Batch:
     given
         The arrays and numbers from before the loop that the loop uses.
     count
-        The number of samples.
+        How many samples or blocks of samples there are.
+    counted
+        Which of these: "samples" or "blocks".
     """
 
     program: Program
@@ -76,6 +78,7 @@ class Batch:
     part: Program
     given: tuple[str, ...]
     count: Atom
+    counted: str
 
 
 def split(program: Program) -> Batch | None:
@@ -145,7 +148,7 @@ class _Splitter:
         builder.append(*self.sizes.values())
         before = replace(self.program, name=f"{self.program.name}_before", body=builder.take(), tree=None, doc="",
                          results=(loop.stop, *map(Var, given)), types=builder.types)
-        return Batch(self.program, before, part, given, loop.stop)
+        return Batch(self.program, before, part, given, loop.stop, "blocks" if loop.var.startswith("block") else "samples")
 
     def part(self) -> Program:
         """Return the program of some samples."""
@@ -249,7 +252,7 @@ def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = Fa
     if part is None:
         return None
     program = batch.program
-    count = Builder(program.types).fresh("n_samples", COUNT)
+    count = Builder(program.types).fresh(f"n_{batch.counted}", COUNT)
     words = {
         "name": program.name, "params": ", ".join(p.name for p in program.params), "chunks": CHUNKS,
         "count": count, "given": ", ".join(batch.given), "results": ", ".join(map(str, program.results)),

@@ -50,13 +50,14 @@ from srcdiff.optimize.lengths import lengths
 from srcdiff.printing import to_source
 from srcdiff.reverse import adjoint
 from srcdiff.roots import found
+from srcdiff.sample_blocks import sample_blocks
 from srcdiff.samples import samples
 from srcdiff.schedule import Within
 from srcdiff.syntax import Const, Doc, Program
 from srcdiff.vectorize import vectorize
 
 __all__ = ["Options", "build", "build_parallel", "derivatives", "gradient", "gradient_along", "is_parallel",
-           "jacobian", "over_directions", "over_samples", "parallel_text", "pullback", "pullback_halves",
+           "jacobian", "over_directions", "over_sample_blocks", "over_samples", "parallel_text", "pullback", "pullback_halves",
            "pushforward", "text"]
 
 
@@ -151,6 +152,12 @@ def over_directions(program: Program, batched: frozenset[str]) -> Program:
 def over_samples(program: Program, in_axes: tuple[int | None, ...], out_axes: tuple[int, ...]) -> Program:
     """Put a loop over samples around a whole program."""
     return samples(program, in_axes, out_axes)
+
+
+@_remembered
+def over_sample_blocks(program: Program, in_axes: tuple[int | None, ...], out_axes: tuple[int, ...]) -> Program | None:
+    """Put a loop over blocks of samples around a program in which all samples take one path; None for another."""
+    return sample_blocks(optimised(program), in_axes, out_axes)
 
 
 # -- from a program to a callable ------------------------------------------------------

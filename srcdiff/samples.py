@@ -51,7 +51,7 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["samples"]
+__all__ = ["KnownExtents", "checked_axes", "computed_once", "sample_count", "samples"]
 
 
 def samples(program: Program, in_axes: Sequence[int | None], out_axes: Sequence[int]) -> Program:
@@ -79,8 +79,8 @@ def samples(program: Program, in_axes: Sequence[int | None], out_axes: Sequence[
     extent, where samples give results of different shapes, and for a batch
     without samples if the shape of a result is known only from a sample.
     """
-    in_axes = _axes(in_axes, [p.type for p in program.params], "argument")
-    out_axes = _axes(out_axes, [program.type_of(a) for a in program.results], "result")
+    in_axes = checked_axes(in_axes, [p.type for p in program.params], "argument")
+    out_axes = checked_axes(out_axes, [program.type_of(a) for a in program.results], "result")
     mapped = {p.name: axis for p, axis in zip(program.params, in_axes, strict=True) if axis is not None}
     if not mapped:
         raise ArgumentError(Problem(
@@ -89,7 +89,7 @@ def samples(program: Program, in_axes: Sequence[int | None], out_axes: Sequence[
     return _Samples(program, mapped).write(out_axes)
 
 
-def _axes(axes, types: Sequence[Type], what: str) -> list[int | None]:
+def checked_axes(axes, types: Sequence[Type], what: str) -> list[int | None]:
     """Return non-negative axes, one for each value."""
     if len(axes) != len(types):
         raise ArgumentError(Problem("SD0330", f"{len(axes)} axes for {len(types)} {what}s",
@@ -104,11 +104,26 @@ def _axes(axes, types: Sequence[Type], what: str) -> list[int | None]:
     return found
 
 
+def sample_count(builder: Builder, mapped: dict[str, int]) -> Var:
+    """Write the number of samples, on which all mapped axes must agree."""
+    count = None
+    for name, axis in mapped.items():
+        extent = builder.op("size", Var(name), stem="n_samples", axis=axis)
+        if count is None:
+            count, first = extent, name
+            continue
+        differs = builder.op("not_equal", extent, count, stem="differs")
+        with builder.nested() as body:
+            builder.fail("ValueError", f"[SD0331] {name} and {first} have different numbers of samples")
+        builder.branch(differs, body)
+    return count
+
+
 class _Samples:
     def __init__(self, program: Program, mapped: dict[str, int]):
         self.program, self.mapped = program, mapped
         self.builder = Builder(program.types)
-        self.once = _once(program, frozenset(mapped))
+        self.once = computed_once(program, frozenset(mapped))
         self.inner: dict[str, str] = {}
         for name in mapped:
             type_ = program.types[name]
@@ -117,9 +132,9 @@ class _Samples:
 
     def write(self, out_axes) -> Program:
         builder = self.builder
-        count = self._count()
+        count = sample_count(builder, self.mapped)
         builder.append(*self.once)
-        known = _KnownExtents(self)
+        known = KnownExtents(builder, self.program, self.mapped, self.once)
         stacks = [_Stack(self, atom, axis, count, known.of(atom))
                   for atom, axis in zip(self.program.results, out_axes, strict=True)]
         with builder.loop(Const(0), count, stem="sample") as sample:
@@ -140,20 +155,6 @@ class _Samples:
         params = {p.name for p in self.program.params}
         same = self.mapped.get(param.name) == self.mapped.get(param.like)
         return param.like if param.like in params and same else None
-
-    def _count(self) -> Var:
-        """Return the number of samples, on which all mapped axes must agree."""
-        builder, count = self.builder, None
-        for name, axis in self.mapped.items():
-            extent = builder.op("size", Var(name), stem="n_samples", axis=axis)
-            if count is None:
-                count, first = extent, name
-                continue
-            differs = builder.op("not_equal", extent, count, stem="differs")
-            with builder.nested() as body:
-                builder.fail("ValueError", f"[SD0331] {name} and {first} have different numbers of samples")
-            builder.branch(differs, body)
-        return count
 
     def _load(self, name: str, axis: int, sample: Var) -> None:
         index = [ALL] * self.program.types[name].ndim
@@ -226,7 +227,7 @@ class _Stack:
 
 # -- what is computed once ------------------------------------------------------------
 
-def _once(program: Program, mapped: frozenset[str]) -> list[Stmt]:
+def computed_once(program: Program, mapped: frozenset[str]) -> list[Stmt]:
     """Return the statements of the body that can run once, before the loop over samples.
 
     None of them changes or reads a variable that depends on the sample; where
@@ -269,20 +270,20 @@ def _read_between(body, name: str, once: set[int]) -> bool:
 
 # -- extents of the results, before the loop --------------------------------------------
 
-class _KnownExtents:
-    """Write the extents of results in terms of what exists before the loop."""
+class KnownExtents:
+    """Write the extents of the results of a sample in terms of what exists before the loop."""
 
-    def __init__(self, owner: _Samples):
-        self.owner, self.shapes = owner, Shapes(owner.program)
-        self.before = {p.name for p in owner.program.params} | set(changed(owner.once))
-        self.writer = ExtentWriter(owner.builder, self.shapes, self._exists, self._leaf)
+    def __init__(self, builder: Builder, program: Program, mapped: dict[str, int], once: list[Stmt]):
+        self.builder, self.program, self.mapped, self.shapes = builder, program, mapped, Shapes(program)
+        self.before = {p.name for p in program.params} | set(changed(once))
+        self.writer = ExtentWriter(builder, self.shapes, self._exists, self._leaf)
         self.made: dict[Extent, Atom] = {}
 
-    def of(self, atom: Atom) -> tuple[Atom, ...] | None:
-        """Return the extents of a result of one sample; None if a sample must be computed first."""
-        if not self.owner.program.type_of(atom).ndim:
+    def of(self, atom: Atom, ndim: int | None = None) -> tuple[Atom, ...] | None:
+        """Return the first `ndim` extents of a result, all by default; None if a sample must be computed first."""
+        if not self.program.type_of(atom).ndim:
             return ()
-        extents = self.shapes.extents(atom.name)
+        extents = self.shapes.extents(atom.name)[:ndim]
         if not all(map(self.writer.possible, extents)):
             return None
         for extent in extents:
@@ -292,10 +293,10 @@ class _KnownExtents:
 
     def _exists(self, root: Root) -> bool:
         name = root.key[0]
-        return name in self.before and (root.kind == "extent" or name not in self.owner.mapped)
+        return name in self.before and (root.kind == "extent" or name not in self.mapped)
 
     def _leaf(self, root: Root) -> Atom:
         if root.kind == "value":
             return Var(root.key[0])
         name, axis = root.key
-        return self.owner.builder.size(name, axis + (axis >= self.owner.mapped.get(name, axis + 1)))
+        return self.builder.size(name, axis + (axis >= self.mapped.get(name, axis + 1)))

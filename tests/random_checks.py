@@ -20,6 +20,7 @@ from srcdiff.lower import lower
 from srcdiff.notation import run as interpreted
 from srcdiff.optimize import optimize
 from srcdiff.reverse import adjoint
+from srcdiff.sample_blocks import sample_blocks
 from srcdiff.samples import samples
 from srcdiff.schedule import Within
 from srcdiff.vectorize import batched_results, vectorize
@@ -281,7 +282,25 @@ def check_samples(case: Case):
     stacked = list(case.inputs)
     for position, values in zip(case.positions, zip(*many, strict=True), strict=True):
         stacked[position] = np.stack(values)
-    close("samples", flat(case.execute(together, *stacked)), [np.stack(v) for v in zip(*single, strict=True)])
+    expected = [np.stack(v) for v in zip(*single, strict=True)]
+    close("samples", flat(case.execute(together, *stacked)), expected)
+    blocks = sample_blocks(case.program, in_axes, (0,) * len(case.program.results), size=2)
+    if blocks is not None:
+        close("samples side by side", flat(case.execute(sound(blocks), *stacked)), expected)
+        close("lowered samples side by side", flat(case.execute(sound(lower(optimize(blocks))), *stacked)), expected)
+        check_adjoint_samples(case, rng, in_axes, stacked)
+
+
+def check_adjoint_samples(case: Case, rng, in_axes, stacked):
+    """Adjoints of samples side by side are those of one sample after the other."""
+    program = case.adjoint_program()
+    seeds = [case.random(rng, [case.call(case.program)[i] for i in case.outputs]) for _ in range(3)]
+    stacked = [*stacked, *(np.stack(v) for v in zip(*seeds, strict=True))]
+    in_axes, out_axes = (*in_axes, *[0] * len(seeds[0])), (0,) * len(program.results)
+    blocks = sample_blocks(program, in_axes, out_axes, size=2)
+    if blocks is not None:
+        single = flat(case.execute(samples(program, in_axes, out_axes), *stacked))
+        close("adjoints side by side", flat(case.execute(sound(optimize(blocks)), *stacked)), single)
 
 
 SHARES = {check_optimised: 3, check_second: 10, check_vectorized: 10, check_lowered: 8, check_memory: 2,

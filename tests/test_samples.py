@@ -7,6 +7,7 @@ from srcdiff.errors import ArgumentError
 from srcdiff.forward import tangent
 from srcdiff.notation import read, run, show
 from srcdiff.reverse import adjoint
+from srcdiff.sample_blocks import sample_blocks
 from srcdiff.samples import samples
 from srcdiff.syntax import Array, For
 from srcdiff.verify import verify
@@ -86,6 +87,14 @@ def check(program, values, in_axes, out_axes):
         assert together[position].shape == expected.shape, show(mapped)
         assert together[position].dtype == program.type_of(program.results[position]).dtype
         np.testing.assert_array_equal(together[position], expected)
+    blocks = sample_blocks(program, in_axes, out_axes, size=2)
+    if blocks is not None:
+        verify(blocks)
+        side_by_side = run(blocks, *given)
+        for one, other in zip(side_by_side if len(out_axes) > 1 else (side_by_side,), together, strict=True):
+            assert one.dtype == other.dtype and one.shape == other.shape, show(blocks)
+            few = 1e3 * np.finfo(one.dtype).eps if one.dtype.kind == "f" else 0.0      # sums in another order
+            np.testing.assert_allclose(one, other, few, few)
     return mapped
 
 
@@ -118,6 +127,18 @@ def test_one_argument_mapped(name):
         if name == "copies of unbatched arrays":
             values[1] = [v[:2] for v in values[1]] if flags[1] else values[1][:2]
         check(program, values, [0 if f else None for f in flags], [-1] * len(program.results))
+
+
+def test_which_samples_are_computed_side_by_side():
+    """Not those that may take different paths, nor where only a sample tells the extents of a result."""
+    alone = set()
+    for name, text in ALL_PROGRAMS.items():
+        program = read(text)
+        real = [0 if p.type.dtype.startswith("float") else None for p in program.params]
+        blocks = sample_blocks(program, real, [0] * len(program.results))
+        alone |= {name} if blocks is None else set()
+    assert alone == {"control that depends on the sample", "branches", "while", "fancy and masks", "structure", "tapes",
+                     "reads itself", "computed extents"}
 
 
 def test_a_map_of_a_map():

@@ -20,10 +20,12 @@
 The proof: what an iteration changes is either *its own*, set on every path
 before it is read and not read after the loop, or an array from before the loop
 that the loop only stores to, and only where one fixed axis has the loop
-variable as its position.
+variable as its position, or ``i * c + k`` with ``0 <= k < c``.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from srcdiff.analysis.uses import changed
 from srcdiff.syntax import (
@@ -41,6 +43,7 @@ from srcdiff.syntax import (
     Var,
     While,
     atoms_of,
+    defined,
     walk,
 )
 
@@ -74,7 +77,7 @@ def _side_by_side(program: Program, loop: For, name: str) -> bool:
     """Tell whether each iteration only stores to its own part of an array, and none reads it."""
     if not isinstance(program.types[name], Array):
         return False
-    axes = set(range(program.types[name].ndim))
+    axes, places = set(range(program.types[name].ndim)), own_places(loop)
     for stmt in walk(loop.body):
         if isinstance(stmt, Assign | Load | For) and _target(stmt) == name:
             return False
@@ -82,7 +85,7 @@ def _side_by_side(program: Program, loop: For, name: str) -> bool:
         if not sizes and any(a == Var(name) for a in atoms_of(stmt)):
             return False
         if isinstance(stmt, Store) and stmt.array == name:
-            axes &= set(_own_axes(program, stmt.index, loop.var))
+            axes &= set(_own_axes(program, stmt.index, places))
     return bool(axes)
 
 
@@ -90,10 +93,34 @@ def _target(stmt: Assign | Load | For) -> str:
     return stmt.var if isinstance(stmt, For) else stmt.target
 
 
-def _own_axes(program: Program, index, var: str):
-    """Yield the axes that an index places at the loop variable; an array in front may take several axes."""
+def own_places(loop: For) -> frozenset[str]:
+    """Return the numbers that differ between any two iterations: the loop variable ``i``, and ``i * c + k`` with ``0 <= k < c``."""
+    made = {s.target: s for s in walk(loop.body) if isinstance(s, Assign)}
+    ends = {s.var: s.stop for s in walk(loop.body) if isinstance(s, For) and s.start == Const(0) and s.step == Const(1)}
+    times = Counter(defined(s) for s in walk(loop.body))
+    found = {loop.var}
+    for stmt in made.values():
+        match stmt:
+            case Assign(target=name, op="add", args=(Var(first), Var(k))) if k in ends:
+                match made.get(first):
+                    case Assign(op="multiply", args=(Var(i), Const(c))) if i == loop.var \
+                            and _at_most(made, ends[k], c) and times[name] == times[first] == times[k] == 1:
+                        found.add(name)
+    return frozenset(found)
+
+
+def _at_most(made, stop, limit) -> bool:
+    """Tell whether a number is a constant up to `limit`, or the smaller one of such a constant and another."""
+    match made.get(stop.name) if isinstance(stop, Var) else None:
+        case Assign(op="minimum", args=args):
+            return any(_at_most({}, a, limit) for a in args)
+    return isinstance(stop, Const) and stop.value <= limit
+
+
+def _own_axes(program: Program, index, places: frozenset[str]):
+    """Yield the axes that an index places at a number of this iteration; an array in front may take several axes."""
     for axis, item in enumerate(index):
-        if item == Var(var):
+        if isinstance(item, Var) and item.name in places:
             yield axis
         elif not isinstance(item, Span) and isinstance(program.type_of(item), Array):
             return

@@ -25,7 +25,7 @@ from srcdiff.api.device_values import (
     kind_of,
     require_own,
 )
-from srcdiff.api.dispatch import Stale, _store, same_value
+from srcdiff.api.dispatch import Stale, same_value, store
 from srcdiff.api.function import Function
 from srcdiff.api.special import Special, refuse
 from srcdiff.api.titles import titled
@@ -149,7 +149,7 @@ class OnDevice(Function):
                 raise
             return self._failed(error, args, keywords)
         result = made.packed(results)
-        return _store(result, out) if isinstance(out, np.ndarray) else result
+        return store(result, out) if isinstance(out, np.ndarray) else result
 
     def _outs(self, made: Made, out, values) -> list:
         """Return for each result the device array to write it into, or None."""
@@ -167,7 +167,7 @@ class OnDevice(Function):
             axes, count = samples_of(self.recipe, self.base, args)
             if count > 1:
                 result = in_parts(self, self.recipe, args, keywords, axes, ((0, count // 2), (count // 2, count)))
-                return _store(result, own["out"]) if "out" in own else result
+                return store(result, own["out"]) if "out" in own else result
         raise DeviceError(Problem("SD0511", why, fix="pass fewer samples at a time, or let vmap do so with chunk_size, "
                                                      "which takes arrays on the host apart"))
 

@@ -40,7 +40,7 @@ from srcdiff.log import in_stage, stage
 from srcdiff.structure import Names, array_of_list, expressions, key_of, pack, pack_leaf, ready
 from srcdiff.syntax import Raise, walk
 
-__all__ = ["Dispatch", "Stale", "runner"]
+__all__ = ["Dispatch", "Stale", "runner", "store"]
 
 compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 
@@ -189,7 +189,7 @@ class Dispatch:
             return self._on_grid()(*args, **keywords)
         if "out" in keywords and "out" not in self.__signature__.parameters:
             keywords = dict(keywords)
-            return _store(self(*args, **_without_out(keywords)), of_simulated_kernel(keywords["out"]))
+            return store(self(*args, **_without_out(keywords)), of_simulated_kernel(keywords["out"]))
         args, keywords = self.bind(args, keywords)
         if not keywords:
             return self(*args)
@@ -352,7 +352,7 @@ def _without_out(keywords: dict) -> dict:
     return {name: value for name, value in keywords.items() if name != "out"}
 
 
-def _store(result, out):
+def store(result, out):
     """Write an array result into `out` and return it."""
     if not isinstance(result, np.ndarray):
         raise ArgumentError(Problem("SD0308", "out= needs a derivative that is one array",

@@ -8,7 +8,7 @@ import threading
 from srcdiff import compiler
 from srcdiff.api.by_shape import abstract_call
 from srcdiff.api.costs import call_cost, shape_key
-from srcdiff.api.dispatch import runner
+from srcdiff.api.dispatch import runner, store
 from srcdiff.api.function import Function
 from srcdiff.api.titles import titled
 
@@ -53,6 +53,9 @@ class ParallelMap(Function):
         return ParallelMap(self.base.with_options(options))
 
     def __call__(self, *args, **keywords):
+        if "out" in keywords and "out" not in self.__signature__.parameters:
+            rest = {name: value for name, value in keywords.items() if name != "out"}
+            return store(self(*args, **rest), keywords["out"])
         if not self.is_large(args, keywords) or not own_process() or not _CORES.acquire(blocking=False):
             return self.base(*args, **keywords)
         try:
@@ -62,7 +65,6 @@ class ParallelMap(Function):
 
     def is_large(self, args, keywords) -> bool:
         """Tell whether a batch of these shapes is worth several cores."""
-        keywords = {name: value for name, value in keywords.items() if name != "out"}
         key = tuple([shape_key(v) for v in (*args, *keywords.values())])
         try:
             return self._large[key]

@@ -14,7 +14,7 @@ import numpy as np
 
 from srcdiff.api.by_shape import abstract_call
 from srcdiff.api.differentiate import as_function, known_target
-from srcdiff.api.dispatch import _store
+from srcdiff.api.dispatch import store
 from srcdiff.api.function import Function
 from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import Recipe
@@ -58,6 +58,7 @@ def expand(dims, tree, what: str):
 class VMap(Recipe):
     in_dims: Dims = 0
     out_dims: Dims = 0
+    blocks: bool = False            # of samples that stand side by side
     word = "vmap"
 
     def specialise(self, base, args, keywords):
@@ -71,6 +72,8 @@ class VMap(Recipe):
         batched = {p.name: axis for p, axis in zip(inner.program.params, in_axes, strict=True)
                    if axis is not None}
         out_axes = self.out_axes(inner)
+        if self.blocks:
+            return self.in_blocks(inner, tuple(in_axes), out_axes)
         if set(batched) <= inner.linear and base.options.target != "cuda":
             program = over_directions(inner, batched, out_axes)
             linear = inner.linear
@@ -78,6 +81,19 @@ class VMap(Recipe):
             program, linear = compiler.over_samples(inner.bare, tuple(in_axes), out_axes), frozenset()
         return replace(inner, program=replace(program, tree=inner.program.tree, doc=inner.program.doc),
                        linear=linear)
+
+    def in_blocks(self, inner: Special, in_axes, out_axes) -> Special:
+        """Return the loop over blocks of samples.
+
+        Raises
+        ------
+        UnsupportedError
+            The samples may take different paths.
+        """
+        program = compiler.over_sample_blocks(inner.bare, in_axes, out_axes)
+        if program is None:
+            refuse("the samples cannot be computed side by side", fix="let the loop run over single samples", code="SD0330")
+        return replace(inner, program=replace(program, tree=inner.program.tree, doc=inner.program.doc), linear=frozenset())
 
     def in_axes(self, base, args) -> list[int | None]:
         dims = self.in_dims
@@ -220,7 +236,7 @@ class Chunked(Function):
             return self.base(*args, **keywords, **own)
         starts = starts if self.bar is None else self.bar(starts, desc=self.__name__)
         result = in_parts(self.base, self.recipe, args, keywords, axes, ((start, start + size) for start in starts))
-        return _store(result, own["out"]) if own else result
+        return store(result, own["out"]) if own else result
 
     def _is_whole(self, args, keywords) -> bool:
         """Tell whether arrays are on a GPU, which keeps them and the results there in any case."""
@@ -321,20 +337,12 @@ def vmap(func, in_dims: Dims = 0, out_dims: Dims = 0, *, chunk_size: int | None 
     if function.options.target == "cuda":
         from srcdiff.api.device import on_device
         function = on_device(function)
-    elif function.options.parallel if parallel is None else parallel:
-        function = on_all_cores(function)
+    else:
+        from srcdiff.api.side_by_side import side_by_side
+        function = side_by_side(function, function.options.parallel if parallel is None else parallel)
     if chunk_size is None and not progress:
         return function
     return Chunked(function, recipe, chunk_size, progress_bar() if progress else None)
-
-
-def on_all_cores(function: Function) -> Function:
-    """Return the parallel form of a mapped function, the same object each time."""
-    from srcdiff.api.parallel import ParallelMap
-    found = vars(function).get("_parallel")
-    if found is None:
-        found = function._parallel = ParallelMap(function)
-    return found
 
 
 def progress_bar():

@@ -33,8 +33,8 @@ class Structures:
     that it is computed once and outside of inner loops.
     """
 
-    def __init__(self, program: Program, names: frozenset[str], directions: Directions):
-        self.program, self.names, self.directions = program, names, directions
+    def __init__(self, program: Program, names: frozenset[str], directions: Directions, sought: bool = True):
+        self.program, self.names, self.directions, self.sought = program, names, directions, sought
         self.builder = directions.builder
         self.facts = Facts(program)
         self.followed = self.facts.followed(names)
@@ -113,7 +113,7 @@ class Structures:
     def hold(self, stmt: Assign) -> bool:
         """Let the target hold the structure of the result; tell whether it has one."""
         start = len(self.builder.block)
-        structure = self._structure(stmt)
+        structure = self._structure(stmt) if self.sought else None
         if structure is None or not self._can_be_dense(stmt.target, structure):
             del self.builder.block[start:]
             return False

@@ -33,7 +33,8 @@ from srcdiff.vectorize.structures import Structures
 __all__ = ["vectorize"]
 
 
-def vectorize(program: Program, batched: frozenset[str], axis: Literal[0, -1] = -1) -> Program:
+def vectorize(program: Program, batched: frozenset[str], axis: Literal[0, -1] = -1,
+              count: Atom | None = None) -> Program:
     """Return the program that computes `program` for K directions at once.
 
     Parameters
@@ -46,6 +47,9 @@ def vectorize(program: Program, batched: frozenset[str], axis: Literal[0, -1] = 
         for each element of the variable that it seeds.
     axis
         Where the direction axis stands, in parameters and in results.
+    count
+        K, where it is known.  The values may then be anything, such as samples:
+        nothing is left away because it is linear in a direction that is zero.
 
     Returns
     -------
@@ -81,19 +85,21 @@ def vectorize(program: Program, batched: frozenset[str], axis: Literal[0, -1] = 
         raise ValueError(f"{program.name} has no parameter {', '.join(unknown)}")
     names = direction_variables(program, batched)
     refuse_control(program, names)
-    writer = _Vectorizer(program, names, axis)
-    writer.start(batched)
+    writer = _Vectorizer(program, names, axis, count)
+    if count is None:
+        writer.start(batched)
     writer.block(program.body)
     return writer.finish()
 
 
 class _Vectorizer:
-    def __init__(self, program: Program, names: frozenset[str], axis: int):
+    def __init__(self, program: Program, names: frozenset[str], axis: int, count: Atom | None):
         self.program, self.names = program, names
         self.builder = Builder({name: lifted(t) if name in names else t
                                 for name, t in program.types.items()})
         self.directions = Directions(self.builder, axis)
-        self.structures = Structures(program, names, self.directions)
+        self.directions.count = count
+        self.structures = Structures(program, names, self.directions, sought=count is None)
 
     # -- the whole program -----------------------------------------------------------
 
