@@ -19,6 +19,7 @@ import numpy as np
 from numba.core import ir, types
 
 from srcdiff.backend.large_pages import available, numpy_module
+from srcdiff.backend.products import product
 
 __all__ = ["Apart", "groups"]
 
@@ -88,7 +89,7 @@ def _makes(value, typeof) -> bool:
         return False
     if value.op == "binop":
         return value.fn is operator.matmul
-    made = {np.empty, np.zeros, *((numpy_module().empty, numpy_module().zeros) if available() else ())}
+    made = {np.empty, np.zeros, product, *((numpy_module().empty, numpy_module().zeros) if available() else ())}
     return value.op == "call" and getattr(typeof(value.func.name), "typing_key", None) in made
 
 
