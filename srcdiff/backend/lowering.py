@@ -226,8 +226,10 @@ class _Elements:
         """End a variable: release an array; what owns no memory is left as it is."""
         kind = self.typeof(name)
         owns = self.context.data_model_manager[kind].contains_nrt_meminfo()
-        if name in self._blk_local_varmap or (owns and type(kind) is not types.Array):
+        if owns and (name in self._blk_local_varmap or type(kind) is not types.Array):
             return super().delvar(name)
+        if name in self._blk_local_varmap:
+            return None
         self._singly_assigned_vars.discard(name)
         self._alloca_var(name, kind)
         if owns:

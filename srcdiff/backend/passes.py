@@ -7,6 +7,7 @@ to fuse.  Each of these steps costs about a tenth of a second for a hundred line
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import types as python_types
 from collections import Counter
@@ -22,7 +23,7 @@ from numba.core.typed_passes import (
     NopythonTypeInference,
     PreLowerStripPhis,
 )
-from numba.core.untyped_passes import InlineClosureLikes, ReconstructSSA
+from numba.core.untyped_passes import InlineClosureLikes, IRProcessing, ReconstructSSA
 
 from srcdiff.backend import large_pages
 from srcdiff.backend.lowering import lowering
@@ -30,7 +31,7 @@ from srcdiff.backend.notes import Notes
 
 __all__ = ["passes"]
 
-NOTHING_TO_DO = {InlineClosureLikes, ReconstructSSA, PreLowerStripPhis, NopythonRewrites}
+NOTHING_TO_DO = {IRProcessing, InlineClosureLikes, ReconstructSSA, PreLowerStripPhis, NopythonRewrites}
 
 
 def passes(state, notes: Notes, long: bool = False) -> PassManager:
@@ -69,6 +70,10 @@ class TypesOfNames(NopythonTypeInference):
             from srcdiff.backend.products import with_own_products
             with_own_products(state.func_ir)
             state.typingctx.refresh()           # the first time, `product` is new to it
+        with _remembering(state.typingctx):
+            return self._infer(state)
+
+    def _infer(self, state):
         try:
             super().run_pass(state)
             if _one_type_each(state):
@@ -79,6 +84,33 @@ class TypesOfNames(NopythonTypeInference):
         super().run_pass(state)
         PreLowerStripPhis().run_pass(state)
         return True
+
+
+@contextlib.contextmanager
+def _remembering(context):
+    """Let a typing context find the signature of a function for some types once.
+
+    A long function has a thousand operators and calls, of a hundred kinds.  Each is resolved twice by
+    trying templates one after the other, which is half of the time of type inference.
+    """
+    known, resolve = {}, context.resolve_function_type
+
+    def remembered(func, args, kws):
+        if type(func) is not types.Function or kws:
+            return resolve(func, args, kws)
+        key = func, tuple(args)
+        if key not in known:
+            known[key] = resolve(func, args, kws)
+        return known[key]
+
+    if "resolve_function_type" in vars(context):        # this function is called by one whose types are inferred
+        yield
+        return
+    context.resolve_function_type = remembered
+    try:
+        yield
+    finally:
+        del context.resolve_function_type
 
 
 def _one_type_each(state) -> bool:
