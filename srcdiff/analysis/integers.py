@@ -157,11 +157,12 @@ class Integers(Shapes):
 
     def meet(self, *blocks) -> None:
         """Forget what blocks that may have run, any number of times, change."""
+        bound = {s.target for b in blocks for s in walk(b) if isinstance(s, Assign | Load)}
         for name in changed(*blocks):
             type_ = self.types[name]
             self.tests.pop(name, None)
             for axis in range(type_.ndim):
-                if any(isinstance(s, Assign | Load) and s.target == name for b in blocks for s in walk(b)):
+                if name in bound:
                     self.now.pop(f"{name}.{axis}", None)
             if not type_.ndim and "int" in type_.dtype and not self.uses.single(name):
                 before, self.now[name] = self.now.get(name), self.fresh(name)
