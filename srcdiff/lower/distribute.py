@@ -293,11 +293,15 @@ class Distributing(Commuting):
         raise NotImplementedError
 
     def row(self, name: str, loop: For) -> str:
-        """Write a new array for a number of each iteration; its length is never negative."""
+        """Write a new array for a number of each iteration."""
+        return self.builder.op("empty", self.length(loop), stem=f"{name}_row", dtype=self.builder.types[name].dtype).name
+
+    def length(self, loop: For) -> Atom:
+        """Write how long an array for the iterations of a loop is; never negative."""
         length = loop.stop if loop.step == Const(1) else self.next(loop.start)
         if isinstance(length, Var) and not self.integers.facts.prove(self.integers.value(length)):
             length = self.number("maximum", length, Const(0))
-        return self.builder.op("empty", length, stem=f"{name}_row", dtype=self.builder.types[name].dtype).name
+        return length
 
     def with_own_names(self, made: For, loop: For, before: list[For]) -> For:
         """Return the loop of a part whose variables and numbers, but for sums over all iterations, none before it has."""

@@ -68,12 +68,14 @@ from __future__ import annotations
 from functools import reduce
 
 from srcdiff.analysis.uses import changed
-from srcdiff.lower.distribute import PART, Distributing, Division
+from srcdiff.lower.distribute import PART, Division
 from srcdiff.lower.expensive import is_expensive
 from srcdiff.lower.gains import depends_on, reads_of
 from srcdiff.lower.hoist import hoist
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.nests import Nest, nest_of
+from srcdiff.lower.packed import Packing
+from srcdiff.optimize.dead import dead
 from srcdiff.syntax import Assign, Atom, Const, For, If, Load, Program, Stmt, Store, Var, rename, walk
 
 __all__ = ["short"]
@@ -90,11 +92,10 @@ def short(program: Program) -> Program:
     writer.block(program.body)
     if not writer.found:
         return program
-    made = program.with_body(writer.builder.take(), types=writer.builder.types)
-    return hoist(made) if writer.has_rows else made
+    return hoist(dead(program.with_body(writer.builder.take(), types=writer.builder.types)))
 
 
-class _Short(Distributing):
+class _Short(Packing):
     def __init__(self, program: Program):
         super().__init__(program)
         self.depth, self.found = 0, 0
@@ -113,7 +114,11 @@ class _Short(Distributing):
             self.two_versions(division)
 
     def part(self, loop: For) -> None:
-        self.builder.append(loop)
+        nest = nest_of(loop)
+        if nest is None:
+            self.builder.append(loop)
+        else:
+            self.packed(nest)
 
     # -- which nests --------------------------------------------------------------------------
 
@@ -156,7 +161,9 @@ class _Short(Distributing):
         for nest in (nest_of(loop.body[p.positions[0]]) for p in division.parts if p.is_turned):
             most |= dict.fromkeys((one.reads for one in _along_last_axes(nest, loop, division.again)), NEAR)
             most[nest.loops[-1].reads] = FEW
-        tests = [b.op("less", self.trips(*ends), Const(bound), stem="is_short") for ends, bound in most.items()]
+        counts = {ends: self.trips(*ends) for ends in most}
+        tests = [b.op("greater_equal", counts[ends], Const(1), stem="is_some") for ends, bound in most.items() if bound == FEW]
+        tests += [b.op("less", counts[ends], Const(bound), stem="is_short") for ends, bound in most.items()]
         tests.append(b.op("greater_equal", self.trips(*loop.reads), Const(MANY), stem="is_long"))
         return reduce(lambda first, second: b.op("logical_and", first, second, stem="is_short"), tests)
 
