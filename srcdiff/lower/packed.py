@@ -71,14 +71,17 @@ class Rows:
 class Packing(Distributing):
     """A walk that can write nests with rows of what they come back to."""
 
-    def packed(self, nest: Nest) -> None:
-        """Write a nest, the last of whose outer loops runs if any does, with the rows that it needs."""
-        found = []
+    def packed(self, nest: Nest) -> bool:
+        """Write a nest, the last of whose outer loops runs, with the rows that it needs; tell whether it has no steps then."""
+        found: list[Rows] = []
         for rows in self.rows_in(nest):
             lengths = [self.length(loop) for loop in rows.loops]
             dtype = self.builder.types[rows.array].dtype
             found.append(replace(rows, name=self.builder.op("empty", *lengths, stem=f"{rows.array}_row", dtype=dtype).name))
         self.builder.append(*self.level(nest, 0, found))
+        kept = {(rows.array, rows.index) for rows in found}
+        return not any(isinstance(s, Load | Store) and (s.array, s.index) not in kept and _is_stepped_over(nest, s.index)
+                       for s in nest.body)
 
     def level(self, nest: Nest, number: int, found: list[Rows]) -> tuple[Stmt, ...]:
         """Return a loop of a nest, and what fills the rows that are kept for it and puts them back."""
@@ -118,10 +121,9 @@ class Packing(Distributing):
 
     def rows_of(self, nest: Nest, array: str, index, is_changed: bool) -> Rows | None:
         """Return the rows for an access that the innermost loop moves, but not along the last axis; if a loop repeats it."""
-        *outer, inner = nest.loops
         moves = {loop.var: _moves(nest, loop, index) for loop in nest.loops}
-        level = next((k for k, loop in enumerate(outer) if not moves[loop.var]), None)
-        if level is None or not moves[inner.var] or len(index) - 1 in moves[inner.var]:
+        level = next((k for k, loop in enumerate(nest.loops[:-1]) if not moves[loop.var]), None)
+        if level is None or not _is_stepped_over(nest, index):
             return None
         known = {s.target for loop in nest.loops[:level] for s in loop.body[:-1]}
         inside = [s for s in nest.body if isinstance(s, Assign | Load) and s.target not in known]
@@ -162,6 +164,12 @@ def _moves(nest: Nest, loop: For, index) -> list[int]:
     """Return the axes of an index that a loop of a nest moves along."""
     moved = depends_on(nest.body, loop.var)
     return [axis for axis, item in enumerate(index) if isinstance(item, Var) and item.name in moved]
+
+
+def _is_stepped_over(nest: Nest, index) -> bool:
+    """Tell whether the innermost loop moves along axes, but not along the last one."""
+    axes = _moves(nest, nest.loops[-1], index)
+    return bool(axes) and len(index) - 1 not in axes
 
 
 def _is_shifted(item, loop: For, rows: Rows) -> bool:

@@ -26,11 +26,13 @@ def f(x: "float64[:,:]", w: "float64[:,:]", y: "float64[:,:]"):
     m = size(y, axis=1)
     h = size(w, axis=0)
     l = size(w, axis=1)
+    is_some = greater_equal(l, 1)
+    is_short = less(l, 16)
+    is_long = greater_equal(m, 12)
+    is_short_2 = logical_and(is_some, is_short)
+    is_short_3 = logical_and(is_short_2, is_long)
     for i in range(0, n, 1):
-        is_short = less(l, 6)
-        is_long = greater_equal(m, 8)
-        is_short_2 = logical_and(is_short, is_long)
-        if is_short_2:
+        if is_short_3:
             for p in range(0, h, 1):
                 r = add(i, p)
                 for q in range(0, l, 1):
@@ -81,8 +83,9 @@ from srcdiff.syntax import Assign, Atom, Const, For, If, Load, Program, Stmt, St
 __all__ = ["short"]
 
 DEEP = 4                                # loops from which some are assumed to be short
-FEW = 6                                 # iterations of the innermost loop below which another one is better there,
-MANY = 8                                # if it has so many,
+FEW = 16                                # iterations of the innermost loop below which another one is better there;
+FEWER = 6                               # the same if that has to step over elements;
+MANY = 12                               # it has as many itself,
 NEAR = 64                               # and the last axes that it does not move along are no longer
 
 
@@ -98,7 +101,7 @@ def short(program: Program) -> Program:
 class _Short(Packing):
     def __init__(self, program: Program):
         super().__init__(program)
-        self.depth, self.found = 0, 0
+        self.depth, self.found, self.has_steps = 0, 0, False
 
     def loop(self, stmt: For) -> None:
         """Write a loop, and its other version unless a loop in it has one."""
@@ -118,7 +121,7 @@ class _Short(Packing):
         if nest is None:
             self.builder.append(loop)
         else:
-            self.packed(nest)
+            self.has_steps = not self.packed(nest) or self.has_steps
 
     # -- which nests --------------------------------------------------------------------------
 
@@ -139,11 +142,11 @@ class _Short(Packing):
     def two_versions(self, division: Division) -> None:
         """Write a test, the divided loop, and the loop."""
         loop = division.loop
-        with self.builder.at(loop.where):
-            test = self.is_short(division)
-        copy = self.copied(loop)
+        copy, self.has_steps = self.copied(loop), False
         with self.builder.nested() as turned:
             self.divided(division)
+        with self.builder.at(loop.where):
+            test = self.is_short(division, FEWER if self.has_steps else FEW)
         self.builder.append(If(test, tuple(turned), (copy,), loop.where))
 
     def copied(self, loop: For) -> For:
@@ -155,14 +158,16 @@ class _Short(Packing):
         self.mentions.update(mentions((copy,)))
         return copy
 
-    def is_short(self, division: Division) -> Atom:
+    def is_short(self, division: Division, few: int) -> Atom:
         """Write the test whether innermost loops have few iterations, the steps of the one that goes inside are short, and it is long."""
-        b, loop, most = self.builder, division.loop, {}
-        for nest in (nest_of(loop.body[p.positions[0]]) for p in division.parts if p.is_turned):
-            most |= dict.fromkeys((one.reads for one in _along_last_axes(nest, loop, division.again)), NEAR)
-            most[nest.loops[-1].reads] = FEW
+        b, loop = self.builder, division.loop
+        nests = [nest_of(loop.body[p.positions[0]]) for p in division.parts if p.is_turned]
+        most = {nest.loops[-1].reads: few for nest in nests}
+        for nest in nests:
+            for along in _along_last_axes(nest, loop, division.again):
+                most.setdefault(along.reads, NEAR)
         counts = {ends: self.trips(*ends) for ends in most}
-        tests = [b.op("greater_equal", counts[ends], Const(1), stem="is_some") for ends, bound in most.items() if bound == FEW]
+        tests = [b.op("greater_equal", counts[ends], Const(1), stem="is_some") for ends, bound in most.items() if bound == few]
         tests += [b.op("less", counts[ends], Const(bound), stem="is_short") for ends, bound in most.items()]
         tests.append(b.op("greater_equal", self.trips(*loop.reads), Const(MANY), stem="is_long"))
         return reduce(lambda first, second: b.op("logical_and", first, second, stem="is_short"), tests)
