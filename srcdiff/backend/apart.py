@@ -12,6 +12,7 @@ that comes from outside is the caller's.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections import Counter
 
@@ -19,7 +20,6 @@ import numpy as np
 from numba.core import ir, types
 
 from srcdiff.backend.large_pages import available, numpy_module
-from srcdiff.backend.products import product
 
 __all__ = ["Apart", "groups"]
 
@@ -89,8 +89,16 @@ def _makes(value, typeof) -> bool:
         return False
     if value.op == "binop":
         return value.fn is operator.matmul
-    made = {np.empty, np.zeros, product, *((numpy_module().empty, numpy_module().zeros) if available() else ())}
-    return value.op == "call" and getattr(typeof(value.func.name), "typing_key", None) in made
+    return value.op == "call" and getattr(typeof(value.func.name), "typing_key", None) in _makers()
+
+
+@functools.cache
+def _makers() -> frozenset:
+    """Return the functions that give new memory."""
+    if not available():
+        return frozenset({np.empty, np.zeros})
+    from srcdiff.backend.products import product
+    return frozenset({np.empty, np.zeros, numpy_module().empty, numpy_module().zeros, product})
 
 
 def _is_of_others(assign, held, typeof) -> bool:
