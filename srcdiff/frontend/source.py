@@ -267,10 +267,14 @@ def _imports(module) -> list[ast.stmt]:
 
 def _runs(node, top, code, imports=()) -> bool:
     """Tell whether compiling `node`, inside its statement `top`, gives `code`."""
+    return any(_gives(node, top, code, imports, stay) for stay in (False, True))
+
+
+def _gives(node, top, code, imports, stay: bool) -> bool:
     mark = 1 << 24                          # a line of its own, to know the code of `node` again
     copies = {}
     top = clone(top, copies)
-    _move(copies[id(node)], mark, _first_line(node))
+    _move(copies[id(node)], mark, _first_line(node), stay)
     futures = {getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
     flags = sum(f for f in futures if f & code.co_flags & ~inspect.CO_NESTED)
     flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -285,23 +289,23 @@ def _runs(node, top, code, imports=()) -> bool:
 LINES = 256             # room between two lines, for functions inside functions on one line
 
 
-def _move(node, mark: int, first: int, around: int | None = None) -> None:
+def _move(node, mark: int, first: int, stay: bool, around: int | None = None) -> None:
     """Move what starts on the line `first` to the line `mark`, and each function inside it to a line of its own.
 
-    What stands on one line stays on one line, apart from the functions, because
-    Python joins instructions of one line only.  Defaults belong to the line
-    `around` their function.
+    What stands on one line stays on one line, apart from the functions.  Their
+    defaults go with them, or `stay` on the line `around` them: constants are
+    folded, and from Python 3.13 on instructions joined, on one line only.
     """
     around = mark if around is None else around
     if hasattr(node, "lineno"):
         node.lineno, node.end_lineno = (mark + LINES * (line - first) for line in (node.lineno, node.end_lineno))
     for part in ast.iter_child_nodes(node):
         if isinstance(part, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
-            _move(part, mark + 1, first, mark)
-        elif isinstance(node, ast.arguments) and isinstance(part, ast.expr):
-            _move(part, around, first, around)
+            _move(part, mark + 1, first, stay, mark)
+        elif stay and isinstance(node, ast.arguments) and isinstance(part, ast.expr):
+            _move(part, around, first, stay, around)
         else:
-            _move(part, mark, first, around)
+            _move(part, mark, first, stay, around)
 
 
 def _nested(code):

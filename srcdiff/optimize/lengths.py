@@ -107,7 +107,7 @@ def _is_sum(stmt: Stmt, sums: set[str]) -> bool:
 
 
 def _positive(atom: Atom) -> bool:
-    return isinstance(atom, Const) and atom.value > 0
+    return isinstance(atom, Const) and isinstance(atom.value, int | float) and atom.value > 0
 
 
 def _is_extent(atom: Atom, op: str, args: tuple[Atom, ...]) -> bool:
