@@ -32,14 +32,13 @@ def available() -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:
-        from numba.core.callconv import CPUCallConv
+        from numba.core import callconv
         from numba.np import arrayobj
-
-        from srcdiff.backend import arrays  # noqa: F401
     except ImportError:
         return False
-    return all(hasattr(arrayobj, name) for name in ("ty_parse_dtype", "ty_parse_shape")) and all(
-        hasattr(CPUCallConv, name) for name in ("build_excinfo_struct", "_get_excinfo_argument", "_return_errcode_raw"))
+    needed = {arrayobj: ("ty_parse_dtype", "ty_parse_shape"), callconv: ("RETCODE_USEREXC", "excinfo_ptr_t"),
+              callconv.CPUCallConv: ("build_excinfo_struct", "_get_excinfo_argument", "_return_errcode_raw")}
+    return all(hasattr(part, name) for part, names in needed.items() for name in names)
 
 
 def _ask_for_large_pages(builder, address, size):
@@ -118,13 +117,23 @@ def _intrinsic(name, cleared: bool):
     return intrinsic(typed)
 
 
+def _reshape():
+    """Return a `reshape` for compiled code; what it takes is imported when something is compiled."""
+    from numba.extending import intrinsic
+
+    def typed(typingctx, a, shape):
+        from srcdiff.backend.views import reshape
+        return reshape(typingctx, a, shape)
+    typed.__name__ = typed.__qualname__ = "reshape"
+    return intrinsic(typed)
+
+
 @functools.cache
 def numpy_module() -> types.ModuleType:
     """Return a `numpy` for compiled modules, whose new large arrays are on large pages."""
-    from srcdiff.backend import views
     module = types.ModuleType("numpy", "NumPy; `empty` and `zeros` take large pages for large arrays.")
     module.__dict__.update({k: v for k, v in vars(np).items() if not k.startswith("__")})
     module.empty = _intrinsic("empty", cleared=False)
     module.zeros = _intrinsic("zeros", cleared=True)
-    module.reshape = views.reshape
+    module.reshape = _reshape()
     return module

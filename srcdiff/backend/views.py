@@ -8,7 +8,6 @@ from __future__ import annotations
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.imputils import impl_ret_borrowed
-from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from srcdiff.backend.arrays import WHOLE, answer, call, extents_of, fail_if, helper, structure
@@ -75,9 +74,8 @@ def as_numba_does(function_type, signature):
     return generate
 
 
-@intrinsic
 def reshape(typingctx, a, shape):
-    """Stand for `numpy.reshape` in compiled code."""
+    """Type `numpy.reshape` in compiled code, as one of Numba's intrinsics."""
     method = typingctx.resolve_getattr(a, "reshape")
     if method is None:
         return None
