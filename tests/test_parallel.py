@@ -246,7 +246,7 @@ def f(a: "float64[:,:]", x: "float64[:]", k: "weak int64"):
     return z, w
 ''')
     cost = estimate(program, [(10, 20), (20,), ()], {"k": 5})
-    assert cost == Cost(10 * 20 + 5 * 2 * 10 + 1 + 1 + 1, 1)
+    assert cost == Cost(10 * 20 + 5 * 2 * 10 + 1 + 1 + 1, 1, cost.results)
 
 
 def test_suggestions_follow_the_shapes():

@@ -24,11 +24,17 @@ def hinge(x):
     for v in x:
         if v > 0.0:
             s += v * v
+        else:
+            s += np.exp(v)
     return s
 
 
 def clipped(x):
-    return np.sum(np.where(x > 0.0, x * x, 0.0))
+    return np.sum(np.where(x > 0.0, x * x, np.exp(x)))
+
+
+def square(x):
+    return np.sum(x * x)
 
 
 RNG = np.random.default_rng(1)
@@ -77,7 +83,7 @@ def test_samples_on_another_axis_and_all_cores():
 def test_samples_that_may_take_different_paths_are_computed_one_after_the_other(function, side_by_side):
     mapped = sd.vmap(sd.grad(function))
     assert is_side_by_side(mapped, STATES) is side_by_side
-    np.testing.assert_array_equal(mapped(STATES), 2.0 * np.maximum(STATES, 0.0))
+    np.testing.assert_allclose(mapped(STATES), np.where(STATES > 0.0, 2.0 * STATES, np.exp(STATES)), 1e-14)
 
 
 def test_a_batch_that_cannot_be_one_says_why():
@@ -94,6 +100,8 @@ def test_large_samples_and_other_targets_run_one_after_the_other():
     mapped = sd.vmap(sd.grad(clipped))
     assert not is_side_by_side(mapped, np.ones((300, 17)))
     assert is_side_by_side(mapped, np.ones((300, 16)))
+    assert not is_side_by_side(sd.vmap(sd.hessian(clipped)), np.ones((300, 16)))            # too many numbers to turn around
+    assert not is_side_by_side(sd.vmap(sd.grad(square)), np.ones((300, 16)))                # too little work
     python = sd.vmap(sd.grad(sd.differentiate(clipped, target="python")))
     assert not is_side_by_side(python, STATES)
     assert sd.vmap(sd.grad(clipped)).__class__ is mapped.__class__ and repr(mapped).startswith("<vmap of")

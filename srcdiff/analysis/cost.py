@@ -9,7 +9,7 @@
 ...     return y
 ... ''')
 >>> estimate(program, [(100,), ()], {"k": 3})
-Cost(operations=1800.0, unknown=0)
+Cost(operations=1800.0, unknown=0, results=100.0)
 
 A unit is one multiplication of two numbers that are in a cache.  A statement
 costs its weight times the elements that it makes, a loop its body times its
@@ -40,10 +40,11 @@ FREE = ("size", "trips", "copy", "weaken", "stop_gradient", "expand_dims", "sque
 
 @dataclass(frozen=True)
 class Cost:
-    """A number of operations; `unknown` counts the extents and iterations that had to be guessed."""
+    """A number of operations, and of numbers in the results; `unknown` counts the extents and iterations that had to be guessed."""
 
     operations: float
     unknown: int = 0
+    results: float = 0.0
 
 
 def estimate(program: Program, shapes: Sequence[tuple[int, ...]], values: Mapping[str, int]) -> Cost:
@@ -57,7 +58,8 @@ def estimate(program: Program, shapes: Sequence[tuple[int, ...]], values: Mappin
         Of the parameters that are integers, as far as they are known.
     """
     counter = _Counter(program, shapes, values)
-    return Cost(float(counter.block(program.body)), len(counter.unknown))
+    operations, unknown = float(counter.block(program.body)), len(counter.unknown)
+    return Cost(operations, unknown, float(sum(counter.elements(a.name) if isinstance(a, Var) else 1 for a in program.results)))
 
 
 class _Counter:
@@ -67,6 +69,7 @@ class _Counter:
         self.given = {p.name: shape for p, shape in zip(program.params, shapes, strict=True)}
         self.values: dict[str, float] = dict(values)
         self.unknown: dict[object, None] = {}
+        self.chosen = {name for name, type_ in self.types.items() if not type_.ndim and type_.dtype == "int64"}
 
     # -- integers -----------------------------------------------------------------------------
 
@@ -123,6 +126,9 @@ class _Counter:
 
     def statement(self, stmt) -> float:
         match stmt:
+            case Assign(target=name, op="where") if name in self.chosen:
+                self.values[name] = max(map(self.integer, stmt.args[1:]))       # an axis that may be stretched
+                return 1
             case Assign():
                 return self.operation(stmt)
             case Load(target=name):

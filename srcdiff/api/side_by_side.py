@@ -11,13 +11,17 @@ from srcdiff.api.costs import call_cost
 from srcdiff.api.function import Function
 from srcdiff.api.parallel import ParallelMap
 from srcdiff.errors import SrcdiffError
+from srcdiff.lower.expensive import is_expensive
 from srcdiff.structure import leaves
+from srcdiff.syntax import walk
 
 __all__ = ["LEAST", "SHORT", "SideBySide", "side_by_side"]
 
 LEAST = 128             # samples: two blocks
 SHORT = 16              # extents of a sample up to which its own loops are too short for vectors
+RESULTS = 32            # numbers that a sample gives: they are turned around in the end, one by one
 WORK = 50_000           # operations of a sample, as `analysis.cost` counts them: what a block keeps must fit a cache
+DENSE = 50              # operations for each number given, from which that pays without functions such as `exp`, too
 
 
 def side_by_side(function: Function, parallel: bool) -> Function:
@@ -98,12 +102,13 @@ class SideBySide(Function):
             counts, extents = self._extents(args)
             if not counts or min(counts) < LEAST or max(extents, default=0) > SHORT:
                 return False
-            if call_cost(self.base, args, keywords).operations > WORK * min(counts):
+            cost, samples = call_cost(self.base, args, keywords), min(counts)
+            if cost.operations > WORK * samples or cost.results > RESULTS * samples:
                 return False
-            self.blocks.special_for(*args, **keywords)
+            block = self.blocks.special_for(*args, **keywords).bare
+            return cost.operations >= DENSE * cost.results or any(map(is_expensive, walk(block.body)))
         except SrcdiffError:
             return False                        # the loop over single samples says what is wrong
-        return True
 
     def _extents(self, args) -> tuple[list[int], list[int]]:
         """Return the numbers of samples of the mapped arguments, and all other extents."""

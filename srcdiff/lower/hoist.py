@@ -32,7 +32,7 @@ share its memory, unless the array itself is handed on (a move, a reshape).
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from srcdiff.builder import Builder
 from srcdiff.lower.extents import Extents
@@ -85,6 +85,10 @@ class _Hoister:
         self.total.update(a.name for a in program.results if isinstance(a, Var))
         self.made = _made_by(program.body, ALLOCATE)
         self.products = _made_by(program.body, ANEW)
+        self.lengths = defaultdict(set)         # of a product, too: it takes the place of memory that has its extents
+        for s in statements:
+            if isinstance(s, Assign) and s.op in ALLOCATE:
+                self.lengths[s.target].add(tuple(map(self.forms.scalar, s.args)))
         self.other = {s.target for s in statements
                       if isinstance(s, Assign) and s.op not in ALLOCATE + ANEW}
 
@@ -167,7 +171,7 @@ class _Hoister:
             return False                # it has a value before the loop
         if any(isinstance(a, Var) and a.name in changed for a in s.args):
             return False
-        if self.made[s.target] + self.products[s.target] > 1 and None in self.forms.of(s.target):
+        if self.made[s.target] + self.products[s.target] > 1 and len(self.lengths[s.target]) > 1:
             return False
         return all((f := self.forms.scalar(a)) is not None and at_least_zero(f) for a in s.args)
 

@@ -29,13 +29,13 @@ class PlacedViews:
         The names of the arrays that take the place of views.
     """
 
-    def __init__(self, program: Program, builder: Builder, once: set[str], views: Mapping[tuple[str, int], str], body):
+    def __init__(self, program: Program, builder: Builder, once: set[str], views: Mapping[tuple[str, int, int], str], body):
         self.builder, self.once = builder, once
         self.views = {name: key for key, name in views.items()}
         used = mentions(body)
         used.update(a.name for a in program.results if isinstance(a, Var))
-        self.alone = {array: name for name, (array, _) in self.views.items() if used[array] == 1
-                      and sum(array == other for other, _ in views) == 1}
+        self.alone = {array: name for name, (array, *_) in self.views.items() if used[array] == 1
+                      and sum(array == other for other, *_ in views) == 1}
         self.new: dict[str, str] = {}                   # names of arrays in place of those of views
         self.made: dict[str, Assign] = {}
         self.sizes: dict[tuple, Var] = {}
@@ -60,10 +60,10 @@ class PlacedViews:
         """Write the views of some arrays that a statement is the first to use."""
         for name in dict.fromkeys(s.array for s in walk((stmt,)) if isinstance(s, Load | Store)):
             if name in self.views and self.views[name][0] in arrays:
-                array, count = self.views.pop(name)
+                array, count, behind = self.views.pop(name)
                 with self.builder.at(stmt.where):
                     ndim = self.builder.types[array].ndim
-                    extents = [Const(-1)] if ndim == count else self.one_axis(self.extents(array), count)
+                    extents = [Const(-1)] if ndim == count else self.one_axis(self.extents(array), count, behind)
                     self.builder.assign(name, "view", Var(array), *extents)
 
     def noted(self, stmt: Assign) -> Assign:
@@ -74,11 +74,11 @@ class PlacedViews:
         name = self.alone.get(stmt.target)
         if name is None or stmt.op not in MADE:
             return stmt
-        _, count = self.views.pop(name)
+        _, *place = self.views.pop(name)
         self.new[name] = stmt.target
         self.builder.types[stmt.target] = self.builder.types[name]
         with self.builder.at(stmt.where):
-            return replace(stmt, args=(*_filling(stmt), *self.one_axis(_extents(stmt), count)))
+            return replace(stmt, args=(*_filling(stmt), *self.one_axis(_extents(stmt), *place)))
 
     def extents(self, array: str) -> list[Atom]:
         made = self.made.get(array)
@@ -88,9 +88,11 @@ class PlacedViews:
         return [self.sizes.get((array, axis)) or self.builder.size(array, axis)
                 for axis in range(self.builder.types[array].ndim)]
 
-    def one_axis(self, extents: list[Atom], count: int) -> list[Atom]:
-        """Write the extents of an array whose last axes are one."""
-        return [*extents[:-count], functools.reduce(functools.partial(multiply, self.builder), extents[-count:])]
+    def one_axis(self, extents: list[Atom], count: int, behind: int) -> list[Atom]:
+        """Write the extents of an array in which so many axes in front of the last `behind` are one."""
+        end = len(extents) - behind
+        one = functools.reduce(functools.partial(multiply, self.builder), extents[end - count:end])
+        return [*extents[:end - count], one, *extents[end:]]
 
 
 def _filling(made: Assign) -> tuple[Atom, ...]:

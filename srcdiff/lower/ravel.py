@@ -1,4 +1,4 @@
-"""Run nests of loops over complete trailing axes as one loop.
+"""Run nests of loops over complete axes that follow each other as one loop.
 
 >>> from srcdiff.notation import read, show
 >>> print(show(ravel(read('''
@@ -91,7 +91,7 @@ from srcdiff.syntax import (
 __all__ = ["of_any_layout", "ravel"]
 
 def ravel(program: Program) -> Program:
-    """Return `program` with one loop in place of each nest over complete trailing axes."""
+    """Return `program` with one loop in place of each nest over complete axes that follow each other."""
     if not any(isinstance(s, For) and any(isinstance(t, For) for t in s.body) for s in walk(program.body)):
         return program
     program_apart, old = apart(program)
@@ -146,6 +146,15 @@ class _Nest:
     def at(self, access: Load | Store) -> tuple[Sum, ...]:
         return followed(access.index, self.sums)
 
+    def behind(self, access: Load | Store) -> int:
+        """Return how many items of an index stand behind the last that a loop moves."""
+        variables = {Var(loop.var) for loop in self.loops}
+        return next((k for k, item in enumerate(reversed(self.at(access))) if item.atom in variables), 0)
+
+    def first(self, access: Load | Store) -> Sum:
+        """Return the item of an index that the outermost loop moves."""
+        return self.at(access)[-len(self.loops) - self.behind(access)]
+
     def goes_with(self, access: Load | Store) -> bool:
         """Tell whether the loops move the element that an access is to."""
         return any(isinstance(a, Var) and a.name in self.own for a in access.index)
@@ -191,11 +200,11 @@ def _used(nest: _Nest) -> set[str]:
 
 def _distance(access: Load | Store, nest: _Nest) -> object:
     """Return at which distance from the outermost loop an access is; something of its own if that loop does not move it."""
-    return nest.at(access)[-len(nest.loops)].more if nest.goes_with(access) else access
+    return nest.first(access).more if nest.goes_with(access) else access
 
 
 class _Raveller(Walked):
-    """Writes the program; `views` are the names of the views by array and number of axes that are one."""
+    """Writes the program; `views` are the names of the views by array, number of axes that are one, and how many stand behind."""
 
     def __init__(self, program: Program, old: Mapping[str, str]):
         super().__init__(program)
@@ -205,7 +214,7 @@ class _Raveller(Walked):
         self.mentions = mentions(program.body)
         self.owned: set[str] = {p.name for p in program.params if isinstance(p.type, Array)}
         self.within: list[set[str]] = [set(self.owned)]     # the arrays of each open block, whose elements lie in C order
-        self.views: dict[tuple[str, int], str] = {}
+        self.views: dict[tuple[str, int, int], str] = {}
 
     # -- the walk -----------------------------------------------------------------------
 
@@ -280,8 +289,9 @@ class _Raveller(Walked):
         return all(here[name] == self.mentions[name] for name in own)
 
     def follows(self, access: Load | Store, nest: _Nest) -> bool:
-        """Tell whether the last items of an index are the variables of the loops, and its inner axes complete."""
-        array, at, count = access.array, nest.at(access), len(nest.loops)
+        """Tell whether items of an index that follow each other are the variables of the loops, and their inner axes complete."""
+        array, count = access.array, len(nest.loops)
+        at = nest.at(access)[:len(access.index) - nest.behind(access)]
         if len(at) < count or not any(array in arrays for arrays in self.within):
             return False
         *still, first = at[:1 - count]
@@ -327,8 +337,7 @@ class _Raveller(Walked):
     def places(self, nest: _Nest, var: Var) -> dict[int, Atom]:
         """Write the positions in the one axis, by their distance in the outermost of the axes."""
         b, found = self.builder, {0: var}
-        at = len(nest.loops)
-        for more in dict.fromkeys(nest.at(s)[-at].more for s in nest.accesses() if nest.goes_with(s)):
+        for more in dict.fromkeys(nest.first(s).more for s in nest.accesses() if nest.goes_with(s)):
             if more:
                 distance = self.product(Const(abs(more)), *(loop.stop for loop in nest.loops[1:]))
                 found[more] = b.op("add" if more > 0 else "subtract", var, distance, stem="p")
@@ -341,19 +350,22 @@ class _Raveller(Walked):
             if isinstance(s, If):
                 s = with_blocks(s, [tuple(self.moved(block, nest, places)) for block in blocks_of(s)])
             elif isinstance(s, Load | Store) and nest.goes_with(s):
-                count = len(nest.loops)
-                s = replace(s, array=self.view(s.array, count), index=(*s.index[:-count], places[nest.at(s)[-count].more]))
+                count, behind = len(nest.loops), nest.behind(s)
+                end = len(s.index) - behind
+                s = replace(s, array=self.view(s.array, count, behind),
+                            index=(*s.index[:end - count], places[nest.first(s).more], *s.index[end:]))
             if defined(s) not in nest.own:
                 out.append(s)
         return out
 
-    def view(self, array: str, count: int) -> str:
-        """Return the name of the view of an array in which so many of its last axes are one."""
-        if (array, count) not in self.views:
+    def view(self, array: str, count: int, behind: int) -> str:
+        """Return the name of the view of an array in which so many axes in front of the last `behind` are one."""
+        key = array, count, behind
+        if key not in self.views:
             type_ = self.program.types[array]
             stem = "flat" if type_.ndim == count else "rows"
-            self.views[array, count] = self.builder.fresh(f"{array}_{stem}", Array(type_.dtype, type_.ndim - count + 1))
-        return self.views[array, count]
+            self.views[key] = self.builder.fresh(f"{array}_{stem}", Array(type_.dtype, type_.ndim - count + 1))
+        return self.views[key]
 
 
 def _equal(a: Extent | None, b: Extent | None) -> bool:
