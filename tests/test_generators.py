@@ -41,7 +41,8 @@ def kept_under_a_name(x):
 
 
 def asked_for_one_item(x):
-    return next(neighbours(x))[0]
+    pairs = neighbours(x)
+    return next(pairs)[0]
 
 
 def loop_rebinds_a_variable(x):

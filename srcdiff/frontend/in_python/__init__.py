@@ -7,9 +7,18 @@ What is known at specialisation (ranks, modes, axes) is decided there and leaves
 no code.  `FUNCTIONS` says which function stands for which.
 """
 
-from srcdiff.frontend.in_python import algebra, calculus, fourier, orders, polynomials, shapes, special
+from srcdiff.frontend.in_python import (
+    algebra,
+    calculus,
+    fourier,
+    iterators,
+    orders,
+    polynomials,
+    shapes,
+    special,
+)
 
 __all__ = ["FUNCTIONS"]
 
-FUNCTIONS = {**algebra.FUNCTIONS, **calculus.FUNCTIONS, **fourier.FUNCTIONS, **orders.FUNCTIONS, **polynomials.FUNCTIONS,
-             **shapes.FUNCTIONS, **special.FUNCTIONS}
+FUNCTIONS = {**algebra.FUNCTIONS, **calculus.FUNCTIONS, **fourier.FUNCTIONS, **iterators.FUNCTIONS, **orders.FUNCTIONS,
+             **polynomials.FUNCTIONS, **shapes.FUNCTIONS, **special.FUNCTIONS}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import operator
 
@@ -18,7 +17,6 @@ from srcdiff.frontend.translate.builtin_containers import (
     list_,
     map_,
     ndindex,
-    product,
     range_,
     reversed_handler,
     slice_,
@@ -150,7 +148,7 @@ HANDLERS = {
     len: len_, range: range_, enumerate: enumerate_, zip: zip_, reversed: reversed_handler, map: map_,
     list: list_, tuple: tuple_, dict: dict_, slice: slice_, isinstance: isinstance_, type: type_,
     hasattr: hasattr_, getattr: getattr_, callable: callable_, str: str_, id: id_, print: nothing,
-    itertools.product: product, np.ndindex: ndindex, iter: iter_, sorted: sorted_,
+    np.ndindex: ndindex, iter: iter_, sorted: sorted_,
     functools.partial: partial_, functools.reduce: reduce_, math.floor: rounded("floor"),
     math.ceil: rounded("ceil"), math.trunc: rounded("trunc"), math.isclose: isclose, math.modf: modf,
     math.dist: dist, operator.getitem: _item,

@@ -31,7 +31,7 @@ from srcdiff.frontend.translate.values import (
 from srcdiff.frontend.translate.views import array_of, as_atom
 from srcdiff.syntax import Const, Scalar
 
-__all__ = ["dict_", "enumerate_", "iter_", "len_", "list_", "map_", "ndindex", "product", "range_", "reversed_handler", "slice_", "sorted_", "tuple_", "zip_"]
+__all__ = ["dict_", "enumerate_", "iter_", "len_", "list_", "map_", "ndindex", "range_", "reversed_handler", "slice_", "sorted_", "tuple_", "zip_"]
 
 
 def len_(t, value):
@@ -119,10 +119,6 @@ def dict_(t, value=None, **items):
 def slice_(t, *bounds):
     parts = {1: (None, *bounds, None), 2: (*bounds, None), 3: bounds}[len(bounds)]
     return Slice(*(None if isinstance(p, Known) and p.value is None else p for p in parts))
-
-
-def product(t, *iterables):
-    return Product(iterables)
 
 
 def ndindex(t, *shape):

@@ -20,6 +20,7 @@ from srcdiff.frontend.translate import (
     complex_numbers,
     generators,
     inline,
+    iterators,
     library,
     local,
     methods,
@@ -56,7 +57,7 @@ __all__ = ["HANDLERS", "call", "call_node"]
 _ELEMENTWISE = {f: p.name for p in PRIMITIVES.values() if p.kind == "elementwise" for f in p.callables}
 _OTHER = {f: p for p in PRIMITIVES.values() if p.kind != "elementwise" for f in p.callables}
 HANDLERS = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **library.HANDLERS, **builtin_calls.HANDLERS,
-            **complex_numbers.HANDLERS}
+            **iterators.HANDLERS, **complex_numbers.HANDLERS}
 
 
 def call_node(t: Translator, node):

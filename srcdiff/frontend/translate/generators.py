@@ -19,7 +19,7 @@ from srcdiff.syntax import Store, Var, atoms_of, walk
 __all__ = ["arguments_of", "go_through", "items", "takes_all"]
 
 CODE = "SD0261"
-TAKE_ALL = (sum, list, tuple, max, min, sorted, math.fsum, math.prod)
+TAKE_ALL = (sum, list, tuple, max, min, sorted, math.fsum, math.prod, next)
 
 
 def takes_all(function) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 
 from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
@@ -47,6 +48,8 @@ def static_items(t: Translator, value):
     if isinstance(value, Dict):
         return tuple(lift(t, k) for k, _ in value.items)
     if isinstance(value, Known) and not isinstance(value.value, range):
+        if _without_end(value.value):
+            raise Refused(f"{describe(value)} has no end", fix="write the loop with a counter, or give `repeat` a number of times")
         try:
             return tuple(lift(t, v, value.origin and value.origin.item(i))
                          for i, v in enumerate(value.value))
@@ -72,6 +75,11 @@ def static_items(t: Translator, value):
         from srcdiff.frontend.translate.comprehensions import unrolled
         return unrolled(t, value.node, value.frame)
     return None
+
+
+def _without_end(iterator) -> bool:
+    """Tell whether an iterator of `itertools` goes on for ever."""
+    return isinstance(iterator, itertools.repeat | itertools.count | itertools.cycle) and operator.length_hint(iterator, -1) < 0
 
 
 def _static_zip(t, value):

@@ -1,0 +1,130 @@
+"""`filter`, `next` and `itertools`, against differences of the user's own function."""
+
+import operator
+from itertools import (
+    accumulate,
+    chain,
+    combinations,
+    combinations_with_replacement,
+    count,
+    islice,
+    pairwise,
+    permutations,
+    product,
+    repeat,
+    starmap,
+    zip_longest,
+)
+
+import numpy as np
+import pytest
+
+import srcdiff as sd
+from tests.oracle import differences
+
+X = np.array([0.3, 0.5, 1.2])
+
+
+def filtered_loop(x):
+    s = 0.0
+    for v in filter(lambda t: t > 0.4, x):
+        s += v * v
+    return s
+
+
+def pairs_of_a_run_time_number(x):
+    s = 0.0
+    for i, j in combinations(range(len(x)), 2):
+        s += (x[i] - x[j])**2
+    return s
+
+
+def pairs_in_a_list(x):
+    pairs = list(combinations(range(3), 2))
+    return sum(x[i] * x[j]**2 for i, j in pairs)
+
+
+def squares_in_turn(x):
+    s = 0.0
+    for i, j in product(range(3), repeat=2):
+        s += x[i] * x[j]**2
+    return s
+
+
+def longest(x):
+    s = 0.0
+    for a, b in zip_longest(x, x[1:], fillvalue=0.0):
+        s += a * b + a
+    return s
+
+
+def numbered(x):
+    s = 0.0
+    for k, (i, j) in enumerate(product(range(2), range(3))):
+        s += k * x[i] * x[j]
+    return s
+
+
+def squares(x):
+    for v in x:
+        yield v * v
+
+
+CASES = {
+    "next of a generator": lambda x: next(squares(x)),
+    "filter": lambda x: sum(filter(lambda v: v > 0.4, x)), "filter None": lambda x: sum(filter(None, [x[0], 0.0, x[1]])),
+    "filter positions": lambda x: sum(x[i] for i in filter(lambda k: k % 2 == 0, range(3))), "filter in a loop": filtered_loop,
+    "next": lambda x: next(iter(x)) * 2, "next of filter": lambda x: next(filter(lambda v: v > 0.4, x))**2,
+    "next or": lambda x: next((v * v for v in x if v > 0.4), 0.0), "next or the other": lambda x: next((v for v in x if v > 9), x[0]),
+    "position": lambda x: x[0] * next((i for i, v in enumerate(x) if v > 0.4), -1),
+    "key": lambda x: {"a": x[0], "b": x[1]}[next(iter({"a": 1}))],
+    "combinations": lambda x: sum(abs(a - b) * a for a, b in combinations(x, 2)), "pairs": pairs_of_a_run_time_number,
+    "triples": lambda x: sum(a * b**2 * c for a, b, c in combinations(np.concatenate((x, x)), 3)), "pairs in a list": pairs_in_a_list,
+    "with replacement": lambda x: sum(a * b**2 for a, b in combinations_with_replacement(x, 2)),
+    "permutations": lambda x: sum(a * b**2 for a, b in permutations(x, 2)),
+    "all permutations": lambda x: sum(x[i] * x[j]**2 for i, j, k in permutations(range(3))),
+    "product": squares_in_turn, "enumerate product": numbered,
+    "accumulate": lambda x: sum(accumulate(x)), "accumulate products": lambda x: list(accumulate(x, operator.mul))[2],
+    "accumulate from": lambda x: sum(accumulate(x, lambda a, b: a * b + 1.0, initial=2.0)),
+    "chain": lambda x: sum(v * v for v in chain(x, x[1:], [1.0])), "zip_longest": longest,
+    "pairwise": lambda x: sum((b - a)**2 for a, b in pairwise(x)), "islice": lambda x: sum(islice(x * x, 1, 3)),
+    "starmap": lambda x: sum(starmap(lambda a, b: a * b, zip(x, x[::-1], strict=True))),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_derivatives(name):
+    f, direction = CASES[name], np.array([0.3, -1.0, 0.7])
+    g = sd.differentiate(f, target="python")
+    value, gradient = g.value_and_grad(X)
+    (expected, error), = differences(f, (X,), (direction,))
+    assert error < 1e-8
+    assert value == pytest.approx(f(X), rel=1e-14)
+    assert gradient @ direction == pytest.approx(expected, rel=1e-8, abs=1e-9)
+    assert g.jvp((X,), (direction,))[1] == pytest.approx(gradient @ direction, rel=1e-13)
+
+
+def named(x):
+    items = iter([x[0], x[1]])
+    return next(items) * 2 + next(items)
+
+
+@pytest.mark.parametrize("f, text", [
+    (named, "`next` of an iterator that has a name"), (lambda x: sum(a * b for a, b in zip(x, repeat(2.0))), "`repeat` has no end"),   # noqa: B905
+    (lambda x: sum(a * b for a, b in zip(x, count(1))), "`count` has no end"),                                             # noqa: B905
+    (lambda x: sum(a for a, b, c, d in combinations(np.append(x, x[x > 0]), 4)), "more than three items"),
+], ids=["named", "repeat", "count", "four"])
+def test_what_is_refused_names_the_line(f, text):
+    with pytest.raises((sd.errors.UnsupportedError, NotImplementedError), match=text):
+        sd.differentiate(f, target="python").grad(X)
+
+
+def test_a_number_of_times_is_an_end():
+    assert sd.differentiate(lambda x: sum(a * b for a, b in zip(x, repeat(2.0, 3))),      # noqa: B905
+                            target="python").grad(X).tolist() == [2.0] * 3
+
+
+def test_nothing_found():
+    for f in (lambda x: next(v for v in x if v > 9), lambda x: next(filter(lambda v: v > 9, x))):
+        with pytest.raises((StopIteration, RuntimeError, sd.errors.SrcdiffError)):
+            sd.differentiate(f, target="python").grad(X)
