@@ -20,6 +20,7 @@ from numba.core import errors
 from numba.core.datamodel import models, register_default
 from numba.core.extending import overload
 from numba.core.imputils import lower_constant, lower_getattr_generic
+from numba.core.registry import cpu_target
 from numba.core.target_extension import current_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
@@ -263,3 +264,8 @@ def type_expressions(type_, text: str) -> list[str]:
     if isinstance(spec, Static):
         return []
     return [repr(type_.value)] if isinstance(type_, types.Omitted) else [text]
+
+
+# Numba imports this module while it types the first function that names one of ours, and has looked for types before.
+cpu_target.typing_context.refresh()
+cpu_target.target_context.refresh()
