@@ -117,7 +117,8 @@ class _Hoister:
         self.inside = _made_by((stmt,), ALLOCATE)
         self.inner_products = _made_by((stmt,), ANEW)
         blocks = [self.take(b, changed, front, moved) for b in blocks_of(stmt)]
-        self.made.update(dict.fromkeys(moved, 1))
+        for name in moved:
+            self.made[name] = 1
         if moved:
             outside = set(self.program.types) - set(self.inside)
             private = {t for t in moved if within[t] >= self.total[t]}
