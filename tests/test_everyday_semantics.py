@@ -120,6 +120,15 @@ def test_a_strict_zip_checks_the_lengths():
         value_of(made, X, X[1:])
 
 
+# -- truth values --------------------------------------------------------------------------
+
+
+@right((X, 2.0))
+def inverted_truth_of_numpy_and_of_python(x, a):
+    positive, large = x[1] > 0.0, a > 1.0
+    return ~positive * x[0] * a + ~large * a**2         # not, and -2
+
+
 # -- texts ---------------------------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ SCALAR = {
     "logical_xor": "bool(a) != bool(b)", "reciprocal": "1.0 / a",
     "real": "a.real", "imag": "a.imag", "complex": "complex(a, b)",
 }
-BOOL = {"logical_and": "a and b", "logical_or": "a or b", "logical_xor": "a != b", "absolute": "a",
+BOOL = {"invert": "not a", "logical_and": "a and b", "logical_or": "a or b", "logical_xor": "a != b", "absolute": "a",
         "add": "a or b", "multiply": "a and b", "maximum": "a or b", "minimum": "a and b"}
 INTEGER = {"maximum": "max(a, b)", "minimum": "min(a, b)", "fmax": "max(a, b)", "fmin": "min(a, b)",
            "reciprocal": "int(1 / a)", "floor": "a", "ceil": "a", "trunc": "a"}

@@ -6,7 +6,7 @@ import operator
 
 from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator
-from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, marked
+from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, kind_of, marked
 from srcdiff.frontend.translate.sequences import has_unknown_length, sequence_operation
 from srcdiff.frontend.translate.values import (
     Dict,
@@ -155,7 +155,8 @@ def unary(t: Translator, kind: str, value):
     if isinstance(value, Const) or isinstance(value, Known) and not isinstance(value.value, str):
         return lift(t, on_known(python, value.value))
     atom = as_atom(t, value)
-    return t.emit(op, atom if op == "invert" else _number(t, atom))
+    is_mask = op == "invert" and kind_of(t, atom) != PYTHON         # ~True is -2, of a NumPy bool it is False
+    return t.emit(op, atom if is_mask else _number(t, atom))
 
 
 # -- comparison and truth --------------------------------------------------------------------
