@@ -331,13 +331,13 @@ def test_directions_in_a_loop_need_one_inner_loop_and_no_temporaries():
     assert arrays_made(lowered) == ["s_dot"]
 
 
-def test_crowded_loops_are_split():
-    lines = [f"t{k} = multiply(x, {k}.0)" for k in range(9)]
-    results = ", ".join(f"t{k}" for k in range(9))
-    lowered = check(one(f"x: {V}", *lines, results), a(5))
+@pytest.mark.parametrize("function, count, split", [("negative", 27, [13, 13, 1]), ("exp", 11, [5, 5, 1])])
+def test_crowded_loops_are_split(function, count, split):
+    lines = [line for k in range(count) for line in (f"u{k} = multiply(x, {k}.0)", f"t{k} = {function}(u{k})")]
+    lowered = check(one(f"x: {V}", *lines, ", ".join(f"t{k}" for k in range(count))), a(5))
     stored = [len({s.array for s in walk(loop.body) if isinstance(s, Store)})
               for loop in loops(lowered)]
-    assert stored == [4, 4, 1]
+    assert stored == split
 
 
 def test_temporaries_of_a_loop_are_allocated_once():

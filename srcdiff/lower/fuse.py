@@ -59,7 +59,8 @@ from srcdiff.syntax import (
 
 __all__ = ["fuse"]
 
-MOST_STORED = 4                 # arrays stored in one innermost loop: more defeat the alias checks
+MOST_STORED = 12                # arrays stored in one innermost loop: more defeat the tests whether those of the caller overlap
+MOST_AROUND_FUNCTIONS = 4       # in one with functions such as `exp`, which leave no register as it was
 
 def fuse(program: Program, always: bool = False) -> Program:
     """Return `program` with neighbouring loops joined, at every depth.
@@ -116,7 +117,8 @@ class _Fuser:
         """
         here = self.remaining[_range(first)]
         stored = [name for name in a.stores | b.stores if here[name] < self.uses[name]]
-        return len(stored) > MOST_STORED and bool(a.stores) and bool(b.stores)
+        most = MOST_AROUND_FUNCTIONS if a.is_expensive or b.is_expensive else MOST_STORED
+        return len(stored) > most and bool(a.stores) and bool(b.stores)
 
     def join(self, out, loop) -> bool:
         """Join `loop` with one of the loops of `out`, the nearest that it can reach."""
