@@ -331,10 +331,14 @@ def test_directions_in_a_loop_need_one_inner_loop_and_no_temporaries():
     assert arrays_made(lowered) == ["s_dot"]
 
 
-@pytest.mark.parametrize("function, count, split", [("negative", 27, [13, 13, 1]), ("exp", 11, [5, 5, 1])])
-def test_crowded_loops_are_split(function, count, split):
-    lines = [line for k in range(count) for line in (f"u{k} = multiply(x, {k}.0)", f"t{k} = {function}(u{k})")]
-    lowered = check(one(f"x: {V}", *lines, ", ".join(f"t{k}" for k in range(count))), a(5))
+PRODUCTS = [f"multiply(x, {k}.0)" for k in range(25)]
+FUNCTIONS = [f"{name}(x)" for name in ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "expm1", "arctan")]
+
+
+@pytest.mark.parametrize("values, split", [(PRODUCTS, [12, 12, 1]), (FUNCTIONS, [4, 4, 1])], ids=["products", "functions"])
+def test_crowded_loops_are_split(values, split):
+    lines = [f"t{k} = {value}" for k, value in enumerate(values)]
+    lowered = check(one(f"x: {V}", *lines, ", ".join(f"t{k}" for k in range(len(values)))), a(5))
     stored = [len({s.array for s in walk(loop.body) if isinstance(s, Store)})
               for loop in loops(lowered)]
     assert stored == split
