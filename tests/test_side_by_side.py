@@ -96,6 +96,20 @@ def test_a_batch_that_cannot_be_one_says_why():
     assert mapped(np.ones((0, 2))).shape == (0, 2)
 
 
+def test_arguments_may_be_structures_and_flags():
+    def model(p, x, kind):
+        z = p["a"] * x + p["b"][0]
+        return np.sum(np.exp(-z)) if kind == "exp" else np.sum(z if z[0] > 0.0 else np.exp(z))
+
+    p, x = {"a": RNG.normal(size=300), "b": RNG.normal(size=(300, 2))}, RNG.normal(size=(300, 5))
+    mapped = sd.vmap(sd.grad(model), in_dims=({"a": 0, "b": 0}, 0, None))
+    assert is_side_by_side(mapped, p, x, "exp") and not is_side_by_side(mapped, p, x, "either")
+    slopes = -np.exp(-p["a"][:, None] * x - p["b"][:, :1])
+    found = mapped(p, x, "exp")
+    np.testing.assert_allclose(found["a"], np.sum(slopes * x, 1), 1e-13)
+    np.testing.assert_allclose(found["b"], np.stack([np.sum(slopes, 1), np.zeros(300)], 1), 1e-13)
+
+
 def test_large_samples_and_other_targets_run_one_after_the_other():
     mapped = sd.vmap(sd.grad(clipped))
     assert not is_side_by_side(mapped, np.ones((300, 17)))

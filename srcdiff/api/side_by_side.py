@@ -12,7 +12,7 @@ from srcdiff.api.function import Function
 from srcdiff.api.parallel import ParallelMap
 from srcdiff.errors import SrcdiffError
 from srcdiff.lower.expensive import is_expensive
-from srcdiff.structure import leaves
+from srcdiff.structure import children, is_leaf, leaves
 from srcdiff.syntax import walk
 
 __all__ = ["LEAST", "SHORT", "SideBySide", "side_by_side"]
@@ -129,6 +129,9 @@ def _key(value):
     """Return what of an argument the choice depends on."""
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype
-    if isinstance(value, tuple | list):
-        return type(value), *map(_key, value)
-    return float if isinstance(value, float | np.floating) else value
+    if isinstance(value, float | np.floating):
+        return float
+    if isinstance(value, int | str) or is_leaf(value):
+        return value
+    names = tuple(value) if isinstance(value, dict) else ()
+    return type(value), names, *map(_key, children(value))
