@@ -248,7 +248,7 @@ DECORATOR = '@njit(error_model="numpy", fastmath={{"contract"}}{more})\n'
 def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = False,
                summary: str = "") -> str | None:
     """Return the text of the module, each program lowered; None if the parts cannot be separated."""
-    part = with_given(lower(batch.part), batch.given)
+    part = with_given(ravel(lower(batch.part)), batch.given)        # where the extents of the memory are known
     if part is None:
         return None
     program = batch.program
@@ -260,7 +260,9 @@ def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = Fa
         "doc": summary or f"Compute `{program.name}` on all cores.",
         "first": part.params[0].name, "last": part.params[1].name,
     }
-    before, part = (of_any_layout(ravel(p)) if jit else ravel(p) for p in (lower(batch.before), part))
+    before = ravel(lower(batch.before))
+    if jit:
+        before, part = of_any_layout(before), of_any_layout(part, batch.given)
     functions = _functions(to_source(before)) | _functions(to_source(part))
     functions |= {f"{program.name}_fails": FAILS.format(**words), program.name: MAIN.format(**words)}
     code = "\n\n".join(_decorated(name, text, program.name) if jit else text

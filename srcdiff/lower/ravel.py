@@ -52,7 +52,7 @@ from __future__ import annotations
 
 import functools
 import keyword
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from srcdiff.analysis.forms import Extent
@@ -106,12 +106,13 @@ def ravel(program: Program) -> Program:
     return replace(program, types=used_types(program, body))
 
 
-def of_any_layout(program: Program) -> Program:
+def of_any_layout(program: Program, made: Iterable[str] = ()) -> Program:
     """Return `program` with views of its parameters that copy those which are not in C order.
 
-    For a text that users run by themselves: callers in this package hand over arrays in C order.
+    For a text that users run by themselves: callers in this package hand over arrays in C order, and so
+    do those who make the arrays in `made`, which the program may write.
     """
-    params = {p.name for p in program.params}
+    params = {p.name for p in program.params} - set(made)
 
     def block(body) -> tuple[Stmt, ...]:
         return tuple(replace(s, static=(("any_layout", True),)) if isinstance(s, Assign) and s.op == "view"
