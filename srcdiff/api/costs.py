@@ -8,7 +8,7 @@ from srcdiff import compiler
 from srcdiff.analysis.cost import Cost, estimate
 from srcdiff.api.function import Function
 from srcdiff.collecting import paused
-from srcdiff.structure import flat_values
+from srcdiff.structure import children, flat_values, is_leaf
 
 __all__ = ["call_cost", "shape_key"]
 
@@ -27,9 +27,12 @@ def call_cost(function: Function, args, keywords) -> Cost:
 
 
 def shape_key(value):
-    """Return what of an argument the cost of a call depends on: shapes, integers, flags."""
+    """Return what of an argument the cost of a call depends on: shapes, dtypes, integers, flags, in structures too."""
     if isinstance(value, np.ndarray):
-        return value.shape
-    if isinstance(value, tuple | list):
-        return type(value), *map(shape_key, value)
-    return None if isinstance(value, float | np.floating) else value
+        return value.shape, value.dtype
+    if isinstance(value, float | np.floating):
+        return float
+    if isinstance(value, int | str) or is_leaf(value):
+        return value
+    names = tuple(value) if isinstance(value, dict) else ()
+    return type(value), names, *map(shape_key, children(value))

@@ -40,7 +40,7 @@ from srcdiff.log import in_stage, stage
 from srcdiff.structure import Names, array_of_list, expressions, key_of, pack, pack_leaf, ready
 from srcdiff.syntax import Raise, walk
 
-__all__ = ["Dispatch", "Stale", "runner", "store"]
+__all__ = ["Dispatch", "Stale", "into_out", "runner", "store"]
 
 compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 
@@ -188,8 +188,7 @@ class Dispatch:
         if self.options.target == "cuda":
             return self._on_grid()(*args, **keywords)
         if "out" in keywords and "out" not in self.__signature__.parameters:
-            keywords = dict(keywords)
-            return store(self(*args, **_without_out(keywords)), of_simulated_kernel(keywords["out"]))
+            return into_out(self, args, keywords)
         args, keywords = self.bind(args, keywords)
         if not keywords:
             return self(*args)
@@ -350,6 +349,11 @@ def of_simulated_kernel(value):
 
 def _without_out(keywords: dict) -> dict:
     return {name: value for name, value in keywords.items() if name != "out"}
+
+
+def into_out(function: Callable, args, keywords: dict):
+    """Call a function whose result is copied to the keyword ``out``, and return that."""
+    return store(function(*args, **_without_out(keywords)), of_simulated_kernel(keywords["out"]))
 
 
 def store(result, out):

@@ -8,7 +8,7 @@ import threading
 from srcdiff import compiler
 from srcdiff.api.by_shape import abstract_call
 from srcdiff.api.costs import call_cost, shape_key
-from srcdiff.api.dispatch import runner, store
+from srcdiff.api.dispatch import into_out, runner
 from srcdiff.api.function import Function
 from srcdiff.api.titles import titled
 
@@ -54,8 +54,7 @@ class ParallelMap(Function):
 
     def __call__(self, *args, **keywords):
         if "out" in keywords and "out" not in self.__signature__.parameters:
-            rest = {name: value for name, value in keywords.items() if name != "out"}
-            return store(self(*args, **rest), keywords["out"])
+            return into_out(self, args, keywords)
         if not self.is_large(args, keywords) or not own_process() or not _CORES.acquire(blocking=False):
             return self.base(*args, **keywords)
         try:

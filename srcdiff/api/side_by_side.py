@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from srcdiff.api.by_shape import abstract_call
-from srcdiff.api.costs import call_cost
+from srcdiff.api.costs import call_cost, shape_key
 from srcdiff.api.function import Function
 from srcdiff.api.parallel import ParallelMap
 from srcdiff.errors import SrcdiffError
 from srcdiff.lower.expensive import is_expensive
-from srcdiff.structure import children, is_leaf, leaves
+from srcdiff.structure import leaves
 from srcdiff.syntax import walk
 
 __all__ = ["LEAST", "SHORT", "SideBySide", "side_by_side"]
@@ -81,7 +81,7 @@ class SideBySide(Function):
 
     def form(self, args, keywords) -> Function:
         """Return the form that a call with these arguments runs."""
-        key = tuple([_key(v) for v in (*args, *keywords.values())])
+        key = tuple([shape_key(v) for v in (*args, *keywords.values())])
         try:
             worth = self._worth[key]
         except TypeError:
@@ -123,15 +123,3 @@ class SideBySide(Function):
                 counts.append(shape.pop(axis))
             extents += shape
         return counts, extents
-
-
-def _key(value):
-    """Return what of an argument the choice depends on."""
-    if isinstance(value, np.ndarray):
-        return value.shape, value.dtype
-    if isinstance(value, float | np.floating):
-        return float
-    if isinstance(value, int | str) or is_leaf(value):
-        return value
-    names = tuple(value) if isinstance(value, dict) else ()
-    return type(value), names, *map(_key, children(value))
