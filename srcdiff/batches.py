@@ -6,7 +6,8 @@ the samples are proved independent (`analysis.independent`), it is printed as
 * ``f_before``: what is computed once, and the memory of the results;
 * ``f_part``: the samples ``first`` to ``last``.  Its work arrays are its own, so
   nothing is shared but the results, of which each sample writes its own part;
-* ``f``: calls them, the parts in a `prange`.
+* ``f``: calls them, the parts in a `prange`.  The text that is compiled here has a worker for each thread,
+  and a free one takes the next part (`backend.turns`); the text to keep needs nothing but Numba.
 
 An exception in a `prange` is lost in Numba.  So a part that fails is noted, and
 run again after the loop, outside of it, where it raises what it raised.
@@ -46,7 +47,7 @@ from srcdiff.syntax import (
 
 __all__ = ["CHUNKS", "WORDS", "Batch", "batch_text", "split", "with_given", "without_reserved"]
 
-WORDS = frozenset({"prange", "chunk", "failed"})        # what the text calls its own
+WORDS = frozenset({"prange", "chunk", "failed", "turn", "worker", "next_turn", "get_num_threads"})        # what the text calls its own
 CHUNKS = 64                     # more than cores: samples differ in cost; few enough to allocate for each
 WIDTH = 100
 COUNT = Scalar("int64", weak=True)
@@ -215,15 +216,25 @@ def {name}({params}):
     """{doc}"""
     ({count}, {given}) = {name}_before({params})
     failed = np.zeros({chunks}, np.bool_)
-    for chunk in prange({chunks}):
-        {first}, {last} = {count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}
-        failed[chunk] = {name}_fails({first}, {last}, {args})
+{parts}
     for chunk in range({chunks}):
         if failed[chunk]:               # raises what it raised
             {first}, {last} = {count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}
             {name}_part({first}, {last}, {args})
     return {results}
 '''
+IN_ORDER = '''\
+    for chunk in prange({chunks}):
+        {first}, {last} = {count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}
+        failed[chunk] = {name}_fails({first}, {last}, {args})'''
+IN_TURN = '''\
+    turn = np.zeros(1, np.int64)
+    for worker in prange(get_num_threads()):
+        chunk = next_turn(turn)
+        while chunk < {chunks}:
+            {first}, {last} = {count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}
+            failed[chunk] = {name}_fails({first}, {last}, {args})
+            chunk = next_turn(turn)'''
 FAILS = '''\
 def {name}_fails({first}, {last}, {args}):
     if {first} < {last}:
@@ -241,6 +252,11 @@ except ImportError:                     # without Numba: the same numbers, slowl
 
     def njit(**options):
         return lambda function: function
+'''
+COMPILED = '''\
+from numba import get_num_threads, prange
+
+from srcdiff.backend.turns import next_turn
 '''
 DECORATOR = '@njit(error_model="numpy", fastmath={{"contract"}}{more})\n'
 
@@ -264,12 +280,13 @@ def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = Fa
     if jit:
         before, part = of_any_layout(before), of_any_layout(part, batch.given)
     functions = _functions(to_source(before)) | _functions(to_source(part))
+    words["parts"] = (IN_ORDER if jit else IN_TURN).format(**words)
     functions |= {f"{program.name}_fails": FAILS.format(**words), program.name: MAIN.format(**words)}
     code = "\n\n".join(_decorated(name, text, program.name) if jit else text
                        for name, text in functions.items())
     names = {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
     imports = "import math\n\n" * ("math" in names) + "import numpy as np\n\n"
-    imports += JIT if jit else "from numba import prange\n"
+    imports += JIT if jit else COMPILED
     return f'{imports}\n__all__ = ["{program.name}"]\n\n\n{_wrapped(code)}'
 
 

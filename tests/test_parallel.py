@@ -6,6 +6,7 @@ import types
 
 import numpy as np
 import pytest
+from numba import njit, prange
 
 import srcdiff as sd
 from srcdiff import compiler
@@ -13,6 +14,7 @@ from srcdiff.analysis.cost import Cost, estimate
 from srcdiff.analysis.independent import independent
 from srcdiff.api import parallel
 from srcdiff.backend import Options
+from srcdiff.backend.turns import next_turn
 from srcdiff.batches import CHUNKS
 from srcdiff.notation import read
 
@@ -112,12 +114,13 @@ def pieces(x):
     (layer, (0, 1), (None, None, 1), ((3, 4), (3,), (4, 7))),
     (solution, 0, (0, None), ((6, 3, 3), (3,))),            # the extents are known from a sample only
 ])
-def test_the_text_runs_as_python(function, argnums, in_dims, shapes):
+def test_the_text_runs_as_python(function, argnums, in_dims, shapes, monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)         # whoever keeps the text may not have Numba
     rng = np.random.default_rng(0)
     args = [rng.normal(size=s) if isinstance(s, tuple) else s for s in shapes]
     batch = sd.vmap(sd.jacrev(sd.differentiate(function, target="python"), argnums=argnums), in_dims=in_dims)
     program = batch.special_for(*args).bare
-    source = compiler.parallel_text(program)
+    source = compiler.parallel_text(program, jit=True)
     assert "prange" in source and max(map(len, source.splitlines())) <= 110
     module = {}
     exec(source, module)
@@ -169,6 +172,21 @@ def test_parallel_is_serial(batches, data, always):
     for few in (0, 1, CHUNKS - 1, CHUNKS + 1):
         np.testing.assert_allclose(many(data[0][:few], data[1][:few]), expected[:few], rtol=1e-14)
     assert "for chunk in prange" in many.source(*data) and many._programs
+
+
+def test_the_compiled_parts_are_taken_in_turn(batches, data, always):
+    many, _ = batches
+    assert "chunk = next_turn(turn)" in compiler.parallel_text(many.special_for(*data).bare)
+
+    @njit(parallel=True)
+    def takers(turn, taken):
+        for worker in prange(5):
+            for _ in range(1000):
+                taken[next_turn(turn)] += worker + 1
+
+    taken, turn = np.zeros(5000), np.zeros(1, np.int64)
+    takers(turn, taken)
+    assert turn[0] == 5000 and taken.min() >= 1 and taken.sum() == 1000 * 15        # each number once
 
 
 def test_an_error_in_a_sample_is_raised(batches, data, always):
