@@ -373,16 +373,6 @@ def test_what_a_list_argument_cannot_do_is_refused(function):
 # -- names that are swapped ------------------------------------------------------------------
 
 
-@refused("SD0220", "row[-1] *= 3.0", X)
-def one_memory_under_swapped_names(x):
-    row = x[:]
-    for _ in range(3):
-        for _ in range(2):
-            row, x = x, row
-        row[-1] *= 3.0
-    return x + 2 * row
-
-
 @refused("SD0220", "x[0] = 7.0", X, np.outer(X, X))
 def view_that_loops_and_branches_carry(x, c):
     if c[0, 0] < 5.0:

@@ -1298,64 +1298,6 @@ def test_same_text_every_time():
 
 # -- refusals ------------------------------------------------------------------------------
 
-@refused("SD0220", "v[0] = u[0] + 1", X, 3)
-def swapped_with_the_argument(u, n):
-    v = u.copy()
-    for i in range(n):
-        v[0] = u[0] + 1
-        u, v = v, u
-
-
-@refused("SD0220", "y[0] = 3.0", X, 0)
-def alias_through_two_branches(x, n):
-    y = x.copy()
-    part = y[:2]
-    if n > 0:
-        y = y + 1.0
-    if n > 1:
-        y = y + 2.0
-    y[0] = 3.0
-    return part, y
-
-
-@refused("SD0220", "y[0] = 5.0", X, 2)
-def alias_through_two_loops(x, n):
-    y = x.copy()
-    part = y[:2]
-    for i in range(n):
-        for j in range(n):
-            y[0] = 5.0
-            y = y + 1.0
-    return part, y
-
-
-@refused("SD0220", "x[1] = 0.7", X)
-def iterated_array_rebound(x):
-    s = 0.0
-    for e in x:
-        x[1] = 0.7
-        x = x / e
-        s = s + e
-    return s
-
-
-@refused("SD0220", "x[0] = 0.7", X, 2)
-def argument_rebound_after_a_write(x, n):
-    for i in range(n):
-        x[0] = 0.7
-        x = np.sin(x)
-
-
-@refused("SD0220", "a[0] = 9.0", X, 3.0, True)
-def alias_branch(x, c, flag):
-    a = x.copy()
-    b = a * 2
-    if flag:
-        a = b
-    a[0] = 9.0
-    return a, b
-
-
 @refused("SD0222", "z[0, 0] = 5.0", X)
 def reshape_written(x):
     y = x.copy()

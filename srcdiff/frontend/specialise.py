@@ -11,7 +11,7 @@ import gast
 from srcdiff.assemble import require_equal
 from srcdiff.errors import NOWHERE, NoSourceError, Problem, SrcdiffError, UnsupportedError, Where
 from srcdiff.frontend.source import unwrap
-from srcdiff.frontend.translate import calls
+from srcdiff.frontend.translate import aliases, calls
 from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.inline import frame_of
@@ -85,7 +85,22 @@ def specialise(function, args: tuple, keywords: dict | None = None) -> Specialis
     """
     if hasattr(function, "__srcdiff_program__"):
         return function.__srcdiff_program__(tuple(args), dict(keywords or {}))
-    t = Translator()
+    return _with_mirrors_where_needed(lambda t: _specialised(t, function, args, keywords))
+
+
+def _with_mirrors_where_needed(translate) -> Specialisation:
+    """Translate without storing into several arrays, and with that if arrays are stored into that may have two names."""
+    try:
+        return translate(Translator())
+    except UnsupportedError as error:
+        if all(problem.code != aliases.CODE for problem in error.problems):
+            raise
+        t = Translator()
+        t.mirrors = True
+        return translate(t)
+
+
+def _specialised(t: Translator, function, args: tuple, keywords: dict | None) -> Specialisation:
     stems = _parameter_names(function, len(args))
     leaves: dict[str, object] = {}
     values, named = [], {}
@@ -100,7 +115,10 @@ def specialise(function, args: tuple, keywords: dict | None = None) -> Specialis
 
 def specialise_local(local, args: tuple) -> Specialisation:
     """Translate a nested function; the last of `args` is the tuple of what it captures."""
-    t = Translator()
+    return _with_mirrors_where_needed(lambda t: _specialised_local(t, local, args))
+
+
+def _specialised_local(t: Translator, local, args: tuple) -> Specialisation:
     t._keys = local.keys            # its frames have keys from another translator
     leaves: dict[str, object] = {}
     names = list(local.__signature__.parameters)
@@ -237,7 +255,7 @@ def _flattened(t: Translator, result):
     """Return the flat result atoms and the tree of the user's return value."""
     written = [p.name for p in t.params
                if ("argument", p.name) in t.state
-               and (t.state["argument", p.name] != Var(p.name) or p.name in t.written)]
+               and (t.state["argument", p.name] != Var(p.name) or p.name in t.touched)]
     if isinstance(result, Known) and result.value is None and written:
         items = tuple(t.state["argument", name] for name in written)
         result = items[0] if len(items) == 1 else Tuple(items)
@@ -309,7 +327,7 @@ def _finished(t: Translator, function, result, leaves) -> Specialisation:
     origins = {atom.name: origin for atom, origin in t.captures.values()}
     captures = tuple(origins[p.name].get for p in params if p.captured)
     assumed = tuple((origin.get, value) for origin, value in t.assumed.values())
-    written = tuple(k for k, p in enumerate(params) if p.name in t.written)
+    written = tuple(k for k, p in enumerate(params) if p.name in t.touched)
     return Specialisation(program, captures, leaves, assumed, written)
 
 

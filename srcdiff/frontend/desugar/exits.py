@@ -5,6 +5,7 @@ what follows a `continue`.  A loop that is left early gets a flag: a `while` tes
 is marked, ``node.exit_flag = "_broke"``: it stops before the next iteration once the flag is true.
 What follows the exit in the body, and the `else` of the loop, stand under ``if not _broke``.
 A `return` inside a loop sets ``_result`` and ``_returned``.  The one `return` left is the last statement.
+``tree.answer`` names the ``_result``, unless a `finally` may run once it is set: nothing else of the user's does.
 
 Where only a part of a branch leaves, what follows stands under a test of flags; a short rest is
 written twice instead.
@@ -69,7 +70,10 @@ COMPOUND = (gast.If, gast.For, gast.While, gast.With, gast.Try, gast.FunctionDef
 
 def rewrite(tree):
     returns = [n for n in own_nodes(tree.body) if isinstance(n, gast.Return)]
-    tree.body = _Exits(tree, returns).function(tree)
+    exits = _Exits(tree, returns)
+    cleans_up = any(isinstance(n, gast.Try) and n.finalbody for n in own_nodes(tree.body))
+    tree.body = exits.function(tree)
+    tree.answer = None if cleans_up else exits.result
     return tree
 
 

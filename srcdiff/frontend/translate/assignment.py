@@ -21,12 +21,14 @@ __all__ = ["assign", "assign_to", "constant", "named", "prepare"]
 
 def assign(t: Translator, node):
     value = evaluate(t, node.value)
-    for target in node.targets:
+    *others, last = node.targets
+    for target in others:
         assign_to(t, target, value)
+    assign_to(t, last, value, last=True)
 
 
-def assign_to(t: Translator, target, value) -> None:
-    """Bind or store `value` to a target."""
+def assign_to(t: Translator, target, value, last: bool = False) -> None:
+    """Bind or store `value` to a target; it is the `last` thing that is done with the value."""
     if isinstance(target, gast.Name):
         if t.constant_depth:
             value = constant(t, value)
@@ -35,6 +37,8 @@ def assign_to(t: Translator, target, value) -> None:
         prepare(t, target.value, value)
         base = evaluate(t, target.value)
         index = evaluate(t, target.slice)
+        if last:
+            t.forget_operands()
         store_subscript(t, base, index, constant(t, value) if t.constant_depth else value)
     elif isinstance(target, gast.Tuple | gast.List):
         unpack(t, target, value)

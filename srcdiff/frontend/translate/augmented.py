@@ -30,12 +30,19 @@ def augmented(t: Translator, node):
         _augmented_attribute(t, node, kind)
 
 
+def _value(t, node):
+    """Return the value of an augmented assignment, which is done with it at once."""
+    value = evaluate(t, node.value)
+    t.forget_operands()
+    return value
+
+
 def _augmented_name(t, node, kind):
     name = node.target.id
     old = lookup(t, name)
     if isinstance(old, Poison):
         t.use_poison(old)
-    value = evaluate(t, node.value)
+    value = _value(t, node)
     if _list_in_place(t, old, kind, value):
         return
     in_place = isinstance(old, View) or is_atom(old) and isinstance(t.type_of(old), Array)
@@ -97,7 +104,7 @@ def _check_kind(t, dtype, atom):
 def _augmented_attribute(t, node, kind):
     owner = evaluate(t, node.target.value)
     old = attribute(t, owner, node.target.attr)
-    value = evaluate(t, node.value)
+    value = _value(t, node)
     if _list_in_place(t, old, kind, value):
         return
     if isinstance(old, View) or is_atom(old) and isinstance(t.type_of(old), Array):
@@ -115,7 +122,7 @@ def _augmented_subscript(t, node, kind):
     if _accumulates(t, base, index, kind):
         before = dict(t.versions)
         old = indexing.load(t, base, index)     # Python reads the element before it evaluates the value
-        value = as_atom(t, evaluate(t, node.value))
+        value = as_atom(t, _value(t, node))
         if is_atom(old) and t.versions != before:
             made = binary(t, kind, old, value)
             store_subscript(t, base, index, constant(t, made) if t.constant_depth else made)
@@ -131,7 +138,7 @@ def _augmented_subscript(t, node, kind):
         store_subscript(t, base, index, binary(t, kind, old, value))
         return
     old = indexing.load(t, base, index)
-    value = evaluate(t, node.value)
+    value = _value(t, node)
     if not isinstance(index, Slice) and _list_in_place(t, old, kind, value):
         return
     if isinstance(old, View) and old.base not in t.derived:

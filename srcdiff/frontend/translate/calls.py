@@ -34,7 +34,8 @@ from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, kind_of, marked
 from srcdiff.frontend.translate.numeric import elementwise
-from srcdiff.frontend.translate.storing import store_subscript
+from srcdiff.frontend.translate.numpy_arguments import none
+from srcdiff.frontend.translate.storing import into
 from srcdiff.frontend.translate.values import (
     Closure,
     Dict,
@@ -48,7 +49,7 @@ from srcdiff.frontend.translate.values import (
     Tuple,
     raises_too,
 )
-from srcdiff.frontend.translate.views import as_atom, shape_of
+from srcdiff.frontend.translate.views import as_atom
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Const, Var
 
@@ -62,6 +63,7 @@ HANDLERS = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **library.HANDLERS, *
 
 def call_node(t: Translator, node):
     """Translate a call expression."""
+    before = len(t.operands)
     function = evaluate(t, node.func)
     args, keywords = [], {}
     if generators.takes_all(function) and not any(isinstance(a, gast.Starred) for a in node.args):
@@ -81,6 +83,7 @@ def call_node(t: Translator, node):
             raise Refused(f"** needs a dict, not {describe(value)}", node=keyword.value,
                           fix="pass a dict whose keys are known: {\"name\": value}")
         keywords.update(contents.items)
+    t.first_operand = before
     return call(t, function, tuple(args), keywords, node)
 
 
@@ -89,6 +92,7 @@ def call(t: Translator, function, args: tuple, keywords: dict, node=None):
     if isinstance(function, Poison):
         t.use_poison(function)
     if isinstance(function, Closure):
+        _hand_over(t, node)
         return inline.closure(t, function, args, keywords)
     if isinstance(function, Intrinsic):
         return function.apply(t, *args)
@@ -137,6 +141,7 @@ def _known(t, function, args, keywords, node):
     if isinstance(target, types.FunctionType | types.MethodType) or isinstance(
             getattr(target, "py_func", None), types.FunctionType) or isinstance(
             target, functools._lru_cache_wrapper):
+        _hand_over(t, node)
         return inline.function(t, function, args, keywords)
     if isinstance(getattr(type(target), "__call__", None), types.FunctionType):     # noqa: B004
         method = Known(type(target).__call__)
@@ -155,6 +160,14 @@ def _known(t, function, args, keywords, node):
                   fix="write it with NumPy functions, or give a rule: sd.custom_rule(...)", code="SD0231")
 
 
+def _hand_over(t, node):
+    """Let the arguments of a call expression be what the parameters of the function mean, and nothing else."""
+    if node is not None:
+        del t.operands[t.first_operand:]
+
+
+# What stores its result into `out=` as if it were computed before, whatever memory `out` shares with the operands.
+_FILLS = {"sum", "prod", "mean", "max", "min", "amax", "amin", "cumsum", "cumprod", "dot", "matmul"}
 _GIVE_PYTHON_NUMBERS = {np.ndim, np.size, np.isscalar, np.allclose}
 
 
@@ -235,6 +248,9 @@ def _find(table, target):
 
 def bound_call(handler, t, args, keywords, function):
     """Call a handler; what its signature does not take is refused in the user's terms."""
+    if getattr(function.value, "__name__", "") in _FILLS and not none(keywords.get("out")):
+        given = {name: value for name, value in keywords.items() if name != "out"}
+        return into(t, keywords["out"], bound_call(handler, t, args, given, function))
     try:
         bound = inspect.signature(handler).bind(t, *args, **keywords)
     except TypeError as error:
@@ -255,13 +271,9 @@ def _elementwise(t, op, target, args, keywords):
                       fix="assign the result instead", code="SD0239")
     if out is not None:
         made = _elementwise(t, op, target, args[:arity], {})
-        if t.ndim(as_atom(t, made)) > len(shape_of(t, out)):
-            raise Refused(f"the result of `{target.__name__}` has more axes than `out`", python=ValueError,
-                          fix="give an array of its shape", code="SD0230")
         if where != Const(True):
             made = t.emit("where", *(as_atom(t, v) for v in (where, made, out)))
-        store_subscript(t, out, Known(Ellipsis), made)
-        return out
+        return into(t, out, made, exact=False)
     if where != Const(True):
         raise Refused(f"`{target.__name__}` with `where=` and without `out=`",
                       why="the elements that are left out have no value", fix="give out=np.zeros(...), or use np.where",

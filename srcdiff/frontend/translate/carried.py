@@ -256,6 +256,8 @@ def _holders(state, ref, place) -> int:
 
 
 def _stem(place) -> str:
+    if place[0] == "same":
+        return stem_of_place(place)
     parts = [p.value if isinstance(p, Part) else str(p) for p in place[1:]
              if p not in (Part.VALUE, Part.ITEMS)]
     if place[0] == "heap":

@@ -18,17 +18,14 @@ from srcdiff.frontend.translate.frames import Frame
 from srcdiff.frontend.translate.kinds import ARRAY, PYTHON, kind_of, marked, result_kind
 from srcdiff.frontend.translate.values import (
     UNBOUND,
-    Dict,
     Known,
-    MaybeUnbound,
     Origin,
     Poison,
     PoisonUsed,
-    Record,
     Ref,
     Refused,
-    Tuple,
     View,
+    parts_of,
 )
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import ALL, Array, Atom, Const, Param, Scalar, Span, Var, is_complex
@@ -62,6 +59,14 @@ class Translator:
         By array variable: those that are, in Python, the same array on some
         paths, and the line where these paths met.  Storing into one while
         another is in use is refused.
+    mirrors
+        Whether such a store is made in the other array too, where the two are one (see `aliases`).
+    answers
+        The places of what functions return.  Nothing is written between the time that one of them is bound and the end of its function.
+    operands
+        What the expressions have given that are being evaluated.
+    touched
+        Arrays that may be written, under their own name or another one.
     derived
         Reshaped arrays (values here, views in NumPy) and the array they show.
     read_only
@@ -81,6 +86,12 @@ class Translator:
         self.stems: dict[str, object] = {}
         self.shared: dict[str, str] = {}
         self.twins: dict[str, dict[str, str]] = {}
+        self.mirrors = False
+        self.answers: set = set()
+        self.operands: list = []
+        self.first_operand = 0          # of the call that is translated
+        self.statement_operands = 0     # how many there are before the present statement
+        self.touched: set[str] = set()
         self.derived: dict[str, str] = {}
         self.read_only: set[str] = set()
         self.frozen: dict[int, str] = {}
@@ -141,6 +152,10 @@ class Translator:
 
     def bind(self, name: str, value) -> None:
         self.state[self.frame.key, name] = value
+
+    def forget_operands(self) -> None:
+        """Let the operands of the present statement be forgotten: they are read by what it does next, and not again."""
+        del self.operands[self.statement_operands:]
 
     def use_poison(self, poison: Poison):
         if poison.problem is not None:
@@ -338,20 +353,19 @@ class Translator:
 
     def roots_in_state(self):
         """Yield ``(place, root, value)`` for each array that a place shows, containers included."""
-        def inside(value):
-            if isinstance(value, Tuple):
-                for item in value.items:
-                    yield from inside(item)
-            elif isinstance(value, Dict | Record):
-                for _, item in value.items:
-                    yield from inside(item)
-            elif isinstance(value, MaybeUnbound):
-                yield from inside(value.value)
-            elif (root := self.memory(value)) is not None:
-                yield root, value
         for place, value in self.state.items():
-            for root, shown in inside(value):
-                yield place, root, shown
+            for shown in parts_of(value):
+                if (root := self.memory(shown)) is not None:
+                    yield place, root, shown
+
+    def roots_in_use(self):
+        """Yield ``(root, value)`` for each array that can be read again."""
+        yield from ((root, shown) for place, root, shown in self.roots_in_state() if place not in self.answers)
+        for operand in self.operands:
+            for shown in parts_of(operand):
+                if (root := self.memory(shown)) is not None:
+                    yield root, shown
+        yield from ((p.name, Var(p.name)) for p in self.params if p.captured and isinstance(p.type, Array))
 
     def full_view(self, name: str) -> View:
         ndim = self.builder.types[name].ndim

@@ -43,11 +43,13 @@ def evaluate(t: Translator, node):
     if handler is None:
         raise Refused(f"{type(node).__name__} expressions are not supported", node=node,
                       fix="write it as statements")
-    before = t.node
+    before, operands = t.node, len(t.operands)
     if hasattr(node, "lineno"):
         t.node = node
     value = handler(t, node)
     t.node = before
+    del t.operands[operands:]           # those of this expression
+    t.operands.append(value)
     return value
 
 

@@ -59,7 +59,7 @@ def items(t: Translator, value: Produced):
                       why="all its items are computed before the first is used, so the changes would come too early",
                       fix="return a list, or change them where the items are used", code=CODE)
     reads = {a.name for s in made for a in atoms_of(s) if isinstance(a, Var)} & before
-    return found, reads
+    return found, reads.union(*(t.twins.get(name, ()) for name in reads))
 
 
 def go_through(t: Translator, node, value: Produced, loop) -> None:

@@ -185,6 +185,7 @@ def run(t: Translator, frame: Frame, args, keywords, defaults):
     depth, t.constant_depth = t.constant_depth, t.constant_depth
     for name, value in bound.items():
         t.bind(name, value)
+    t.answers.add((frame.key, getattr(frame.node, "answer", None)))
     try:
         last = frame.node.body[-1]
         if not isinstance(last, gast.Return):

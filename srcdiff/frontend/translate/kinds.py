@@ -89,7 +89,7 @@ def number_in(t, atom):
 
 def set_cell(t, old: Var, new) -> None:
     """Let an array without axes hold another number: all names of it see that."""
-    if any(root == t.memory(old) and shown != old for _, root, shown in t.roots_in_state()):
+    if any(root == t.memory(old) and shown != old for root, shown in t.roots_in_use()):
         raise Refused("an array without axes is written while a reshaped view of it is in use",
                       why="the view is kept as an array of its own", fix="take a copy first: `.reshape(...).copy()`",
                       code="SD0222")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 
 from srcdiff.frontend.translate import growing
+from srcdiff.frontend.translate.aliases import pairs
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.extents import note_common
 from srcdiff.frontend.translate.kinds import combined, marked
@@ -42,6 +43,8 @@ __all__ = ["Merger", "join", "stem_of_place"]
 
 
 def stem_of_place(place) -> str:
+    if place[0] == "same":
+        return "same_array"
     return place[1] if isinstance(place[1], str) else "items"
 
 
@@ -67,7 +70,7 @@ def join(t: Translator, arms, live) -> None:
     for place in places:
         if place[0] == t.frame.key and place[1] not in live:
             continue
-        values = [arm.get(place, UNBOUND) for arm, _ in arms]
+        values = [arm.get(place, Const(False) if place[0] == "same" else UNBOUND) for arm, _ in arms]
         if place[0] == "heap":
             values = merger.everywhere(values)
         state[place] = merger.value(place, values)
@@ -236,6 +239,17 @@ class Merger:
     def note_lost_aliases(self):
         """Mark the merged arrays whose source is still seen under another name."""
         note_lost_aliases(self.t, self.made)
+        if self.t.mirrors:
+            self.note_sameness()
+
+    def note_sameness(self):
+        """Say of each merged array and its twins whether they are one array on each path."""
+        t, made = self.t, {name: values for name, values in self.made}
+        held = {root for root, _ in t.roots_in_use()} - set(made)
+        found = [dict(pairs(t, made, held, {name: values[k] for name, values in self.made}, state))
+                 for k, state in enumerate(self.states)]
+        for place in found[0]:
+            t.state[place] = self.value(place, [flags[place] for flags in found])
 
 
 def note_lost_aliases(t: Translator, made, replaced=()) -> None:
@@ -256,7 +270,8 @@ def note_lost_aliases(t: Translator, made, replaced=()) -> None:
     if not made:
         return
     why = f"line {t.where().line}" if t.where().line else "a line above"
-    held = {root for _, root, _ in t.roots_in_state()} - set(replaced)
+    seen = {p.name for p in t.params}           # by the caller
+    held = seen.union((root for _, root, _ in t.roots_in_state()), (root for root, _ in t.roots_in_use())) - set(replaced)
     for name, values in made:
         for k, value in enumerate(values):
             root = t.root(value)
@@ -340,21 +355,16 @@ def converted(value, dtype: str):
 
 def either(t: Translator, held, first, second):
     """Translate a two-way choice of values: ``first()`` where `held`, else ``second()``."""
-    before = dict(t.state)
+    before, place = dict(t.state), ("chosen", "t")
     with t.builder.nested() as then:
-        a = first()
+        chosen = {place: first()}
     state, t.state = t.state, dict(before)
     with t.builder.nested() as orelse:
-        b = second()
-    arms = [(state, then), (t.state, orelse)]
-    merger = Merger(t, [then, orelse], [state, t.state])
-    merged = merger.value((0, "t"), [a, b])
+        other = {place: second()}
+    join(t, [(chosen | state, then), (other | t.state, orelse)], t.frame.locals)
+    merged = t.state.pop(place)
     if isinstance(merged, Poison):
         t.use_poison(merged)
-    made = {p: v for p, v in t.state.items() if p[0] == "heap"}
-    join(t, arms, t.frame.locals)
-    t.state = {**made, **t.state}
-    note_lost_aliases(t, merger.made)
     if isinstance(merged, Var):
         t.stems.pop(merged.name, None)
     t.builder.branch(held, then, orelse)

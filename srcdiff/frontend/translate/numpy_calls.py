@@ -74,6 +74,7 @@ from srcdiff.frontend.translate.numpy_shapes import (
     transposed,
     vstack,
 )
+from srcdiff.frontend.translate.storing import into
 from srcdiff.frontend.translate.values import Known, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import as_atom, as_view, shape_of, store
 from srcdiff.structure import DTYPES
@@ -89,7 +90,8 @@ def where(t, condition, x=None, y=None):
 
 
 def clip(t, a, a_min=NONE, a_max=NONE, out=NONE, *, min=NONE, max=NONE):    # noqa: A002
-    refuse_given(out=out)
+    if not none(out):
+        return into(t, out, clip(t, a, a_min, a_max, min=min, max=max), exact=False)
     x = array(t, a)
     low, high = (a_min if not none(a_min) else min), (a_max if not none(a_max) else max)
     if none(low) and none(high):
@@ -100,7 +102,8 @@ def clip(t, a, a_min=NONE, a_max=NONE, out=NONE, *, min=NONE, max=NONE):    # no
 
 
 def round_(t, a, decimals=Const(0), out=NONE):
-    refuse_given(out=out)
+    if not none(out):
+        return into(t, out, round_(t, a, decimals), exact=False)
     x, digits = array(t, a), integer_of(t, decimals, "the number of decimals")
     if t.type_of(x).dtype[0] != "f":
         return x

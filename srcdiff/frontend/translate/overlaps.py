@@ -18,9 +18,12 @@ __all__ = ["check_order"]
 
 def check_order(t: Translator, target: View, value) -> None:
     """Refuse the assignment of one line of an array to another one that may cross it."""
-    if not isinstance(value, View) or t.root(target) != t.root(value) or len(_lines(target)) != 1 or not _lines(value):
+    if not isinstance(value, View) or len(_lines(target)) != 1 or not _lines(value):
         return
-    if target.base != value.base or not _in_order(target, value):
+    twins = t.twins.get(t.root(target), ())
+    if t.root(value) != t.root(target) and t.root(value) not in twins:
+        return
+    if value.base != target.base and value.base not in twins or not _in_order(target, value):
         raise Refused("a part of an array is assigned to another part of it, whose elements lie at other distances",
                       why="NumPy may read elements here that it has just written, and Numba does not",
                       fix="assign a copy: y[::2] = y[:3].copy()", code="SD0224")

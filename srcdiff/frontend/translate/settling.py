@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from srcdiff.frontend.translate.aliases import pairs
 from srcdiff.frontend.translate.carried import Variables
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.expressions import lookup
@@ -167,6 +168,9 @@ class Loop:
         for key, contents in self.variables.contents.items():
             state["heap", key] = contents
         self.header = {p: v for p, v in state.items() if v is not UNBOUND}
+        if t.mirrors:
+            given = self.given({place: entry.get(place, UNBOUND) for place in self.carried}, entry)
+            self.header = self.sameness(given, entry) | self.header
         t.state = dict(self.header)
 
     def body(self, begin, end=lambda: None):
@@ -180,10 +184,27 @@ class Loop:
             self.go_back()
             end()
 
+    def given(self, values, source) -> dict:
+        """Return what each variable of the loop gets where the carried places have these values."""
+        self.variables.source = source
+        with self.t.builder.nested():           # what the lengths of lists need is written later
+            return {target.name: value for place, carried in self.carried.items()
+                    for target, value in self.variables.matched(carried.value, values.get(place, UNBOUND))}
+
+    def sameness(self, given, state) -> dict:
+        """Return, of each two twins at the header, whether they are one array where the variables of the loop get values."""
+        t = self.t
+        names = {name for name in self.variables.names.values() if isinstance(t.builder.types[name], Array)}
+        with t.in_state(self.header):
+            held = {root for root, _ in t.roots_in_use()} - names
+        return dict(pairs(t, names, held, given, state))
+
     def go_back(self):
         """Compare the state at the end of the body with the header; append the copies."""
         t = self.t
-        pairs = []
+        if t.mirrors:
+            t.state.update(self.sameness(self.given(t.state, t.state), t.state))
+        moves = []
         self.variables.source = t.state
         rebound = {r.key for p, r in self.variables.refs.items() if t.state.get(p[:2]) != r}
         for place in list(self.header) + [p for p in self.carried if p not in self.header]:
@@ -203,9 +224,9 @@ class Loop:
             if not _alike(value, carried.value):
                 carried.value, self.variables.changed = value, True
             if not self.variables.changed:
-                pairs += self.variables.matched(value, back)
+                moves += self.variables.matched(value, back)
         if not self.variables.changed:
-            self.copy(pairs, t.builder.block)
+            self.copy(moves, t.builder.block)
 
     def copy(self, pairs, block):
         """Append copies that all read before any is written, as one tuple assignment would."""
@@ -237,8 +258,8 @@ class Loop:
     def entries(self, entry):
         """Return pairs (merged variable, value) of what enters the loop."""
         self.variables.source = entry
-        return [pair for place, carried in self.carried.items()
-                for pair in self.variables.matched(carried.value, entry.get(place, UNBOUND))]
+        return [pair for place, carried in self.carried.items() for pair in self.variables.matched(
+            carried.value, carried.entry if place[0] == "same" else entry.get(place, UNBOUND))]
 
     def note_entries(self, entry):
         """Note what the copies before the loop lose, so that the next translation of the body sees it."""

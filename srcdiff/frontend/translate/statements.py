@@ -31,6 +31,7 @@ def block(t: Translator, nodes) -> None:
         if t.state is None:
             return
         handler = _HANDLERS.get(type(node).__name__)
+        outer, t.statement_operands = t.statement_operands, len(t.operands)
         with t.guard(node, lambda node=node: poison_targets(t, node)):
             if handler is None:
                 row = reason(node)
@@ -38,6 +39,8 @@ def block(t: Translator, nodes) -> None:
                               why=row.why if row else "", code=row.code if row else "SD0210",
                               fix=row.fix if row else "see the documentation for what is")
             handler(t, node)
+        t.forget_operands()
+        t.statement_operands = outer
         forget(t, node)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from srcdiff.assemble import require_equal
 from srcdiff.frontend.translate import growing, objects
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.indexing import (
@@ -35,12 +38,13 @@ from srcdiff.frontend.translate.views import (
     check_storable,
     compose,
     load_view,
+    shape_of,
     store,
     store_view,
 )
 from srcdiff.syntax import Const, Var
 
-__all__ = ["add_at", "change", "prepare_rows", "store_subscript"]
+__all__ = ["add_at", "change", "into", "prepare_rows", "store_subscript"]
 
 
 def prepare_rows(t: Translator, base, index, value) -> None:
@@ -103,6 +107,22 @@ def store_subscript(t: Translator, base, index, value, accumulate: bool = False)
         raise Refused(f"{describe(base)} cannot be assigned to by index",
                       fix="assign to items of an array, a list or a dict")
     _store_array(t, base, index, value, accumulate)
+
+
+def into(t: Translator, out, made, exact: bool = True):
+    """Store what a NumPy function gives into its `out=` argument, and return that; `exact` wants one of its shape."""
+    value, extents = as_atom(t, made), shape_of(t, out)
+    if t.ndim(value) > len(extents) or exact and t.ndim(value) < len(extents):
+        raise Refused(f"`out=` has {len(extents)} axes, and the result {t.ndim(value)}", python=ValueError,
+                      fix="give an array of its shape", code="SD0230")
+    dtypes = [t.type_of(as_atom(t, v)).dtype for v in (value, out)]
+    if not np.can_cast(*dtypes, "same_kind"):
+        raise Refused(f"`out=` is an array of {dtypes[1]}, and the result one of {dtypes[0]}", python=TypeError,
+                      fix="give an array of its dtype", code="SD0230")
+    for k, extent in enumerate(extents if exact else ()):
+        require_equal(t.builder, t.size(value, k), extent, "[SD0340] `out=` has not the shape of the result")
+    store_subscript(t, out, Known(Ellipsis), value)
+    return out
 
 
 def _store_slice(t, base, index, value):

@@ -12,7 +12,7 @@ a `Tuple` or a `Dict`, stand in the translator's state under ``("heap", key)``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from srcdiff.syntax import Const, Item, Var
 __all__ = [
     "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "ListView", "Mapped", "MaybeUnbound",
     "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Produced", "Range", "Record", "Ref", "Refused",
-    "RunTimeText", "Slice", "Tuple", "UNBOUND", "View", "Zipped", "raises_too", "same",
+    "RunTimeText", "Slice", "Tuple", "UNBOUND", "View", "Zipped", "parts_of", "raises_too", "same",
 ]
 
 
@@ -303,6 +303,24 @@ def same(a, b) -> bool:
     if isinstance(a, Closure) and isinstance(b, Closure):
         return a.node is b.node and a.frame is b.frame
     return type(a) is type(b) and a == b
+
+
+def parts_of(value):
+    """Yield the numbers, arrays and views that a value holds; what lists and dicts hold stands in the state."""
+    match value:
+        case Var() | View():
+            yield value
+        case tuple():
+            for item in value:
+                yield from parts_of(item)
+        case Closure(defaults=defaults, kw_defaults=more):
+            yield from parts_of((*defaults, *more))
+        case Produced(arguments=arguments):
+            yield from parts_of(arguments)
+        case Known() | Generator() | Intrinsic() | Poison() | Grown() | Const():
+            pass
+        case _ if is_dataclass(value):
+            yield from parts_of(tuple(getattr(value, part.name) for part in fields(value)))
 
 
 def is_iterator(value) -> bool:

@@ -9,6 +9,7 @@ and a write reads, changes and writes back the whole view.
 
 from __future__ import annotations
 
+from srcdiff.frontend.translate.aliases import mirrors
 from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe, is_full
 from srcdiff.frontend.translate.extents import element_extents, span_extent
@@ -158,7 +159,7 @@ def store_view(t: Translator, view: View, value, accumulate: bool = False) -> No
 
 def store(t: Translator, base: str, index, value, accumulate: bool = False) -> None:
     """Append a store; no earlier load of the array may be used after it."""
-    check_storable(t, base)
+    twins = check_storable(t, base)
     if t.ndim(value) and not any(isinstance(item, Span) or t.ndim(item) for item in index):
         raise Refused(f"an array is assigned to an element of `{t.stems.get(base, base)}`", why="an element holds one number",
                       fix="assign to a row or a slice, or append the arrays to a list", code="SD0232")
@@ -166,8 +167,24 @@ def store(t: Translator, base: str, index, value, accumulate: bool = False) -> N
         raise Refused(f"a complex number is stored in `{t.stems.get(base, base)}`, an array of "
                       f"{t.builder.types[base].dtype}", why="NumPy raises or drops the imaginary part",
                       fix="make the array complex: np.zeros(n, dtype=complex)", code="SD0245")
+    value = _without_more_axes(t, base, index, value, accumulate)
+    changed = {base, *(twin for twin, _ in twins)} if twins else ()
+    value, *index = (_kept(t, item, changed) for item in (value, *index))
+    _change(t, base, tuple(index), value, accumulate)
+    for twin, held in twins:
+        with t.builder.nested() as block:
+            _change(t, twin, tuple(index), value, accumulate)
+        t.builder.append(*block) if held == Const(True) else t.builder.branch(held, block)
+
+
+def _kept(t, item, changed):
+    """Return what several stores read as it is before the first of them."""
+    return t.emit("copy", item) if isinstance(item, Var) and item.name in changed else item
+
+
+def _change(t, base, index, value, accumulate):
     t.versions[base] = t.versions.get(base, 0) + 1
-    t.builder.store(base, index, _without_more_axes(t, base, index, value, accumulate), accumulate)
+    t.builder.store(base, index, value, accumulate)
     if any(p.name == base for p in t.params) and base not in t.written:
         t.written.append(base)
 
@@ -185,15 +202,26 @@ def _without_more_axes(t, base, index, value, accumulate):
     return t.emit("squeeze", value, axis=tuple(range(more)))
 
 
-def check_storable(t: Translator, base: str) -> None:
-    """Refuse a store that a lost alias, or a reshaped twin, would have to see."""
+def check_storable(t: Translator, base: str) -> list:
+    """Refuse a store that a lost alias, or a reshaped twin, would have to see; return the twins that see it (`mirrors`)."""
+    twins = mirrors(t, base)
+    for name in (base, *(twin for twin, _ in twins)):
+        _check_memory(t, name)
+    root = t.derived.get(base, base)
+    if base not in t.derived and root not in t.derived.values():
+        return twins
+    for other, shown in t.roots_in_use():
+        name = shown.name if isinstance(shown, Var) else shown.base
+        if other == root and name != base:
+            raise Refused(f"`{t.stems.get(base, base)}` is written while a reshaped view of the same memory is in use",
+                          why="reshape, ravel and asarray may give a view or a copy",
+                          fix="take a copy first: `.reshape(...).copy()`", code="SD0222")
+    return twins
+
+
+def _check_memory(t, base):
+    """Refuse a store into memory that nobody may write."""
     called = t.stems.get(base, base)
-    twins = t.twins.get(t.derived.get(base, base), {})
-    why = t.shared.get(base) or next((twins[root] for _, root, _ in t.roots_in_state() if root in twins), None)
-    if why:
-        raise Refused(f"`{called}` is written, and may share memory with another array",
-                      why=f"which array it is depends on the path taken ({why})",
-                      fix="make one of them a copy: `b = a.copy()`", code="SD0220")
     if base in t.read_only:
         raise Refused(f"`{called}` is written, which is a read-only view of another array", python=ValueError,
                       fix="take a copy first: `.copy()`", code="SD0222")
@@ -201,15 +229,6 @@ def check_storable(t: Translator, base: str) -> None:
         raise Refused(f"the function writes into `{called}`, an array from outside of it",
                       why="a derivative call must not change global arrays",
                       fix="pass the array as an argument, or copy it first", code="SD0221")
-    root = t.derived.get(base, base)
-    if base not in t.derived and root not in t.derived.values():
-        return
-    for _, other, shown in t.roots_in_state():
-        name = shown.name if isinstance(shown, Var) else shown.base
-        if other == root and name != base:
-            raise Refused(f"`{called}` is written while a reshaped view of the same memory is in use",
-                          why="reshape, ravel and asarray may give a view or a copy",
-                          fix="take a copy first: `.reshape(...).copy()`", code="SD0222")
 
 
 # -- extents ------------------------------------------------------------------------------
