@@ -65,6 +65,23 @@ def numbered(x):
     return s
 
 
+def elements_as_they_are(x):
+    """The loop changes elements before it comes to them."""
+    y, s = np.outer(x, x), 0.0
+    for (i, j), v in np.ndenumerate(y):
+        if i < j:
+            y[j, i] = 2.0 * v * v
+        s += v * (i + 2 * j)
+        x = x * 2.0
+    return s + x[0]
+
+
+def sorted_in_place(x):
+    pairs = [(v, k) for k, v in enumerate(x) if v > 0.4]
+    pairs.sort(key=lambda pair: pair[1], reverse=True)
+    return sum(v**2 * (k + 1) for v, k in pairs[:1]) * pairs[-1][0]
+
+
 def squares(x):
     for v in x:
         yield v * v
@@ -88,6 +105,11 @@ CASES = {
     "accumulate from": lambda x: sum(accumulate(x, lambda a, b: a * b + 1.0, initial=2.0)),
     "chain": lambda x: sum(v * v for v in chain(x, x[1:], [1.0])), "zip_longest": longest,
     "pairwise": lambda x: sum((b - a)**2 for a, b in pairwise(x)), "islice": lambda x: sum(islice(x * x, 1, 3)),
+    "ndenumerate": elements_as_they_are, "sorted in place": sorted_in_place,
+    "sorted pairs": lambda x: sum(k * a * b**2 for k, (a, b) in enumerate(sorted(zip(x > 0.4, x, strict=True), reverse=True))),
+    "pairs by a key": lambda x: sum(k * a * b for k, (a, b) in enumerate(sorted(zip(x, x[::-1], strict=True), key=lambda p: -p[0] * p[1]))),
+    "best pair": lambda x: max(zip(x, x * x, strict=True), key=lambda p: p[0] - p[1])[1] * x[0],
+    "sorted generator": lambda x: sorted(v * v for v in x if v > 0.4)[0], "list of a zip": lambda x: list(zip(x, x[1:]))[-1][1]**2,   # noqa: B905
     "starmap": lambda x: sum(starmap(lambda a, b: a * b, zip(x, x[::-1], strict=True))),
 }
 
@@ -119,8 +141,9 @@ def test_what_is_refused_names_the_line(f, text):
         sd.differentiate(f, target="python").grad(X)
 
 
-def test_a_number_of_times_is_an_end():
-    assert sd.differentiate(lambda x: sum(a * b for a, b in zip(x, repeat(2.0, 3))),      # noqa: B905
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_number_of_times_is_an_end(strict):
+    assert sd.differentiate(lambda x: sum(a * b for a, b in zip(x, repeat(2.0, 3), strict=strict)),
                             target="python").grad(X).tolist() == [2.0] * 3
 
 

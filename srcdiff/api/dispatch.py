@@ -43,6 +43,7 @@ from srcdiff.syntax import Raise, walk
 __all__ = ["Dispatch", "Stale", "into_out", "runner", "store"]
 
 compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
+misfits = lazy("srcdiff.api.misfits")
 
 # What generated code raises: a ValueError or IndexError that starts with the code of ours.
 STRETCH = "SD0340"
@@ -56,7 +57,8 @@ FIXES = {IndexOutOfRangeError.code: "keep the index inside the axis; a negative 
          "SD0345": "leave memory= out, or let the array keep its shape in the loop",
          "SD0346": "take out what depends on other rows or columns, or add a small multiple of the identity",
          "SD0347": "give as many targets as there are values",
-         "SD0348": "generate code for arguments of these shapes"}
+         "SD0348": "generate code for arguments of these shapes",
+         "SD0356": "keep arrays of one shape in a list, test whether it has items, and join lists with +"}
 SHAPES_FIT = "check the shapes of the arguments"            # of any other: it says which shapes do not fit
 
 
@@ -289,6 +291,8 @@ class Dispatch:
                 return self._within_iterations(over_budget(found[2], *error.args[1:], self.options.memory), args, keywords)
             kind = KINDS.get(found[1], ShapeError)
             raise kind(Problem(found[1], found[2], self._place(str(error)), fix=FIXES.get(found[1], SHAPES_FIT))) from None
+        if isinstance(error, ValueError) and (misfit := misfits.refused_shapes(error, SHAPES_FIT)) is not None:
+            raise misfit from None
         if isinstance(error, np.linalg.LinAlgError) and not isinstance(error, SrcdiffError):
             raise refused_matrix(error, [make() for make in self._programs]) from None
         if is_compile_error(error):

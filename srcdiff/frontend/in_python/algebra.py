@@ -86,7 +86,7 @@ def norm_of_order(x, ord, axis, keepdims):      # noqa: A002
         if abs(ord) != 1:
             row, column = column, row
         sums = np.sum(np.abs(x), axis=row, keepdims=True)
-        made = np.max(sums, axis=column, keepdims=True) if ord > 0 else np.min(sums, axis=column, keepdims=True)
+        made = np.max(sums, axis=column, keepdims=True, initial=0.0) if ord > 0 else np.min(sums, axis=column, keepdims=True)
         return made if keepdims else np.squeeze(made, axis=axes)
     s = np.linalg.svd(x, compute_uv=False)
     made = np.sum(s) if ord == "nuc" else s[0] if ord == 2 else s[len(s) - 1]

@@ -92,7 +92,7 @@ def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
 def full_convolution(a, v):
     n, m = len(a), len(v)
     if n == 0 or m == 0:
-        raise ValueError("v cannot be empty" if m == 0 else "a cannot be empty")
+        raise ValueError("the operands of a convolution cannot be empty")
     made = np.zeros(n + m - 1, dtype=np.result_type(a.dtype, v.dtype))
     for i in range(n):
         made[i:i + m] += a[i] * v
@@ -197,6 +197,25 @@ def nanmedian(a):
     return np.median(x[np.flatnonzero(np.logical_not(np.isnan(x)))])
 
 
+# -- extremes that begin with a number ------------------------------------------------------------------
+
+def of_none(x, axes, keepdims, initial):
+    """The extremes of axes that hold no element: the number where they begin, in the shape of a sum."""
+    return np.sum(x, axis=axes, keepdims=keepdims) + initial
+
+
+def maximum_from(x, axes, keepdims, initial):
+    if x.size == 0:
+        return of_none(x, axes, keepdims, initial)
+    return np.maximum(np.max(x, axis=axes, keepdims=keepdims), initial)
+
+
+def minimum_from(x, axes, keepdims, initial):
+    if x.size == 0:
+        return of_none(x, axes, keepdims, initial)
+    return np.minimum(np.min(x, axis=axes, keepdims=keepdims), initial)
+
+
 # -- ufuncs along an axis ---------------------------------------------------------------------------
 
 def running_extreme(x, axis, largest):
@@ -242,6 +261,46 @@ def minimum_reduce(array, axis=0, keepdims=False):
 def logaddexp_reduce(array, axis=0):
     top = np.max(array, axis=axis, keepdims=True)
     return np.sum(top, axis=axis) + np.log(np.sum(np.exp(array - top), axis=axis))
+
+
+def start_and_stop(array, indices, k):
+    """The part of the first axis that `reduceat` reduces: one element where the next index is not greater."""
+    n, start = array.shape[0], indices[k]
+    if start < 0 or start >= n:
+        raise IndexError("index out-of-bounds in reduceat")
+    stop = indices[k + 1] if k + 1 < len(indices) else n
+    return start, stop if stop > start else start + 1
+
+
+def add_reduceat(array, indices, axis=0):
+    moved = np.moveaxis(array, axis, 0)
+    made = np.zeros((len(indices), *moved.shape[1:]), dtype=array.dtype)
+    for k in range(len(indices)):
+        start, stop = start_and_stop(moved, indices, k)
+        made[k] = np.sum(moved[start:stop], axis=0)
+    return np.moveaxis(made, 0, axis)
+
+
+def multiply_reduceat(array, indices, axis=0):
+    moved = np.moveaxis(array, axis, 0)
+    made = np.zeros((len(indices), *moved.shape[1:]), dtype=array.dtype)
+    for k in range(len(indices)):
+        start, stop = start_and_stop(moved, indices, k)
+        made[k] = np.prod(moved[start:stop], axis=0)
+    return np.moveaxis(made, 0, axis)
+
+
+def maximum_reduceat(array, indices, axis=0):
+    moved = np.moveaxis(array, axis, 0)
+    made = np.zeros((len(indices), *moved.shape[1:]), dtype=array.dtype)
+    for k in range(len(indices)):
+        start, stop = start_and_stop(moved, indices, k)
+        made[k] = np.max(moved[start:stop], axis=0)
+    return np.moveaxis(made, 0, axis)
+
+
+def minimum_reduceat(array, indices, axis=0):
+    return -maximum_reduceat(-array, indices, axis)
 
 
 def spread(a, b):
@@ -295,7 +354,9 @@ FUNCTIONS = {
     np.nancumsum: nancumsum, np.nancumprod: nancumprod, np.nanmedian: nanmedian,
     np.maximum.accumulate: running_maximum, np.minimum.accumulate: running_minimum, np.add.accumulate: running_sum,
     np.multiply.accumulate: running_product, np.add.reduce: add_reduce, np.multiply.reduce: multiply_reduce,
-    np.maximum.reduce: maximum_reduce, np.minimum.reduce: minimum_reduce, np.logaddexp.reduce: logaddexp_reduce,
+    np.maximum.reduce: maximum_reduce, np.minimum.reduce: minimum_reduce,
+    np.add.reduceat: add_reduceat, np.multiply.reduceat: multiply_reduceat, np.maximum.reduceat: maximum_reduceat,
+    np.minimum.reduceat: minimum_reduceat, np.logaddexp.reduce: logaddexp_reduce,
     np.multiply.outer: multiply_outer, np.add.outer: add_outer, np.subtract.outer: subtract_outer,
     np.divide.outer: divide_outer,
 }

@@ -12,7 +12,9 @@ from srcdiff.frontend.translate.values import (
     Closure,
     Dict,
     Enumerate,
+    Generator,
     Grown,
+    Intrinsic,
     Known,
     Mapped,
     Method,
@@ -28,10 +30,10 @@ from srcdiff.frontend.translate.values import (
     is_atom,
     is_iterator,
 )
-from srcdiff.frontend.translate.views import array_of, as_atom
+from srcdiff.frontend.translate.views import array_of, as_atom, shape_of
 from srcdiff.syntax import Const, Scalar
 
-__all__ = ["dict_", "enumerate_", "iter_", "len_", "list_", "map_", "ndindex", "range_", "reversed_handler", "slice_", "sorted_", "tuple_", "zip_"]
+__all__ = ["dict_", "enumerate_", "iter_", "len_", "list_", "map_", "ndenumerate", "ndindex", "range_", "reversed_handler", "slice_", "sorted_", "tuple_", "zip_"]
 
 
 def len_(t, value):
@@ -93,7 +95,11 @@ def list_(t, value=None):
             else t.allocate(Tuple(items_of(t, value)), list)
     if isinstance(value, Range) and t.static_number(length(t, value)) is None:
         return t.allocate(array_of(t, value), list)
-    return t.allocate(Tuple(items_of(t, value)), list)
+    items = static_items(t, value)
+    if items is None and (isinstance(value, Generator) or t.static_number(length(t, value)) is None):
+        from srcdiff.frontend.translate.comprehensions import listed
+        return listed(t, value)
+    return t.allocate(Tuple(items_of(t, value) if items is None else items), list)
 
 
 def array_copy(t, value):
@@ -128,6 +134,14 @@ def ndindex(t, *shape):
     return Product(tuple(range_(t, n) for n in shape))
 
 
+def ndenumerate(t, arr):
+    """All indices of an array, each with the element that is there when it is asked for."""
+    from srcdiff.frontend.translate.indexing import load
+    x = arr if isinstance(arr, View) else as_atom(t, arr)
+    indices = ndindex(t, *shape_of(t, x))
+    return Mapped(Intrinsic(lambda t, index: Tuple((index, load(t, x, index)))), (indices,), (x,))
+
+
 def iter_(t, value):
     """Return an iterator; what cannot be iterated raises in Python too."""
     if is_atom(value) and not t.ndim(value):
@@ -136,23 +150,23 @@ def iter_(t, value):
 
 
 def sorted_(t, value, *, key=None, reverse=Const(False)):
-    """Sort what is known when the function is specialised, or numbers at run time, or by a key."""
-    from srcdiff.frontend.translate.by_key import order_by
+    """Sort what is known when the function is specialised, numbers or tuples of them at run time, or by a key."""
+    from srcdiff.frontend.translate.by_key import in_order, order_by
     from srcdiff.frontend.translate.library import sorted_array
+    backwards = truth(t, reverse) is not False
     if key is not None and not none(key):
-        return t.allocate(order_by(t, value, key, bool(reverse.value)), list)
-    array = array_in(t, value)
+        return t.allocate(order_by(t, value, key, backwards), list)
+    grown = isinstance(value, Ref) and isinstance(t.contents(value), Grown) and t.contents(value).form != 0
+    array = value if grown else array_in(t, value)
     items = static_items(t, value) if array is value else None
     numbers = array is not value or is_atom(value) or isinstance(value, View)
     if items is not None and not all(isinstance(v, Const | Known) for v in items):
         numbers = all(is_atom(v) and isinstance(t.type_of(v), Scalar) for v in items)
     if numbers:
-        made = sorted_array(t, value, bool(reverse.value))
+        made = sorted_array(t, value, backwards)
         return t.allocate(made if items is None else Tuple(tuple(
             t.builder.load(made.name, (Const(k),)) for k in range(len(items)))), list)
-    if items is None:
-        raise Refused("sorting an iterable whose length only run time knows", fix="make it a list or an array first")
-    if not all(isinstance(v, Const | Known) for v in items):
-        raise Refused("sorting run-time numbers is not supported", fix="sort outside of the function")
-    ordered = sorted(items, key=lambda v: v.value, reverse=bool(reverse.value))
+    if items is None or not all(isinstance(v, Const | Known) for v in items):
+        return t.allocate(in_order(t, value, items, backwards), list)
+    ordered = sorted(items, key=lambda v: v.value, reverse=backwards)
     return t.allocate(Tuple(tuple(ordered)), list)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from srcdiff.frontend.translate.context import describe
+from srcdiff.frontend.translate.growing import kept
 from srcdiff.frontend.translate.iteration import static_items
 from srcdiff.frontend.translate.library import argsort, in_python_call
-from srcdiff.frontend.translate.values import Known, Range, Refused, Tuple, View, is_atom
+from srcdiff.frontend.translate.values import Grown, Known, Range, Ref, Refused, Tuple, View, is_atom
 from srcdiff.frontend.translate.views import array_of, as_atom
-from srcdiff.syntax import Const, Scalar
+from srcdiff.syntax import ALL, Const, Scalar
 
-__all__ = ["extreme_by", "order_by"]
+__all__ = ["extreme_by", "in_order", "order_by"]
 
 
 # -- in Python -------------------------------------------------------------------------
@@ -59,20 +62,62 @@ def sequence(t, value):
     return value if is_atom(value) or isinstance(value, View | Tuple) else list_(t, value)
 
 
-def order_by(t, value, key, backwards: bool) -> tuple:
-    """Return the items of ``sorted(value, key=key)``, or the array of them; equal keys keep their order."""
+def order_by(t, value, key, backwards: bool):
+    """Return the items of ``sorted(value, key=key)``, as a list holds them; equal keys keep their order."""
     from srcdiff.frontend.translate.calls import call
     items = static_items(t, value)
     if items is None:
-        x = as_atom(t, sequence(t, value))
-        return t.builder.load(x.name, (_order(t, in_python_call(t, keys_of, x, key), backwards),))
+        held = sequence(t, value)
+        return taken(t, held, _order(t, in_python_call(t, keys_of, held, key), backwards))
     keys = [call(t, key, (item,), {}) for item in items]
     if all(isinstance(k, Const | Known) for k in keys):
         places = sorted(range(len(items)), key=lambda i: keys[i].value, reverse=backwards)
         return Tuple(tuple(items[i] for i in places))
     order = _order(t, array_of(t, Tuple(tuple(as_atom(t, k) for k in keys))), backwards)
-    columns = [_in_order(t, column, order) for column in _columns(t, items)]
-    rows = list(zip(*columns, strict=True))
+    return _rows(t, items, [array_of(t, Tuple(tuple(column))) for column in _columns(t, items)], order)
+
+
+def in_order(t, value, items, backwards: bool):
+    """Return the items of ``sorted(value)``, tuples of numbers: the first numbers that differ decide.
+
+    The sorts are stable: by the last number first, by the first one last.
+    """
+    if items is None:
+        held = sequence(t, value)
+        grown = t.contents(held) if isinstance(held, Ref) else None
+        if isinstance(grown, Tuple):
+            return in_order(t, held, grown.items, backwards)
+        if not isinstance(grown, Grown) or any(t.ndim(buffer) > 1 for buffer in grown.buffers):
+            raise Refused("sorting this iterable, whose length only run time knows",
+                          fix="sort numbers, or tuples of numbers")
+        columns = kept(t, grown)
+        return taken(t, held, _lexicographic(t, columns, backwards))
+    columns = [array_of(t, Tuple(tuple(column))) for column in _columns(t, items)]
+    return _rows(t, items, columns, _lexicographic(t, columns, backwards)) if columns else Tuple(())
+
+
+def _lexicographic(t, columns, backwards: bool):
+    """Return the stable order of the rows of several arrays."""
+    order = _order(t, columns[-1], backwards)
+    for column in reversed(columns[:-1]):
+        then = _order(t, t.builder.load(column.name, (order,)), backwards)
+        order = t.builder.load(order.name, (then,))
+    return order
+
+
+def taken(t, held, order):
+    """Return the items of a list or an array at these places, as a list holds them."""
+    contents = t.contents(held) if isinstance(held, Ref) else held
+    if not isinstance(contents, Grown):
+        return t.builder.load(as_atom(t, held).name, (order,))
+    buffers = (t.builder.load(buffer.name, (order, *[ALL] * (t.ndim(buffer) - 1))) for buffer in contents.buffers)
+    return replace(contents, buffers=tuple(buffers))
+
+
+def _rows(t, items, columns, order) -> Tuple:
+    """Return known items in an order: numbers, or tuples whose parts stand in columns."""
+    columns = [t.builder.load(column.name, (order,)) for column in columns]
+    rows = [tuple(t.builder.load(column.name, (Const(k),)) for column in columns) for k in range(len(items))]
     if is_atom(items[0]):
         return Tuple(tuple(row[0] for row in rows))
     return Tuple(tuple(Tuple(row, item.cls) for row, item in zip(rows, items, strict=True)))
@@ -97,9 +142,3 @@ def _columns(t, items):
             raise Refused("sorting items of several types by run-time keys",
                           fix="sort numbers, or tuples of numbers of one type")
         yield list(column)
-
-
-def _in_order(t, column, order):
-    x = array_of(t, Tuple(tuple(column)))
-    made = t.builder.load(x.name, (order,))
-    return [t.builder.load(made.name, (Const(k),)) for k in range(len(column))]

@@ -18,10 +18,20 @@ from srcdiff.frontend.translate.generators import produced
 from srcdiff.frontend.translate.indexing import key_of
 from srcdiff.frontend.translate.iteration import length, static_items
 from srcdiff.frontend.translate.numeric import truth
-from srcdiff.frontend.translate.values import Closure, Dict, Produced, Range, Refused, Tuple, View, is_atom
+from srcdiff.frontend.translate.values import (
+    Closure,
+    Dict,
+    Generator,
+    Produced,
+    Range,
+    Refused,
+    Tuple,
+    View,
+    is_atom,
+)
 from srcdiff.syntax import Const, Scalar
 
-__all__ = ["build", "unrolled", "accumulate"]
+__all__ = ["accumulate", "build", "listed", "unrolled"]
 
 UNROLLED_AT_MOST = 64
 
@@ -154,6 +164,22 @@ def accumulate_items(t: Translator, iterable, start, kind="Add"):
     at = t.node if hasattr(t.node, "lineno") else t.frame.node
     return _inlined(t, at, t.frame, [loop, gast.Return(value=_name("total'"))],
                     {"total'": start, "items'": iterable})
+
+
+def listed(t: Translator, iterable):
+    """Return a new list of the items of an iterable whose length only run time knows."""
+    if isinstance(iterable, Generator):
+        outer, t.frame = t.frame, iterable.frame
+        try:
+            return build(t, gast.copy_location(gast.ListComp(iterable.node.elt, iterable.node.generators), iterable.node))
+        finally:
+            t.frame = outer
+    append = gast.Attribute(value=_name("list'"), attr="append", ctx=gast.Load())
+    body = [gast.Expr(value=gast.Call(func=append, args=[_name("item'")], keywords=[]))]
+    loop = gast.For(target=_name("item'", gast.Store()), iter=_name("items'"), body=body, orelse=[], type_comment=None)
+    at = t.node if hasattr(t.node, "lineno") else t.frame.node
+    return _inlined(t, at, t.frame, [_assign("list'", gast.List(elts=[], ctx=gast.Load())), loop,
+                                     gast.Return(value=_name("list'"))], {"items'": iterable})
 
 
 def fold(t: Translator, node, frame, function, start):

@@ -53,6 +53,8 @@ def _shape(op, operands, static):
     if any(math.prod(shape) > _ELEMENTS_AT_MOST for shape in shapes):
         return None
     values = [np.ones(x) if isinstance(x, tuple) else x.value for x in operands]
+    if op == "take":
+        values[1] = np.zeros(operands[1], dtype=int)
     if not shapes and any(isinstance(v, int) and v > _ELEMENTS_AT_MOST for v in values):
         return None
     try:
@@ -74,16 +76,20 @@ def element_extents(t, base: str, index, made: Var) -> None:
     shape = t.extents.get(base)
     if shape is None or not isinstance(t.type_of(made), Array):
         return
-    parts = []
-    for item in index:
-        if isinstance(item, Span):
-            parts.append(span_extent(Const(shape[len(parts)]), item))
-        elif isinstance(item, Var) and t.ndim(item):
-            return
-        else:
-            parts.append(-1)
-    if None not in parts:
-        t.extents[made.name] = tuple(n for n in parts if n != -1)
+    parts = [_part(t, n, item) for n, item in zip(shape, index, strict=True)]
+    arrays = sum(isinstance(item, Var) and t.ndim(item) > 0 for item in index)
+    if None not in parts and (not arrays or arrays == 1 and () not in parts):
+        t.extents[made.name] = sum(parts, ())
+
+
+def _part(t, n: int, item) -> tuple[int, ...] | None:
+    """Return the extents that an item of an index gives for an axis of extent `n`, if they are known."""
+    if isinstance(item, Span):
+        length = span_extent(Const(n), item)
+        return None if length is None else (length,)
+    if isinstance(item, Var) and t.ndim(item):
+        return None if t.type_of(item).dtype == "bool" else t.extents.get(item.name)
+    return ()
 
 
 def span_extent(n, span: Span) -> int | None:

@@ -21,7 +21,7 @@ from srcdiff.frontend.translate.views import as_atom, common_dtype
 from srcdiff.primitives import unify
 from srcdiff.syntax import ALL, Array, Const, Scalar, Span, Var
 
-__all__ = ["append", "as_array", "columns", "counts", "elements", "grown_of", "item", "item_checked", "pop",
+__all__ = ["append", "as_array", "columns", "counts", "elements", "grown_of", "item", "item_checked", "kept", "pop",
            "spec_of", "store_item", "unified"]
 
 HELD = "it is an item of a list too"
@@ -177,7 +177,7 @@ def _fit(t, buffer, leaf):
     for k, extent in enumerate(extents):
         other = t.emit("not_equal", extent, t.size(buffer, k + 1))
         with t.builder.nested() as body:
-            t.builder.fail("ValueError", "the arrays in a list have different shapes")
+            t.builder.fail("ValueError", "[SD0356] the arrays in a list have different shapes")
         t.builder.branch(other, body)
 
 
@@ -263,16 +263,19 @@ def item(t: Translator, grown: Grown, position):
     return built(t, grown.form, iter(leaves))
 
 
+def kept(t: Translator, grown: Grown) -> list[Var]:
+    """Return the arrays of the items without what they hold in reserve."""
+    return [t.builder.load(b.name, (Span(None, grown.count), *[ALL] * (t.ndim(b) - 1))) for b in grown.buffers]
+
+
 def as_array(t: Translator, grown: Grown):
     """Return a new array of the items, as `np.array` does."""
-    parts = []
-    for buffer in grown.buffers:
-        rank = t.ndim(buffer) - 1
-        parts.append(t.builder.load(buffer.name, (Span(None, grown.count), *[ALL] * rank)))
-        if rank:
+    parts = kept(t, grown)
+    for part in parts:
+        if t.ndim(part) > 1:
             empty = t.emit("equal", grown.count, Const(0))
             with t.builder.nested() as body:
-                t.builder.fail("ValueError", "a list of arrays without items has no shape")
+                t.builder.fail("ValueError", "[SD0356] the shape of a list of arrays without items is not known")
             t.builder.branch(empty, body)
     if grown.form in (0, "list"):
         return parts[0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from srcdiff.frontend.translate import growing, objects
 from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.extents import element_extents
 from srcdiff.frontend.translate.kinds import ARRAY, NUMPY, PYTHON, array_without_axes, kind_of, marked
 from srcdiff.frontend.translate.values import (
     Dict,
@@ -107,8 +110,8 @@ def _load_grown(t, contents, index):
         return growing.item_checked(t, contents, index)
     whole = growing.elements(t, contents)
     if whole is None:
-        raise Refused("a slice of a list of tuples whose length only run time knows",
-                      fix="use one list for each of their items", code="SD0215")
+        parts = [t.emit("copy", as_atom(t, load_array(t, column, index))) for column in growing.kept(t, contents)]
+        return t.allocate(replace(contents, buffers=tuple(parts), count=t.size(parts[0], 0)), list)
     items = t.emit("copy", as_atom(t, load_array(t, whole, index)))
     if t.ndim(items) > 1:
         t.shared[items.name] = growing.HELD
@@ -287,6 +290,7 @@ def _load_fancy(t, base, items):
     items = [item for item in items if item is not None]
     name = load_view(t, base).name if isinstance(base, View) else base.name
     result = t.builder.load(name, tuple(items))
+    element_extents(t, name, items, result)
     if new_axes:
         if sum(bool(is_atom(i)) for i in items) > 1 or t.ndim(result) != len(items):
             raise Refused("new axes together with several index arrays",

@@ -82,6 +82,17 @@ def _without_end(iterator) -> bool:
     return isinstance(iterator, itertools.repeat | itertools.count | itertools.cycle) and operator.length_hint(iterator, -1) < 0
 
 
+def _number_of(iterable) -> int:
+    """Return how many items an object has that is known; a `repeat` tells without being used up."""
+    if isinstance(iterable, itertools.repeat) and not _without_end(iterable):
+        return operator.length_hint(iterable)
+    try:
+        return len(iterable)
+    except TypeError:
+        raise Refused(f"how many items a `{type(iterable).__name__}` has is not known", code="SD0237",
+                      fix="pass an array, a list, a tuple or a range") from None
+
+
 def _static_zip(t, value):
     if not value.iterables:
         return ()
@@ -126,7 +137,7 @@ def length(t: Translator, value):
     if isinstance(value, Tuple | Dict):
         return Const(len(value.items))
     if isinstance(value, Known):
-        return Const(len(value.value))
+        return Const(_number_of(value.value))
     if isinstance(value, Range):
         return trips(t, value)
     if isinstance(value, Enumerate):

@@ -139,6 +139,15 @@ def positions_of(mask):
     return found
 
 
+def digits_of(n):
+    """Return how many binary digits an integer has."""
+    rest, count = abs(n), 0
+    while rest > 0:
+        rest = rest // 2
+        count += 1
+    return count
+
+
 def middle_of(x):
     """Return the median: the mean of the two middle elements, or the middle one."""
     n = len(x)
@@ -261,5 +270,12 @@ HANDLERS = {np.argsort: argsort, np.sort: sort, np.searchsorted: searchsorted, n
             np.median: median, np.nonzero: nonzero, np.flatnonzero: flatnonzero,
             **{name: translated(function) for name, function in in_python.FUNCTIONS.items()}}
 
-METHODS = {"sort": sort_in_place, "argsort": argsort, "searchsorted": searchsorted, "nonzero": nonzero,
+def bit_length(t, n):
+    """Translate ``n.bit_length()`` of an integer."""
+    if t.ndim(n) or t.type_of(n).dtype[0] not in "iu":
+        raise Refused("`bit_length` of other than an integer", fix="convert with int(...)", code="SD0241")
+    return Const(int(n.value).bit_length()) if isinstance(n, Const) else in_python_call(t, digits_of, n)
+
+
+METHODS = {"bit_length": bit_length, "sort": sort_in_place, "argsort": argsort, "searchsorted": searchsorted, "nonzero": nonzero,
            "compress": lambda t, a, condition, axis=NONE: in_python_call(t, orders.compress, condition, a, axis)}

@@ -107,7 +107,7 @@ def _arrays(value):
     if isinstance(value, Enumerate | Once):
         yield from _arrays(value.iterable)
     elif isinstance(value, Zipped | Mapped | Product):
-        for item in value.iterables:
+        for item in (*value.iterables, *getattr(value, "held", ())):
             yield from _arrays(item)
     elif isinstance(value, Tuple):
         for item in value.items:

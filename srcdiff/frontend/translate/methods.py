@@ -203,7 +203,14 @@ def _reverse(t, owner):
     return Known(None)
 
 
-_LIST = {"append": _append, "extend": _extend, "pop": _pop, "insert": _insert, "copy": copy_of,
+def _sort(t, owner, *, key=None, reverse=Const(False)):
+    from srcdiff.frontend.translate.builtin_containers import sorted_
+    t.check_changeable(owner)
+    t.state["heap", owner.key] = t.contents(sorted_(t, owner, key=key, reverse=reverse))
+    return Known(None)
+
+
+_LIST = {"sort": _sort, "append": _append, "extend": _extend, "pop": _pop, "insert": _insert, "copy": copy_of,
          "reverse": _reverse, "clear": _clear}
 
 

@@ -212,14 +212,19 @@ def copyto(t, target, source, casting=NONE, where=Const(True)):
 def fill_diagonal(t, a, value):
     from srcdiff.frontend.translate.storing import change
     value, view = as_atom(t, value), as_view(t, a if isinstance(a, View) else as_atom(t, a))
-    if t.ndim(value) or len(view.axes) != 2:
-        raise Refused("np.fill_diagonal of other than a matrix, or with an array of values",
+    if t.ndim(value) > 1 or len(view.axes) != 2:
+        raise Refused("np.fill_diagonal of other than a matrix, or with a matrix of values",
                       fix="write the elements in a loop")
 
     def write(name):
-        sizes = t.size(Var(name), 0), t.size(Var(name), 1)
-        with t.builder.loop(Const(0), t.emit("minimum", *sizes)) as i:
-            store(t, name, (i, i), value)
+        count = t.emit("minimum", t.size(Var(name), 0), t.size(Var(name), 1))
+        if not t.ndim(value):
+            with t.builder.loop(Const(0), count) as i:
+                store(t, name, (i, i), value)
+            return
+        given = t.size(value, 0)        # few values are repeated, none change nothing
+        with t.builder.loop(Const(0), t.emit("where", t.emit("equal", given, Const(0)), Const(0), count)) as i:
+            store(t, name, (i, i), t.builder.load(value.name, (t.emit("remainder", i, given),)))
     change(t, view, write)
     return NONE
 

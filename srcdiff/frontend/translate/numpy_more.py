@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from srcdiff.assemble import require_equal
 from srcdiff.frontend.in_python import algebra, calculus, orders, shapes
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of
@@ -83,6 +84,7 @@ def matrix_power(t, a, n):
     if power is None:
         raise Refused("a matrix power that only run time knows", fix="use a loop")
     if power == 0:
+        require_equal(t.builder, t.size(x, 0), t.size(x, 1), "[SD0342] a matrix power takes a square matrix")
         return t.emit("eye", t.size(x, 0), t.size(x, 0), dtype=t.type_of(x).dtype)
     if power < 0:
         x = t.emit("inv", x)

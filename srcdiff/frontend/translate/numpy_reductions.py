@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from srcdiff.assemble import require_equal
 from srcdiff.frontend.in_python import algebra, calculus, shapes
 from srcdiff.frontend.translate.kinds import number_in
 from srcdiff.frontend.translate.library import in_python_call
@@ -49,6 +50,9 @@ def reduction(op):
         if not none(dtype):
             x = t.cast(x, dtype_of(dtype))
         x = _chosen(t, op, x, where, initial)
+        if op in _EXTREME and not none(initial):
+            axes = Tuple(tuple(map(Const, axes_of(t, axis, t.ndim(x)))))
+            return in_python_call(t, _EXTREME[op], x, axes, Const(flag(t, keepdims)), initial)
         made = reduce(t, op, x, axes_of(t, axis, t.ndim(x)), flag(t, keepdims))
         return made if none(initial) else t.emit(_JOINED[op], made, as_atom(t, initial))
     return handler
@@ -56,7 +60,9 @@ def reduction(op):
 
 # What a reduction has of no elements, and what joins it with `initial=`.
 _NEUTRAL = {"sum": 0, "prod": 1, "any": False, "all": True}
-_JOINED = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "any": "logical_or", "all": "logical_and"}
+_JOINED = {"sum": "add", "prod": "multiply", "any": "logical_or", "all": "logical_and"}
+# The extremes have no value of no elements; `initial=` gives them one.
+_EXTREME = {"max": calculus.maximum_from, "min": calculus.minimum_from}
 
 
 def _chosen(t, op, x, where, initial):
@@ -169,8 +175,10 @@ def norm(t, x, ord=NONE, axis=NONE, keepdims=NONE):     # noqa: A002
         return t.emit("root_of_squares", reduce(t, "sum", _squares(t, x), axes, keep))
     if len(axes) == 1 and order == 1:
         return reduce(t, "sum", t.emit("absolute", x), axes, keep)
-    if len(axes) == 1 and order in (np.inf, -np.inf):
-        return reduce(t, "max" if order > 0 else "min", t.emit("absolute", x), axes, keep)
+    if len(axes) == 1 and order == np.inf:
+        return plain_reduction("max")(t, t.emit("absolute", x), Tuple((Const(axes[0]),)), NONE, Const(keep), initial=Const(0.0))
+    if len(axes) == 1 and order == -np.inf:
+        return reduce(t, "min", t.emit("absolute", x), axes, keep)
     known = isinstance(order, int | float) or order == "nuc" and len(axes) == 2
     if not isinstance(ord, Known | Const) or not known or len(axes) > 2 or (
             len(axes) == 2 and order not in (1, -1, np.inf, -np.inf) and (order not in (2, -2, "nuc") or t.ndim(x) > 2)):
@@ -312,6 +320,8 @@ def cross(t, a, b, axisa=Const(-1), axisb=Const(-1), axisc=Const(-1), axis=NONE)
 def _cross(t, x, y):
     """The cross product along the last axis."""
     from srcdiff.frontend.translate.indexing import load
+    for v in (x, y):
+        require_equal(t.builder, t.size(v, t.ndim(v) - 1), Const(3), "[SD0342] np.cross takes vectors of 3 elements")
     rank = max(t.ndim(x), t.ndim(y))
 
     def part(v, k):

@@ -157,7 +157,7 @@ def _store_as_long(t, base, index, value):
     part = as_atom(t, load_array(t, base, index))
     other = t.emit("not_equal", t.size(part, 0), t.size(value, 0))
     with t.builder.nested() as body:
-        t.builder.fail("ValueError", "this slice assignment changes the length of a list")
+        t.builder.fail("ValueError", "[SD0356] this slice assignment changes the length of a list")
     t.builder.branch(other, body)
     _store_array(t, base, index, value, False)
 

@@ -200,8 +200,11 @@ class Once:
 
 @dataclass(frozen=True)
 class Mapped:
+    """What `map` gives; `held` are the arrays that the function reads besides."""
+
     function: object
     iterables: tuple
+    held: tuple = ()
 
 
 @dataclass(frozen=True, eq=False)
