@@ -68,21 +68,59 @@ def only_augmented(node) -> frozenset[str]:
     return frozenset(t.id for t in targets if isinstance(t, gast.Name)) - others
 
 
+def with_called(names, called) -> frozenset[str]:
+    """Return names, and what the nested functions among them read."""
+    return names.union(*(called[name] for name in names if name in called))
+
+
+def nested_reads(function) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
+    """Return what nested functions read: by the name of those that are only called by it, and of all others together."""
+    inner = [n for n in gast.walk(function) if isinstance(n, gast.FunctionDef | gast.Lambda) and n is not function]
+    if not inner:
+        return {}, frozenset()
+    owners = {id(n.value): n.targets[0].id for n in gast.walk(function)
+              if isinstance(n, gast.Assign) and len(n.targets) == 1 and isinstance(n.targets[0], gast.Name)}
+    calls = [n for n in gast.walk(function) if isinstance(n, gast.Call)]
+    at_once = {id(n) for call in calls for n in (call.func, *call.args)}
+    callees = {id(call.func) for call in calls}
+    escaping = {n.id for n in gast.walk(function)
+                if isinstance(n, gast.Name) and isinstance(n.ctx, gast.Load) and id(n) not in callees}
+    called: dict[str, frozenset[str]] = {}
+    always = frozenset()
+    for node in inner:
+        name = node.name if isinstance(node, gast.FunctionDef) else owners.get(id(node))
+        if name is None or name in escaping or _makes_functions(node, at_once):
+            always |= read_names(node)
+        else:
+            called[name] = called.get(name, frozenset()) | read_names(node)
+    for _ in called:
+        called = {name: with_called(names, called) for name, names in called.items()}
+    return called, with_called(always, called)
+
+
+def _makes_functions(node, at_once) -> bool:
+    """Tell whether a nested function makes what may read its names after its end: a function, or a generator."""
+    return any(isinstance(n, gast.FunctionDef | gast.Lambda) or isinstance(n, gast.GeneratorExp) and id(n) not in at_once
+               for n in gast.walk(node) if n is not node)
+
+
 class Liveness:
     """Sets of live names: `after[id(statement)]`, `header[id(loop)]`, `inside[id(try)]`.
 
-    Names that a nested function or lambda reads are always live, for it may be
-    called at any time.
+    A nested function that is called by its name, and does nothing else, reads its names where it is called.  What
+    any other one reads, and a lambda without a name, is always live, for it may be called at any time.
     """
 
     def __init__(self, function):
         self.after: dict[int, frozenset[str]] = {}
         self.header: dict[int, frozenset[str]] = {}
         self.inside: dict[int, frozenset[str]] = {}
-        inner = [n for n in gast.walk(function)
-                 if isinstance(n, gast.FunctionDef | gast.Lambda) and n is not function]
-        self.always = frozenset().union(*map(read_names, inner)) if inner else frozenset()
+        self.called, self.always = nested_reads(function)
         self.block(function.body, frozenset())
+
+    def reads(self, node) -> frozenset[str]:
+        """Return the names that are read below `node`, also by the nested functions that are called there."""
+        return with_called(read_names(node), self.called)
 
     def block(self, nodes, live):
         for node in reversed(nodes):
@@ -94,32 +132,32 @@ class Liveness:
         match node:
             case gast.Assign():
                 killed = frozenset(n for t in node.targets for n in _targets(t))
-                return (live - killed) | read_names(node)
+                return (live - killed) | self.reads(node)
             case gast.AugAssign():
-                return live | read_names(node) | frozenset(_targets(node.target))
+                return live | self.reads(node) | frozenset(_targets(node.target))
             case gast.If():
-                return (read_names(node.test) | self.block(node.body, live)
+                return (self.reads(node.test) | self.block(node.body, live)
                         | self.block(node.orelse, live))
             case gast.For():
                 return self.for_loop(node, live)
             case gast.While():
                 return self.while_loop(node, live)
-            case gast.FunctionDef():
-                return (live - {node.name}) | read_names(node)
+            case gast.FunctionDef(name=name):
+                return (live - {name}) | (self.reads(node.args) if name in self.called else self.reads(node))
             case gast.With():
                 inside = self.block(node.body, live)
-                return inside.union(*(read_names(i) for i in node.items))
+                return inside.union(*(self.reads(i) for i in node.items))
             case gast.Try():
                 # A handler may run from anywhere in the body, the rest after any of them.
-                self.inside[id(node)] = live | read_names(node) | self.always
+                self.inside[id(node)] = live | self.reads(node) | self.always
                 for handler in node.handlers:
                     self.block(handler.body, self.inside[id(node)])
                 self.block(node.orelse, self.inside[id(node)])
                 self.block(node.finalbody, live)
-                return read_names(node) | self.block(node.body, live | read_names(node))
+                return self.reads(node) | self.block(node.body, live | self.reads(node))
             case gast.Raise():
-                return read_names(node)
-        return live | read_names(node)
+                return self.reads(node)
+        return live | self.reads(node)
 
     def for_loop(self, node, live):
         targets = frozenset(_targets(node.target))
@@ -128,11 +166,11 @@ class Liveness:
         for _ in range(3):
             header = header | (self.block(node.body, header) - targets)
         self.header[id(node)] = header | self.always
-        return header | read_names(node.iter)
+        return header | self.reads(node.iter)
 
     def while_loop(self, node, live):
         flag = {node.exit_flag} if getattr(node, "exit_flag", None) else set()
-        header = live | flag | read_names(node.test)
+        header = live | flag | self.reads(node.test)
         for _ in range(3):
             header = header | self.block(node.body, header)
         self.header[id(node)] = header | self.always
