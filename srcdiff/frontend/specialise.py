@@ -28,7 +28,7 @@ from srcdiff.frontend.translate.values import (
     View,
     is_atom,
 )
-from srcdiff.frontend.translate.views import as_atom
+from srcdiff.frontend.translate.views import as_atom, given
 from srcdiff.places import of_function
 from srcdiff.printing import reserved
 from srcdiff.structure import ListArray, SizedArray, in_programs
@@ -270,6 +270,7 @@ def _flattened(t: Translator, result):
 def _tree(t, value, atoms):
     if isinstance(value, Poison):
         t.use_poison(value)
+    value = given(t, value)
     if isinstance(value, Ref):
         contents = t.contents(value)
         if value.kind not in (list, dict):

@@ -13,7 +13,7 @@ from srcdiff.frontend.translate.expressions import evaluate
 from srcdiff.frontend.translate.iteration import item_at, items_of, length
 from srcdiff.frontend.translate.storing import prepare_rows, store_subscript
 from srcdiff.frontend.translate.values import Ref, Refused, Tuple, View, is_atom
-from srcdiff.frontend.translate.views import load_view
+from srcdiff.frontend.translate.views import given, load_view
 from srcdiff.syntax import Const, Var, is_float
 
 __all__ = ["assign", "assign_to", "constant", "named", "prepare"]
@@ -78,6 +78,7 @@ def constant(t: Translator, value):
 
 def unpack(t: Translator, target, value):
     """Assign the items of `value` to several targets, one of them maybe starred."""
+    value = given(t, value)
     star = next((k for k, e in enumerate(target.elts) if isinstance(e, gast.Starred)), None)
     if star is None and (is_atom(value) or isinstance(value, View)):
         _require_length(t, value, target)

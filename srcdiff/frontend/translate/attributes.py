@@ -15,6 +15,7 @@ from srcdiff.frontend.translate.values import (
     Dict,
     Known,
     ListView,
+    MaybeNone,
     Method,
     Poison,
     Ref,
@@ -23,7 +24,7 @@ from srcdiff.frontend.translate.values import (
     View,
     is_atom,
 )
-from srcdiff.frontend.translate.views import as_atom, as_view, shape_of
+from srcdiff.frontend.translate.views import as_atom, as_view, given, shape_of
 from srcdiff.syntax import Assign, Const, Scalar
 
 __all__ = ["attribute", "class_of", "has_attribute", "transpose"]
@@ -33,6 +34,7 @@ def attribute(t: Translator, value, name: str):
     """Return ``value.name``."""
     if isinstance(value, Poison):
         t.use_poison(value)
+    value = given(t, value)
     if isinstance(value, Known):
         return _known(t, value, name)
     if is_atom(value) or isinstance(value, View):
@@ -136,6 +138,8 @@ def transpose(t: Translator, value, perm):
 
 def class_of(t: Translator, value):
     """Return the Python class that the value has when the user's function runs."""
+    if isinstance(value, MaybeNone):
+        raise Refused("whether a value is None is asked by its class", fix="ask `is None`")
     if is_atom(value):
         return one_class(t, value, "the class", lambda cls: cls)
     if isinstance(value, Ref):

@@ -14,7 +14,7 @@ from srcdiff.frontend.translate.methods import extend
 from srcdiff.frontend.translate.numeric import binary
 from srcdiff.frontend.translate.storing import store_subscript
 from srcdiff.frontend.translate.values import ListView, Poison, Ref, Refused, Slice, Tuple, View, is_atom
-from srcdiff.frontend.translate.views import as_atom, as_view, check_storable, load_view, store_view
+from srcdiff.frontend.translate.views import as_atom, as_view, check_storable, given, load_view, store_view
 from srcdiff.syntax import Array, Const, Var
 
 __all__ = ["augmented"]
@@ -42,6 +42,7 @@ def _augmented_name(t, node, kind):
     old = lookup(t, name)
     if isinstance(old, Poison):
         t.use_poison(old)
+    old = given(t, old)
     value = _value(t, node)
     if _list_in_place(t, old, kind, value):
         return

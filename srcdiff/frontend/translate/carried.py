@@ -13,6 +13,7 @@ from srcdiff.frontend.translate.values import (
     UNBOUND,
     Dict,
     Grown,
+    MaybeNone,
     MaybeUnbound,
     Poison,
     Record,
@@ -22,6 +23,7 @@ from srcdiff.frontend.translate.values import (
     Unbound,
     View,
     is_atom,
+    is_none,
     same,
 )
 from srcdiff.primitives import unify
@@ -36,7 +38,7 @@ UNROLLED_AT_MOST = 64
 class Part(enum.Enum):
     """Parts of a carried place; no string, for names and keys of the user's are strings."""
 
-    VALUE, FLAG, ITEMS, BUFFER, COUNT = "value", "flag", "items", "buffer", "count"
+    VALUE, FLAG, GIVEN, ITEMS, BUFFER, COUNT = "value", "flag", "given", "items", "buffer", "count"
 
 
 @dataclass
@@ -84,6 +86,8 @@ class Variables:
             return entry if isinstance(entry, Poison) else back
         if isinstance(entry, Unbound | MaybeUnbound) or isinstance(back, Unbound | MaybeUnbound):
             return self.unbound(place, stem, entry, back)
+        if isinstance(entry, MaybeNone) or isinstance(back, MaybeNone) or back is not None and is_none(entry) != is_none(back):
+            return self.maybe_none(place, stem, entry, back)
         if isinstance(entry, Ref) and (isinstance(back, Ref) and back != entry or place[-1] == Part.VALUE):
             return self.list_(place, entry, back)
         if self.grows(place, entry, back):
@@ -185,6 +189,14 @@ class Variables:
         flag = self.named((*place, Part.FLAG), f"{stem}_assigned", BOOL)
         return MaybeUnbound(value, Var(flag))
 
+    def maybe_none(self, place, stem, entry, back):
+        """Carry a name that is None in some iterations, with a flag that tells when it has a value."""
+        inner = [v.value if isinstance(v, MaybeNone) else v for v in (entry, back) if v is not None and not is_none(v)]
+        value = self.of((*place, Part.VALUE), inner[0], inner[1] if len(inner) > 1 else None)
+        if isinstance(value, Poison):
+            return value
+        return MaybeNone(value, Var(self.named((*place, Part.GIVEN), f"{stem}_given", BOOL)))
+
     def list_(self, place, entry, back):
         """Carry a list that is made anew in each iteration: what is carried are its contents."""
         stem = _stem(place)
@@ -231,6 +243,11 @@ class Variables:
             if isinstance(value, Unbound):
                 return [(target.flag, Const(False))] + self.matched(target.value, value)
             return self.matched(target.value, value) + self.matched(target.flag, Const(True))
+        if isinstance(target, MaybeNone):
+            if isinstance(value, MaybeNone):
+                return self.matched(target.value, value.value) + self.matched(target.flag, value.flag)
+            given = value is not UNBOUND and not is_none(value)
+            return self.matched(target.flag, Const(given)) + self.matched(target.value, value if given else UNBOUND)
         if isinstance(target, Grown):
             return self.matched_list(target, value)
         if isinstance(target, Ref):

@@ -11,8 +11,18 @@ from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.kinds import PYTHON, kind_of
 from srcdiff.frontend.translate.numeric import is_known, logical, on_known, truth_atom, unary
 from srcdiff.frontend.translate.sequences import is_sequence, sequence_items
-from srcdiff.frontend.translate.values import Dict, Known, Poison, Ref, Refused, Tuple, is_atom
-from srcdiff.frontend.translate.views import as_atom
+from srcdiff.frontend.translate.values import (
+    Dict,
+    Known,
+    MaybeNone,
+    Poison,
+    Ref,
+    Refused,
+    Tuple,
+    is_atom,
+    is_none,
+)
+from srcdiff.frontend.translate.views import as_atom, given
 from srcdiff.syntax import Const, Var
 
 __all__ = ["COMPARE", "compare"]
@@ -28,6 +38,11 @@ def compare(t: Translator, kind: str, a, b):
     for v in (a, b):
         if isinstance(v, Poison):
             t.use_poison(v)
+    for maybe, other in ((a, b), (b, a)):
+        number = isinstance(maybe, MaybeNone) and is_atom(maybe.value) and not t.ndim(maybe.value)
+        if isinstance(maybe, MaybeNone) and is_none(other) and (kind in ("Is", "IsNot") or number and kind in ("Eq", "NotEq")):
+            return maybe.flag if kind in ("IsNot", "NotEq") else unary(t, "Not", maybe.flag)
+    a, b = given(t, a), given(t, b)
     if kind in ("Is", "IsNot"):
         found = _identical(t, a, b)
         return found if kind == "Is" else unary(t, "Not", found)

@@ -396,7 +396,8 @@ def describe(value) -> str:
         return f"`{getattr(value.value, '__name__', type(value.value).__name__)}`"
     names = {"Tuple": "a tuple", "Ref": "a list", "Range": "a range", "Closure": "a function",
              "Method": "a method", "Generator": "a generator", "Unbound": "a name without a value",
-             "Slice": "a slice", "Once": "an iterator", "Dict": "a dict", "Grown": "a list"}
+             "Slice": "a slice", "Once": "an iterator", "Dict": "a dict", "Grown": "a list",
+             "MaybeNone": "what may be None"}
     return names.get(type(value).__name__, f"a {type(value).__name__.lower()}")
 
 

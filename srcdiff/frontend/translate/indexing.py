@@ -25,7 +25,7 @@ from srcdiff.frontend.translate.values import (
     View,
     is_atom,
 )
-from srcdiff.frontend.translate.views import as_atom, as_view, compose, load_view
+from srcdiff.frontend.translate.views import as_atom, as_view, compose, given, load_view
 from srcdiff.syntax import ALL, Array, Const, Scalar, Span
 
 __all__ = ["load"]
@@ -35,6 +35,7 @@ def load(t: Translator, base, index):
     """Return ``base[index]``."""
     if isinstance(base, Poison):
         t.use_poison(base)
+    base = given(t, base)
     if objects.is_object(base):
         return objects.call_method(t, base, "__getitem__", (index,), {})
     if isinstance(base, Ref):

@@ -26,7 +26,7 @@ from srcdiff.frontend.translate.values import (
     Zipped,
     is_atom,
 )
-from srcdiff.frontend.translate.views import as_atom, axis_size
+from srcdiff.frontend.translate.views import as_atom, axis_size, given
 from srcdiff.syntax import Const
 
 __all__ = ["as_range", "item_at", "items_of", "length", "reversed_", "static_items"]
@@ -39,6 +39,7 @@ def static_items(t: Translator, value):
     """
     if isinstance(value, Poison):
         t.use_poison(value)
+    value = given(t, value)
     if isinstance(value, Once):
         value = value.iterable
     if isinstance(value, Ref):
@@ -128,6 +129,7 @@ def length(t: Translator, value):
     """Return the number of items as an atom."""
     if isinstance(value, Poison):
         t.use_poison(value)
+    value = given(t, value)
     if isinstance(value, Once):
         value = value.iterable
     if isinstance(value, Ref):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from srcdiff.frontend.translate.values import Dict, MaybeUnbound, Record, Refused, Tuple
+from srcdiff.frontend.translate.values import Dict, MaybeNone, MaybeUnbound, Record, Refused, Tuple
 from srcdiff.syntax import Array, Const, Scalar, Var
 
 __all__ = ["ARRAY", "NUMPY", "PYTHON", "array_without_axes", "classes_of", "combined", "kind_of", "marked",
@@ -119,5 +119,5 @@ def _numbers(value):
         case Dict(items=items) | Record(items=items):
             for _, item in items:
                 yield from _numbers(item)
-        case MaybeUnbound(value=inner):
+        case MaybeUnbound(value=inner) | MaybeNone(value=inner):
             yield from _numbers(inner)

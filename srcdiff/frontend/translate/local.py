@@ -20,6 +20,7 @@ from srcdiff.frontend.translate.values import (
     Closure,
     Intrinsic,
     Known,
+    MaybeNone,
     MaybeUnbound,
     Method,
     Partial,
@@ -121,7 +122,7 @@ def _captured_places(t: Translator, closure: Closure) -> list[tuple]:
 
 
 def _functions_in(value) -> list[Closure]:
-    if isinstance(value, MaybeUnbound):
+    if isinstance(value, MaybeUnbound | MaybeNone):
         return _functions_in(value.value)
     if isinstance(value, Closure):
         return [value]

@@ -29,7 +29,7 @@ from srcdiff.frontend.translate.values import (
     View,
     Zipped,
 )
-from srcdiff.frontend.translate.views import as_atom
+from srcdiff.frontend.translate.views import as_atom, given
 from srcdiff.syntax import Const, Scalar, Var
 
 __all__ = ["for_", "while_"]
@@ -48,6 +48,7 @@ def for_(t: Translator, node):
 
 def over(t: Translator, node, iterable) -> None:
     """Translate the `for` loop over an iterable."""
+    iterable = given(t, iterable)
     items = static_items(t, iterable)
     if items is not None:
         with holding(t, Tuple(tuple(items))):

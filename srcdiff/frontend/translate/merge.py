@@ -23,6 +23,7 @@ from srcdiff.frontend.translate.values import (
     Grown,
     Intrinsic,
     Known,
+    MaybeNone,
     MaybeUnbound,
     Poison,
     Produced,
@@ -33,6 +34,7 @@ from srcdiff.frontend.translate.values import (
     Unbound,
     View,
     is_atom,
+    is_none,
     same,
 )
 from srcdiff.frontend.translate.views import as_atom
@@ -106,6 +108,8 @@ class Merger:
                 return v
         if any(isinstance(v, Unbound | MaybeUnbound) for v in values):
             return self.maybe(stem, values)
+        if any(is_none(v) or isinstance(v, MaybeNone) for v in values):
+            return self.maybe_none(stem, values)
         if all(isinstance(v, Tuple) for v in values) and len({(len(v.items), v.cls) for v in values}) == 1:
             parts = zip(*(v.items for v in values), strict=True)
             return Tuple(tuple(self.value((0, f"{stem}_{k}"), list(p)) for k, p in enumerate(parts)),
@@ -203,6 +207,30 @@ class Merger:
         flags = [f for _, f in parts]
         flag = flags[0] if all(f == flags[0] for f in flags) else self.atoms(f"{stem}_assigned", flags)
         return MaybeUnbound(merged, flag)
+
+    def maybe_none(self, stem, values):
+        """Merge where some path has None: a flag says where there is a value."""
+        parts = [(v.value, v.flag) if isinstance(v, MaybeNone)
+                 else (UNBOUND, Const(False)) if is_none(v) else (v, Const(True)) for v in values]
+        merged = self.partly(stem, [v for v, _ in parts])
+        flags = [f for _, f in parts]
+        flag = flags[0] if all(f == flags[0] for f in flags) else self.atoms(f"{stem}_given", flags)
+        return merged if isinstance(merged, Poison) else MaybeNone(merged, flag)
+
+    def partly(self, stem, values):
+        """Merge what some paths may have no value for."""
+        bound = [v for v in values if v is not UNBOUND]
+        if all(is_atom(v) or isinstance(v, View) for v in bound):
+            return self.differing(stem, values) if len(bound) == len(values) else self.atoms(stem, values)
+        if all(same(bound[0], v) for v in bound):
+            return self.everywhere(values)[0]
+        if all(isinstance(v, Tuple) for v in bound) and len({(len(v.items), v.cls) for v in bound}) == 1:
+            parts = ([UNBOUND if v is UNBOUND else v.items[k] for v in values] for k in range(len(bound[0].items)))
+            return Tuple(tuple(self.partly(f"{stem}_{k}", part) for k, part in enumerate(parts)), bound[0].cls)
+        kinds = " and ".join(dict.fromkeys("a number" if is_atom(v) else describe(v) for v in bound))
+        return Poison(Refused(f"`{stem}` is None and {kinds} on different paths",
+                              why="one variable has one type in the generated code",
+                              fix="use different names, or one type on all paths"))
 
     def atoms(self, stem, values):
         """Merge numbers and arrays into one variable."""

@@ -12,6 +12,7 @@ from srcdiff.frontend.translate.values import (
     Dict,
     Known,
     ListView,
+    MaybeNone,
     Poison,
     Ref,
     Refused,
@@ -21,7 +22,7 @@ from srcdiff.frontend.translate.values import (
     is_atom,
     raises_too,
 )
-from srcdiff.frontend.translate.views import as_atom
+from srcdiff.frontend.translate.views import as_atom, given
 from srcdiff.syntax import Array, Const, Scalar
 
 __all__ = ["BINARY", "SHIFT", "arithmetic", "binary", "elementwise", "truth", "unary"]
@@ -48,6 +49,7 @@ def binary(t: Translator, kind: str, a, b):
     for v in (a, b):
         if isinstance(v, Poison):
             t.use_poison(v)
+    a, b = given(t, a), given(t, b)
     if kind in SHIFT:
         return _shifted(t, kind, a, b)
     sequence = sequence_operation(t, kind, a, b)
@@ -179,6 +181,9 @@ def truth(t: Translator, value):
         return bool(value.value)
     if isinstance(value, Known):
         return bool(value.value)
+    if isinstance(value, MaybeNone):        # None is false
+        held = truth(t, value.value)
+        return value.flag if held is True else held and t.emit("logical_and", value.flag, held)
     if isinstance(value, Ref):
         tests = hasattr(value.kind, "__bool__") or hasattr(value.kind, "__len__")
         if tests and value.kind not in (list, dict):

@@ -37,6 +37,7 @@ from srcdiff.frontend.translate.views import (
     as_view,
     check_storable,
     compose,
+    given,
     load_view,
     shape_of,
     store,
@@ -67,6 +68,7 @@ def store_subscript(t: Translator, base, index, value, accumulate: bool = False)
     """Translate ``base[index] = value``, or ``+=`` for a basic index of an array."""
     if isinstance(base, Poison):
         t.use_poison(base)
+    base = given(t, base)
     if objects.is_object(base):
         if accumulate:
             from srcdiff.frontend.translate.numeric import binary

@@ -21,7 +21,7 @@ from srcdiff.places import follow
 from srcdiff.syntax import Const, Item, Var
 
 __all__ = [
-    "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "ListView", "Mapped", "MaybeUnbound",
+    "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "ListView", "Mapped", "MaybeNone", "MaybeUnbound",
     "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Produced", "Range", "Record", "Ref", "Refused",
     "RunTimeText", "Slice", "Tuple", "UNBOUND", "View", "Zipped", "parts_of", "raises_too", "same",
 ]
@@ -270,6 +270,14 @@ class MaybeUnbound:
     flag: object
 
 
+@dataclass(frozen=True)
+class MaybeNone:
+    """A value where `flag` is True, and None elsewhere."""
+
+    value: object
+    flag: object
+
+
 @dataclass(frozen=True, eq=False)
 class Poison:
     """What is left of a statement that could not be translated.
@@ -301,7 +309,7 @@ def same(a, b) -> bool:
     if isinstance(a, Dict | Record) and type(a) is type(b):
         return ([k for k, _ in a.items] == [k for k, _ in b.items]
                 and all(same(x, y) for (_, x), (_, y) in zip(a.items, b.items, strict=True)))
-    if isinstance(a, MaybeUnbound) and isinstance(b, MaybeUnbound):
+    if isinstance(a, MaybeUnbound | MaybeNone) and type(a) is type(b):
         return same(a.value, b.value) and same(a.flag, b.flag)
     if isinstance(a, Closure) and isinstance(b, Closure):
         return a.node is b.node and a.frame is b.frame
@@ -329,6 +337,11 @@ def parts_of(value):
 def is_iterator(value) -> bool:
     """Tell whether going through a value uses it up."""
     return isinstance(value, Enumerate | Zipped | Product | Once | Mapped | Generator)
+
+
+def is_none(value) -> bool:
+    """Tell whether a value is None on all paths."""
+    return isinstance(value, Known) and value.value is None
 
 
 def is_atom(value) -> bool:

@@ -16,6 +16,7 @@ from srcdiff.frontend.translate.extents import element_extents, span_extent
 from srcdiff.frontend.translate.values import (
     Grown,
     Known,
+    MaybeNone,
     MaybeUnbound,
     Poison,
     Range,
@@ -40,6 +41,8 @@ def as_atom(t: Translator, value):
         return load_view(t, value)
     if isinstance(value, MaybeUnbound):
         return as_atom(t, checked(t, value, "a variable"))
+    if isinstance(value, MaybeNone):
+        return as_atom(t, given(t, value))
     if isinstance(value, Poison):
         t.use_poison(value)
     if isinstance(value, Known):
@@ -61,6 +64,16 @@ def checked(t: Translator, value: MaybeUnbound, name: str):
         t.builder.fail("UnboundLocalError", f"cannot access local variable '{name}' where it is not "
                                             "associated with a value")
     t.builder.branch(missing, block)
+    return value.value
+
+
+def given(t: Translator, value):
+    """Return a value that may be None; at run time, raise where it is."""
+    if not isinstance(value, MaybeNone):
+        return value
+    with t.builder.nested() as block:
+        t.builder.fail("TypeError", "None where a value is needed")
+    t.builder.branch(t.emit("logical_not", value.flag), block)
     return value.value
 
 
