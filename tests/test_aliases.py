@@ -250,6 +250,52 @@ def returns_from_the_middle(x, tolerance):
     return x * y, y, 1.0
 
 
+@case((X, 0.3), (X, 0.001))
+def returns_what_the_loop_rebinds(x, tolerance):
+    y, k = x * 1.0, 0.0
+    for k in x:
+        if abs(k) < tolerance:
+            continue
+        for i in range(3):
+            y = np.sin(y) * k
+            y[i] += k
+            if abs(y[i]) > tolerance:
+                return y, k
+        y[0] = 2.0
+    else:
+        y = y + 1.0
+    y[2] *= k
+    return y, k
+
+
+@case((X,))
+def view_that_stays(x):
+    part = x[:2]
+    for j in range(3):
+        part[0] += x[2] * j
+        if j == 1:
+            part = x[:2]
+        x[j] *= x[0]
+        other = x[1::2]
+        other[-1] *= 0.5
+    x *= 2.0
+    return x, part, other
+
+
+@case((np.outer(X, Y), X))
+def closures_that_are_called(a, x):
+    for i, row in enumerate(a):
+        def change(q):
+            row[1] = np.tanh(x[i] + q)      # noqa: B023
+            return q * row[0]                   # noqa: B023
+        s = change(x[0]) + change(0.3)
+    row = a[0] * s
+    add = lambda q: q + row[0]          # noqa: E731
+    a[a > x[0]] *= 0.7
+    row[0] += 1.0
+    return a, add(x[1]), change(x[2])
+
+
 @pytest.mark.parametrize(("function", "args"), CASES, ids=name_of)
 def test_writes_are_seen(function, args):
     made = Case(Generated(11, "", function, args))
@@ -286,7 +332,7 @@ def alias_in_one_branch(x, n):
 
 def test_nothing_is_written_twice_where_no_one_can_see_it():
     text = show(specialised(stops_when_it_is_small, (X, 0.3, 3)).program)
-    assert text.count("[k] = ") == 1 and "same_array" not in text
+    assert text.count("[k] = ") == 1 and "same_array" not in text and "_result" not in text
 
 
 # -- what is not proved is refused ---------------------------------------------------------------------------

@@ -4,7 +4,8 @@ An early `return` outside loops needs nothing new: what follows moves into the o
 what follows a `continue`.  A loop that is left early gets a flag: a `while` tests it first, a `for`
 is marked, ``node.exit_flag = "_broke"``: it stops before the next iteration once the flag is true.
 What follows the exit in the body, and the `else` of the loop, stand under ``if not _broke``.
-A `return` inside a loop sets ``_result`` and ``_returned``.  The one `return` left is the last statement.
+A `return` inside a loop sets ``_returned``, and ``_result`` too, unless all returns of the loop give the same names, which
+have values before it: then what they give is looked up once, after the loop.  The one `return` left is the last statement.
 ``tree.answer`` names the ``_result``, unless a `finally` may run once it is set: nothing else of the user's does.
 
 Where only a part of a branch leaves, what follows stands under a test of flags; a short rest is
@@ -71,9 +72,8 @@ COMPOUND = (gast.If, gast.For, gast.While, gast.With, gast.Try, gast.FunctionDef
 def rewrite(tree):
     returns = [n for n in own_nodes(tree.body) if isinstance(n, gast.Return)]
     exits = _Exits(tree, returns)
-    cleans_up = any(isinstance(n, gast.Try) and n.finalbody for n in own_nodes(tree.body))
     tree.body = exits.function(tree)
-    tree.answer = None if cleans_up else exits.result
+    tree.answer = None if exits.cleans_up else exits.result
     return tree
 
 
@@ -125,6 +125,24 @@ def _is_none(value) -> bool:
     return value is None or isinstance(value, gast.Constant) and value.value is None
 
 
+def _names_in(value) -> set[str]:
+    """Return the names of an expression that is a name, or a tuple of names and constants; else none."""
+    items = value.elts if isinstance(value, gast.Tuple) else [value]
+    return {n.id for n in items if isinstance(n, gast.Name)} if all(
+        isinstance(n, gast.Name | gast.Constant) for n in items) else set()
+
+
+def _named_before(tree) -> dict[int, set[str]]:
+    """Return, by the id of a loop, the names that surely have a value before it."""
+    args, found = tree.args, {}
+    named = {a.id for a in [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg] if a is not None}
+    for stmt in tree.body:
+        found |= {id(n): set(named) for n in own_nodes([stmt]) if isinstance(n, gast.For | gast.While)}
+        if isinstance(stmt, gast.Assign):
+            named |= {t.id for t in stmt.targets if isinstance(t, gast.Name)}
+    return found
+
+
 def _is_short(block) -> bool:
     return len(block) == 1 and not isinstance(block[0], COMPOUND) \
         and sum(1 for _ in gast.walk(block[0])) <= SHORT
@@ -149,6 +167,8 @@ class _Exits:
     def __init__(self, tree, returns):
         self.names = Names(tree)
         self.returns = returns
+        self.cleans_up = any(isinstance(n, gast.Try) and n.finalbody for n in own_nodes(tree.body))
+        self.named = _named_before(tree)
         self.result = self.returned = None      # the names, once they are needed
 
     def function(self, tree) -> list:
@@ -177,8 +197,11 @@ class _Exits:
                 case gast.Return() | gast.Break() | gast.Continue():
                     return out + self.leave(stmt, scope)
                 case gast.For() | gast.While():
+                    value = self.postponed(stmt, scope)
                     loop, stmts, returned = self.loop(stmt, rest, scope)
                     out += loop
+                    if value is not None:
+                        return out + self.looked_up(stmt, value, stmts, scope)
                     if returned:
                         return out + self.guarded(stmt, {"return"}, stmts, scope)
                 case _ if not escapes([stmt]):
@@ -207,7 +230,7 @@ class _Exits:
         if isinstance(stmt, gast.Continue):
             return [assign(stmt, scope.skip, True)] if scope.skip else []
         out = []
-        if self.result:
+        if self.result and not getattr(stmt, "postponed", False):
             out.append(assign(stmt, self.result, stmt.value))
         if scope.mark:
             flags = [self.returned_flag(), *reversed(scope.flags)]
@@ -305,6 +328,24 @@ class _Exits:
         elif endless:
             rest = []
         return [*start, stmt], orelse + rest, "return" in kinds
+
+    def postponed(self, loop, scope):
+        """Return what all returns of an outermost loop give, if names tell it after the loop, too; these then set flags only."""
+        returns = [n for n in own_nodes([loop]) if isinstance(n, gast.Return)]
+        if scope.flags or self.cleans_up or len({gast.dump(n.value) if n.value else "" for n in returns}) != 1:
+            return None
+        value = returns[0].value
+        names = _names_in(value)
+        if not names or not names <= self.named.get(id(loop), set()):
+            return None
+        for stmt in returns:
+            stmt.postponed = True
+        return value
+
+    def looked_up(self, loop, value, rest, scope) -> list:
+        """Return what follows a loop whose returns give `value`."""
+        found, body = assign(loop, self.result, value), self.block(rest, scope)
+        return [at(loop, gast.If(load(self.returned_flag()), [found], body))] if body else [found]
 
     @staticmethod
     def mark(stmt, flag) -> None:
