@@ -39,7 +39,8 @@ class Where:
 
     `line` is the 1-based line in `file`; `column` and `end_column` are 0-based
     offsets into `text`, the full source line without its newline.  `any_order`
-    marks what adds to a sum whose order is nobody's: `np.sum`, an adjoint.
+    marks what adds to a sum whose order is nobody's: `np.sum`, an adjoint;
+    `of_differential` the division of a differential, whose last place is nobody's.
     """
 
     file: str = "<unknown>"
@@ -49,6 +50,7 @@ class Where:
     text: str = ""
     function: str = ""
     any_order: bool = field(default=False, compare=False, repr=False)
+    of_differential: bool = field(default=False, compare=False, repr=False)
 
     def excerpt(self) -> str:
         """Return the arrow, the line and the caret, as shown in every message."""

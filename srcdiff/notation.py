@@ -48,7 +48,7 @@ from srcdiff.syntax import (
     with_blocks,
 )
 
-__all__ = ["in_any_order", "read", "run", "show", "show_statement"]
+__all__ = ["in_any_order", "of_differentials", "read", "run", "show", "show_statement"]
 
 
 # -- show ---------------------------------------------------------------------
@@ -125,6 +125,15 @@ def in_any_order(program: Program) -> Program:
         stmt = with_blocks(stmt, [tuple(map(one, block)) for block in stmt.blocks]) if stmt.blocks else stmt
         is_sum = isinstance(stmt, Store) and stmt.accumulate or isinstance(stmt, Assign) and stmt.op in ("add", "subtract")
         return replace(stmt, where=replace(stmt.where, any_order=True)) if is_sum else stmt
+    return program.with_body(map(one, program.body))
+
+
+def of_differentials(program: Program) -> Program:
+    """Mark all divisions of a program as those of differentials: the notation does not say it."""
+    def one(stmt):
+        stmt = with_blocks(stmt, [tuple(map(one, block)) for block in stmt.blocks]) if stmt.blocks else stmt
+        divides = isinstance(stmt, Assign) and stmt.op == "divide"
+        return replace(stmt, where=replace(stmt.where, of_differential=True)) if divides else stmt
     return program.with_body(map(one, program.body))
 
 

@@ -1,12 +1,14 @@
 """From array statements to loops: `lower(program) -> Program`.
 
 The passes, in order: `scalarize` writes each array statement as a loop nest,
+`reciprocals` multiplies differentials by what they would be divided by,
 `checks` compares extents before the loops, `tidy` names equal extents once,
 `rejoin` runs loops where their values are needed, `fuse` joins neighbouring
 loops, `tidy` turns the temporaries inside them into scalars, `hoist` moves
 allocations out of loops, `moves` hands arrays on that need no copy, `masks`
 compares again what loops of the same row need, `guarded` moves sums into the
-branch that gives the term, `gather` turns sums into neighbouring elements
+branch that gives the term, `recurrences` takes out of a sequential loop the
+sums that it does not wait for, `gather` turns sums into neighbouring elements
 around, `interchange` turns nests of loops, those of adjoints as sums in any
 order allow, all others as `distribute` proves (with `counters` written out),
 `short` adds another version of deep nests for short innermost loops, `layout`
@@ -30,6 +32,8 @@ from srcdiff.lower.layout import layout
 from srcdiff.lower.masks import masks
 from srcdiff.lower.moves import moves
 from srcdiff.lower.names import apart, names
+from srcdiff.lower.reciprocals import reciprocals
+from srcdiff.lower.recurrences import recurrences
 from srcdiff.lower.registers import registers
 from srcdiff.lower.rejoin import rejoin
 from srcdiff.lower.scalarize import scalarize
@@ -40,7 +44,8 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, gather, interchange, short, layout, registers)
+PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, recurrences, gather, interchange, short, layout, registers,
+          reciprocals)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
@@ -63,7 +68,7 @@ def lower(program: Program, stretch: bool = True, blas: bool = True, device: boo
     for one in PASSES:
         if one is fuse:
             program = fuse(program, device)
-        elif not (device and one in (gather, interchange, rejoin, short)):  # a thread has no vectors to fill, and a sample of its own
+        elif not (device and one in (gather, interchange, recurrences, rejoin, short)):  # a thread has no vectors to fill, and a sample of its own
             program = one(program)
     return strength(names(program, users, old | _parts(program, users, old)))
 

@@ -80,7 +80,7 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["PART", "Distributing", "needed"]
+__all__ = ["PART", "Distributing", "Division", "Pair", "Part", "computed_again", "needed"]
 
 PART = "_part"                          # in the name of the variable of a loop that was divided
 MOST_ROWS = 8                           # numbers of an iteration that become arrays
@@ -109,7 +109,7 @@ class Division:
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """A loop and a copy of it, which stands for a later iteration; `names` has the copy's names."""
 
     loop: For
@@ -159,7 +159,7 @@ class Distributing(Commuting):
 
     def division(self, loop: For) -> Division | None:
         """Return how to divide a loop so that inner loops go outside; None where nothing is gained or proved."""
-        again = _computed_again(loop)
+        again = computed_again(loop)
         kept = [p for p, s in enumerate(loop.body) if s not in again]
         wanted = {p for p in kept if self.gains(loop, loop.body[p], again)}
         if not wanted or not self.may_divide(loop):
@@ -168,7 +168,7 @@ class Distributing(Commuting):
         if own is None:
             return None
         with self.another(loop, own) as (copy, names):
-            parts = self.parts(_Pair(loop, copy, names), kept, wanted)
+            parts = self.parts(Pair(loop, copy, names), kept, wanted)
         found = Division(loop, again, parts)
         return found if any(p.is_turned for p in parts) and self.may_keep(found) else None
 
@@ -211,7 +211,7 @@ class Distributing(Commuting):
 
     # -- which parts ------------------------------------------------------------------------
 
-    def parts(self, pair: _Pair, kept: list[int], wanted: set[int]) -> tuple[Part, ...]:
+    def parts(self, pair: Pair, kept: list[int], wanted: set[int]) -> tuple[Part, ...]:
         """Return the finest division whose order of parts is right, in which `wanted` loops are alone."""
         turned = {p for p in wanted if self.may_turn_inside(pair, p)}
         groups = [[p] for p in kept]
@@ -226,12 +226,12 @@ class Distributing(Commuting):
             turned -= set(together)
             groups = [*joined[:first], together, *joined[last + 1:]]
 
-    def may_go_first(self, pair: _Pair, first: list[int], second: list[int]) -> bool:
+    def may_go_first(self, pair: Pair, first: list[int], second: list[int]) -> bool:
         """Tell whether all iterations of some statements may run before all iterations of others."""
         return all(self.in_order(a, b, [pair.outer]) for p in second for a in pair.ours[p]
                    for q in first for b in pair.theirs[q])
 
-    def may_turn_inside(self, pair: _Pair, position: int) -> bool:
+    def may_turn_inside(self, pair: Pair, position: int) -> bool:
         """Tell whether an inner loop, or a nest of loops, may go outside."""
         loops = zip(nest_of(pair.loop.body[position]).loops, nest_of(pair.copy.body[position]).loops, strict=True)
         backwards = [(copy.var, inner.var, inner.step) for inner, copy in loops]
@@ -328,7 +328,7 @@ def _is_pushed(found: Counted) -> bool:
                for s in walk((found.loop,)))
 
 
-def _computed_again(loop: For) -> tuple[Assign | Load, ...]:
+def computed_again(loop: For) -> tuple[Assign | Load, ...]:
     """Return the cheap statements of a body that are computed of what no iteration changes, and its variable."""
     targets = [s.target for s in walk(loop.body) if isinstance(s, Assign | Load)]
     late = set(changed(loop.body))

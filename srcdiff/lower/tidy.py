@@ -206,7 +206,7 @@ class _Tidy:
         self.note(stmt)
         keys = [] if form is None else [("form", form)]
         if self.pure(stmt):
-            keys.append((stmt.op, stmt.args, stmt.static, type_))
+            keys.append((stmt.op, stmt.args, stmt.static, type_, stmt.where.of_differential))
         return self.share(stmt, keys)
 
     def share(self, stmt, keys):

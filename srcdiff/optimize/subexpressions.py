@@ -106,7 +106,7 @@ class _Subexpressions(Forward):
                 operands = [self.stamped(a) for a in args]
                 if op in COMMUTATIVE:
                     operands.sort(key=repr)
-                keys = [(op, tuple(operands), static)]
+                keys = [(op, tuple(operands), static, op == "divide" and stmt.where.of_differential)]
                 value = self.integer(stmt.target)
                 return keys if value is None else [*keys, value]
         return []

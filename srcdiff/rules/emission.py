@@ -8,6 +8,7 @@ value has the shape of.  It knows no rule and no mode.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import CodeType, MappingProxyType
 
 import numpy as np
@@ -155,7 +156,14 @@ class Emission:
             return None
         args = (moved if is_linear else self.value(arg)
                 for arg, is_linear in zip(node.args, linear, strict=True))
-        return self.apply(node.function, *args, **self.keywords(node))
+        return self.apply_to_differential(node.function, *args, **self.keywords(node))
+
+    def apply_to_differential(self, function: str, *args: Atom, **static) -> Atom:
+        """Emit what a rule does to a differential; a division is marked, as it may become a product."""
+        if function != "divide":
+            return self.apply(function, *args, **static)
+        with self.builder.at(replace(self.builder.where, of_differential=True)):
+            return self.apply(function, *args, **static)
 
     def apply(self, function: str, *args: Atom, **static) -> Atom:
         """Emit a primitive or a form."""

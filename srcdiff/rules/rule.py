@@ -182,7 +182,7 @@ def pull_back(emission: Emission, node, g: Atom, terms: dict[int, list[Atom]]) -
             g = transpose(emission, g, values, shape_of(node.args[position]), **emission.keywords(node))
         else:
             values = [g if i == position else emission.value(a) for i, a in enumerate(node.args)]
-            g = emission.apply(node.function, *values, **emission.keywords(node))
+            g = emission.apply_to_differential(node.function, *values, **emission.keywords(node))
         pull_back(emission, node.args[position], g, terms)
 
 

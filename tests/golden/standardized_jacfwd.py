@@ -62,8 +62,10 @@ def standardized_jacfwd(x):
         length_dot[i] = t_2 * (total_dot[i] / n_x)
         t_3[i] = centered[i] / length
     jacobian = np.empty((n_x, n_x))
+    scale = 1.0 / length
     for i in range(n_x):
         t_i = t_3[i]
         for j in range(n_x):
-            jacobian[i, j] = (centered_dot[i, j] - t_i * length_dot[j]) / length
+            t_dot_2 = scale * (centered_dot[i, j] - t_i * length_dot[j])
+            jacobian[i, j] = t_dot_2
     return jacobian

@@ -1,0 +1,119 @@
+"""Take out of a recurrence what only adds to elements that it is done with.
+
+>>> from srcdiff.notation import in_any_order, read, show
+>>> print(show(recurrences(in_any_order(read('''
+... def f(a: "float64[:]", n: "weak int64"):
+...     b = copy(a)
+...     c = zeros(n, dtype='float64')
+...     for i in range(0, n, 1):
+...         t = b[i]
+...         p = add(i, 1)
+...         q = add(i, 2)
+...         u = multiply(t, t)
+...         b[p] += u
+...         c[i] += u
+...         c[p] += u
+...         c[q] += u
+...     return b, c
+... ''')))), end="")
+def f(a: "float64[:]", n: "weak int64"):
+    b = copy(a)
+    c = zeros(n, dtype='float64')
+    n_2 = maximum(n, 0)
+    u_row = empty(n_2, dtype='float64')
+    for i in range(0, n, 1):
+        p = add(i, 1)
+        t = b[i]
+        u = multiply(t, t)
+        b[p] += u
+        u_row[i] = u
+    for i_part in range(0, n, 1):
+        p_2 = add(i_part, 1)
+        q = add(i_part, 2)
+        u_2 = u_row[i_part]
+        c[i_part] += u_2
+        c[p_2] += u_2
+        c[q] += u_2
+    return b, c
+
+The adjoint of a relaxation in place (Gauss and Seidel, SOR) reads an element, and adds
+to its neighbours in this row and in those beside it.  The iteration waits for one
+of these sums only, that to the element which comes next.  The others may follow in a
+loop that gathers (`srcdiff.lower.gather`), and runs as vectors; what they add is kept in a row.
+
+A sum may follow all iterations where its element is not used in a later iteration,
+but by other sums, and not in the same iteration after it.
+"""
+
+from __future__ import annotations
+
+from srcdiff.lower.commuting import is_sum
+from srcdiff.lower.distribute import Distributing, Division, Pair, Part, computed_again
+from srcdiff.lower.hoist import hoist
+from srcdiff.optimize.dead import dead
+from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Store, blocks_of, walk
+
+__all__ = ["recurrences"]
+
+LEAST_SUMS = 3                          # that are worth a loop of their own, and a row
+
+
+def recurrences(program: Program) -> Program:
+    """Return `program` with the sums that no iteration waits for in loops of their own."""
+    if not any(isinstance(s, For) and _has_sums(s) for s in walk(program.body)):
+        return program
+    writer = _Recurrences(program)
+    writer.block(program.body)
+    if not writer.has_rows:
+        return program
+    return hoist(dead(program.with_body(writer.builder.take(), types=writer.builder.types)))
+
+
+def _has_sums(loop: For) -> bool:
+    """Tell whether a loop could have enough sums besides one that it waits for, and is no short one."""
+    return sum(isinstance(s, Store) and is_sum(s) for s in loop.body) > LEAST_SUMS and not any(map(blocks_of, loop.body)) \
+        and not all(isinstance(a, Const) for a in (loop.start, loop.stop))
+
+
+class _Recurrences(Distributing):
+    def loop(self, stmt: For) -> None:
+        division = self.followed(stmt) if _has_sums(stmt) else None
+        if division is None:
+            self.entered(stmt)
+        else:
+            self.divided(division)
+
+    def part(self, loop: For) -> None:
+        self.entered(loop)
+
+    def length(self, loop: For) -> Atom:
+        """Write how long a row is, so that it is seen to be no less than 0 in front of all loops, too: it is made there."""
+        length = super().length(loop)
+        if isinstance(length, Const):
+            return length
+        made = self.builder.definition(length.name) or self.integers.uses.definition.get(length.name)
+        if isinstance(made, Assign) and made.op in ("size", "maximum"):
+            return length
+        return self.number("maximum", length, Const(0))
+
+    def followed(self, loop: For) -> Division | None:
+        """Return how to divide a loop into what waits and what follows; None where nothing waits, or little follows."""
+        if not self.may_divide(loop) or (own := self.own_numbers(loop)) is None:
+            return None
+        again = computed_again(loop)
+        kept = [p for p, s in enumerate(loop.body) if s not in again]
+        sums = [p for p in kept if isinstance(loop.body[p], Store) and is_sum(loop.body[p])]
+        rest = [p for p in kept if p not in sums]
+        with self.another(loop, own) as (copy, names):
+            pair = Pair(loop, copy, names)
+            late = [p for p in sums if self.may_follow(pair, p, rest)]
+        if not LEAST_SUMS <= len(late) < len(sums):
+            return None
+        found = Division(loop, again, tuple(Part(tuple(part), False) for part in ([p for p in kept if p not in late], late)))
+        return found if self.rows(found) and self.may_keep(found) else None
+
+    def may_follow(self, pair: Pair, position: int, rest: list[int]) -> bool:
+        """Tell whether a sum may be added after all iterations of the rest of a body."""
+        array = pair.loop.body[position].array
+        uses = [p for p in rest if isinstance(s := pair.loop.body[p], Load | Store) and s.array == array]
+        return all(p < position for p in uses) and self.may_go_first(pair, uses, [position])
