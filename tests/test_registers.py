@@ -1,10 +1,12 @@
 """Elements kept in variables: the same results, and nothing touched that the loop would not touch."""
 
+import textwrap
+
 import numpy as np
 import pytest
 
 from srcdiff.lower.registers import registers
-from srcdiff.notation import read, run, show
+from srcdiff.notation import in_any_order, read, run, show
 from srcdiff.syntax import For, Load, Store, walk
 from srcdiff.verify import verify
 
@@ -107,3 +109,33 @@ def test_elements_that_may_be_the_same_stay():
     text = show(registers(read(PROGRAMS["elements of one array that are not the same, and that may be"])))
     assert "b[0, 1] += s" in text                       # j may be 1
     assert "a[i, 0] += v" not in text                   # k < i
+
+
+MEETING = '''
+    def f(x: "float64[:]", i: "weak int64"):
+        n = size(x, axis=0)
+        a = copy(x)
+        for j in range(0, n, 1):
+            u = x[j]
+            a[{first}] += u
+            v = multiply(2.0, u)
+            a[j] += v{more}
+        return a
+'''
+
+
+@pytest.mark.parametrize("first, more, marked, moves", [
+    ("2", "", True, True),
+    ("2", "", False, False),                            # the order of these sums is the user's
+    ("2", "\n            w = a[j]\n            a[0] += w", True, False),
+    ("i", "", True, True),                              # out of range where the loop does not run: added where it does
+])
+def test_sums_that_may_meet_others(first, more, marked, moves):
+    program = read(textwrap.dedent(MEETING.format(first=first, more=more)))
+    program = in_any_order(program) if marked else program
+    new = registers(program)
+    verify(new)
+    for x in (np.arange(5.0), np.empty(0)):
+        np.testing.assert_allclose(run(new, x, 2), run(program, x, 2), rtol=1e-14)
+    body = next(s for s in walk(new.body) if isinstance(s, For)).body
+    assert sum(isinstance(s, Store) for s in body) == (1 if moves else 2 + bool(more))

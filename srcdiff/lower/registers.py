@@ -37,6 +37,10 @@ def f(w: "float64[:]", x: "float64[:,:]"):
 A compiler cannot do that: as far as it knows, a store into one array may change
 another.  An element is touched before the loop only where its index is provably
 in range, or where the loop runs and each iteration touches it.
+
+Two sums into one array may meet, as ``force[i] -= f`` and ``force[j] += f`` in a loop
+over j.  Where all that a loop does to the array is to add, in an order that is nobody's, what
+goes to the fixed element is added up by itself, and joins it after the loop.
 """
 
 from __future__ import annotations
@@ -45,6 +49,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from srcdiff.analysis.inequalities import at_most
+from srcdiff.lower.commuting import is_sum
 from srcdiff.lower.walked import Walked
 from srcdiff.syntax import (
     Assign,
@@ -86,6 +91,7 @@ class _Place:
     index: tuple
     accesses: tuple[Load | Store, ...]
     certain: bool                       # whether each iteration touches it
+    is_sum: bool = False                # of sums in nobody's order, and so is all else that may touch it
 
     @property
     def stores(self) -> list[Store]:
@@ -152,11 +158,22 @@ class _Registers(Walked):
         if not p.stores or _writes_once(p):
             self.builder.append(first)
             return _replaced(body, {id(first): ()}), []
+        if p.is_sum:
+            return self.summed(p, body)
         with self.builder.at(first.where):
             stem = "_".join([p.array, *(a.name if isinstance(a, Var) else f"{a.value}" for a in p.index)])
             held = self.builder.load(p.array, p.index, stem=stem.replace("-", "m"))
         new = {id(s): (self.within(s, held),) for s in p.accesses}
         return _replaced(body, new), [Store(p.array, p.index, held, False, p.stores[0].where)]
+
+    def summed(self, p: _Place, body):
+        """Write a sum of 0 before a loop that only adds to a place, which others that it adds to may be; it is added after it."""
+        dtype = self.program.types[p.array].dtype
+        held = self.builder.fresh("total", Scalar(dtype))
+        with self.builder.at(p.accesses[0].where):
+            self.builder.assign(held, "cast", Const(0.0), dtype=dtype)
+        new = {id(s): (self.within(s, Var(held)),) for s in p.accesses}
+        return _replaced(body, new), [Store(p.array, p.index, Var(held), True, p.accesses[0].where)]
 
     def within(self, stmt: Load | Store, held: Var):
         """Return what an access of a held element becomes."""
@@ -207,8 +224,10 @@ class _Registers(Walked):
         by_index: dict[tuple, list] = defaultdict(list)
         for s in accesses:
             by_index[s.index].append(s)
-        places = [_Place(array, index, tuple(mine), any(id(s) in top for s in mine))
-                  for index, mine in by_index.items() if fixed(index) and self.apart(index, by_index, loop, limits)]
+        sums = all(map(is_sum, accesses))
+        places = [_Place(array, index, tuple(mine), any(id(s) in top for s in mine), not alone)
+                  for index, mine in by_index.items() if fixed(index)
+                  and ((alone := self.apart(index, by_index, loop, limits)) or sums)]
         return [p for p in places if self.may_hold(p, changing)]
 
     def apart(self, index, others, loop: For, limits) -> bool:
