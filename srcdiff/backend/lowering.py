@@ -11,6 +11,7 @@ instructions for each axis of each access, and a choice that keeps LLVM from vec
 arrays that are only indexed from the front are unsigned numbers, which cannot be negative.  And where the order of
 a sum is nobody's (`np.sum`, a dot product, an adjoint), ``s += t`` is an addition with the flag "reassoc", so that
 LLVM may add up several terms at once.  No other operation has it: what a user's compensated summation does stays.
+A power is libm's function, not LLVM's operation, which has no vector version.
 The larger of two numbers is one operation of LLVM's, which then finds the largest of several at once, too, and NumPy's
 functions of one float32 are libm's that have vector versions (`srcdiff.backend.vector_math`).
 """
@@ -32,7 +33,7 @@ from srcdiff.backend import large_pages
 from srcdiff.backend.apart import Apart
 from srcdiff.backend.notes import Notes
 from srcdiff.backend.unrolling import RolledLoops
-from srcdiff.backend.vector_math import called, of_floats
+from srcdiff.backend.vector_math import called, of_doubles, of_floats
 
 __all__ = ["lowering"]
 
@@ -76,7 +77,7 @@ EXTREMES = {np.maximum: "llvm.maximum", np.minimum: "llvm.minimum"}     # nan if
 
 
 class _Functions:
-    """The larger or the smaller one of two floating-point numbers, and functions of float32."""
+    """The larger or the smaller one of two floating-point numbers, powers, and functions of float32."""
 
     notes = Notes()
 
@@ -86,7 +87,15 @@ class _Functions:
                 return self._extreme(EXTREMES[ufunc], resty, expr.args)
             if resty == types.float32 and self.notes.vector_math and (name := of_floats(ufunc.__name__)):
                 return called(self.builder, name, [self._cast_var(arg, resty) for arg in expr.args])
+        if expr.op == "binop" and expr.fn is operator.pow and self.notes.vector_math and (name := self._power(resty, expr)):
+            return called(self.builder, name, [self._cast_var(arg, resty) for arg in (expr.lhs, expr.rhs)])
         return super().lower_expr(resty, expr)
+
+    def _power(self, resty, expr) -> str | None:
+        """Return libm's function for a power with an exponent that is no integer; None where it has no vector version."""
+        if self.fndesc.calltypes[expr].args != (resty, resty):
+            return None
+        return {types.float64: of_doubles, types.float32: of_floats}.get(resty, lambda name: None)("power")
 
     def _called(self, expr):
         """Return the function that a call is to; None where that is no function of the module."""

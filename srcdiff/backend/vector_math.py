@@ -20,7 +20,7 @@ import math
 import sys
 import types
 
-__all__ = ["available", "called", "of_floats", "state", "vector_module"]
+__all__ = ["available", "called", "of_doubles", "of_floats", "state", "vector_module"]
 
 # The functions of NumPy that are spelled differently in libm.
 NUMPY = {"arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan", "arctanh": "atanh",
@@ -151,6 +151,12 @@ def of_floats(name: str) -> str | None:
     """Return libm's function of floats that NumPy's function of this name is, None where it has no vector version."""
     single = NUMPY.get(name, name) + "f"
     return single if single in available() else None
+
+
+def of_doubles(name: str) -> str | None:
+    """Return libm's function of doubles that NumPy's function of this name is, None where it has no vector version."""
+    double = NUMPY.get(name, name)
+    return double if double in available() else None
 
 
 @functools.cache
