@@ -7,7 +7,8 @@ The passes, in order: `scalarize` writes each array statement as a loop nest,
 loops, `tidy` turns the temporaries inside them into scalars, `hoist` moves
 allocations out of loops, `moves` hands arrays on that need no copy, `masks`
 compares again what loops of the same row need, `guarded` moves sums into the
-branch that gives the term, `recurrences` takes out of a sequential loop the
+branch that gives the term, `ordered` computes functions in front of sums whose
+order is the user's, `recurrences` takes out of a sequential loop the
 sums that it does not wait for, `gather` turns sums into neighbouring elements
 around, `interchange` turns nests of loops, those of adjoints as sums in any
 order allow, all others as `distribute` proves (with `counters` written out),
@@ -32,6 +33,7 @@ from srcdiff.lower.layout import layout
 from srcdiff.lower.masks import masks
 from srcdiff.lower.moves import moves
 from srcdiff.lower.names import apart, names
+from srcdiff.lower.ordered import ordered
 from srcdiff.lower.reciprocals import reciprocals
 from srcdiff.lower.recurrences import recurrences
 from srcdiff.lower.registers import registers
@@ -44,7 +46,7 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, recurrences, gather, interchange, short, layout, registers,
+PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences, gather, interchange, short, layout, registers,
           reciprocals)
 
 
@@ -68,7 +70,7 @@ def lower(program: Program, stretch: bool = True, blas: bool = True, device: boo
     for one in PASSES:
         if one is fuse:
             program = fuse(program, device)
-        elif not (device and one in (gather, interchange, recurrences, rejoin, short)):  # a thread has no vectors to fill, and a sample of its own
+        elif not (device and one in (gather, interchange, ordered, recurrences, rejoin, short)):  # a thread has no vectors to fill, and a sample of its own
             program = one(program)
     return strength(names(program, users, old | _parts(program, users, old)))
 

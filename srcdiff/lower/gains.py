@@ -28,7 +28,7 @@ from srcdiff.lower.expensive import EXPENSIVE
 from srcdiff.lower.moves import mentions
 from srcdiff.syntax import Assign, For, Load, Store, Var, atoms_of
 
-__all__ = ["SLOW", "chain", "depends_on", "is_faster_turned", "strides"]
+__all__ = ["SLOW", "accesses_handed_on", "chain", "depends_on", "handed_on", "is_faster_turned", "strides"]
 
 SLOW = EXPENSIVE | {"divide", "sqrt", "reciprocal"}
 
@@ -63,7 +63,7 @@ def chain(loop: For) -> tuple[str, ...]:
     index and loaded at another, or stored and loaded at one that stays.  Sums
     whose order is nobody's are no chain.
     """
-    late, places = _handed_on(loop.body), _accesses_handed_on(loop)
+    late, places = handed_on(loop.body), accesses_handed_on(loop)
     found = []
     for s in loop.body:
         match s:
@@ -77,14 +77,14 @@ def chain(loop: For) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _handed_on(body) -> set[str]:
+def handed_on(body) -> set[str]:
     """Return the numbers that an iteration reads and then sets, but for sums in any order that nothing reads."""
     found = exposed(body) & {s.target for s in body if isinstance(s, Assign | Load)}
     sums = Counter(s.target for s in body if isinstance(s, Assign) and s.where.any_order and s.op in ("add", "subtract"))
     return found - {name for name, count in sums.items() if mentions(body)[name] == 2 * count}
 
 
-def _accesses_handed_on(loop: For) -> set[int]:
+def accesses_handed_on(loop: For) -> set[int]:
     """Return the identities of the loads and ordered sums of elements that another iteration stores."""
     moved, sums, places = depends_on(loop.body, loop.var), {}, []
     for s in loop.body:

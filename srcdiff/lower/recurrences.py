@@ -48,10 +48,9 @@ but by other sums, and not in the same iteration after it.
 from __future__ import annotations
 
 from srcdiff.lower.commuting import is_sum
-from srcdiff.lower.distribute import Distributing, Division, Pair, Part, computed_again
-from srcdiff.lower.hoist import hoist
-from srcdiff.optimize.dead import dead
-from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Store, blocks_of, walk
+from srcdiff.lower.distribute import Division, Pair, Part, computed_again
+from srcdiff.lower.halved import Halving, is_long
+from srcdiff.syntax import For, Load, Program, Store, walk
 
 __all__ = ["recurrences"]
 
@@ -60,45 +59,20 @@ LEAST_SUMS = 3                          # that are worth a loop of their own, an
 
 def recurrences(program: Program) -> Program:
     """Return `program` with the sums that no iteration waits for in loops of their own."""
-    if not any(isinstance(s, For) and _has_sums(s) for s in walk(program.body)):
+    if not any(isinstance(s, For) and is_long(s) and _has_sums(s) for s in walk(program.body)):
         return program
-    writer = _Recurrences(program)
-    writer.block(program.body)
-    if not writer.has_rows:
-        return program
-    return hoist(dead(program.with_body(writer.builder.take(), types=writer.builder.types)))
+    return _Recurrences(program).run()
 
 
 def _has_sums(loop: For) -> bool:
-    """Tell whether a loop could have enough sums besides one that it waits for, and is no short one."""
-    return sum(isinstance(s, Store) and is_sum(s) for s in loop.body) > LEAST_SUMS and not any(map(blocks_of, loop.body)) \
-        and not all(isinstance(a, Const) for a in (loop.start, loop.stop))
+    """Tell whether a loop could have enough sums besides one that it waits for."""
+    return sum(isinstance(s, Store) and is_sum(s) for s in loop.body) > LEAST_SUMS
 
 
-class _Recurrences(Distributing):
-    def loop(self, stmt: For) -> None:
-        division = self.followed(stmt) if _has_sums(stmt) else None
-        if division is None:
-            self.entered(stmt)
-        else:
-            self.divided(division)
-
-    def part(self, loop: For) -> None:
-        self.entered(loop)
-
-    def length(self, loop: For) -> Atom:
-        """Write how long a row is, so that it is seen to be no less than 0 in front of all loops, too: it is made there."""
-        length = super().length(loop)
-        if isinstance(length, Const):
-            return length
-        made = self.builder.definition(length.name) or self.integers.uses.definition.get(length.name)
-        if isinstance(made, Assign) and made.op in ("size", "maximum"):
-            return length
-        return self.number("maximum", length, Const(0))
-
-    def followed(self, loop: For) -> Division | None:
+class _Recurrences(Halving):
+    def halves(self, loop: For) -> Division | None:
         """Return how to divide a loop into what waits and what follows; None where nothing waits, or little follows."""
-        if not self.may_divide(loop) or (own := self.own_numbers(loop)) is None:
+        if not _has_sums(loop) or (own := self.own_numbers(loop)) is None:
             return None
         again = computed_again(loop)
         kept = [p for p, s in enumerate(loop.body) if s not in again]
@@ -109,8 +83,7 @@ class _Recurrences(Distributing):
             late = [p for p in sums if self.may_follow(pair, p, rest)]
         if not LEAST_SUMS <= len(late) < len(sums):
             return None
-        found = Division(loop, again, tuple(Part(tuple(part), False) for part in ([p for p in kept if p not in late], late)))
-        return found if self.rows(found) and self.may_keep(found) else None
+        return Division(loop, again, tuple(Part(tuple(part), False) for part in ([p for p in kept if p not in late], late)))
 
     def may_follow(self, pair: Pair, position: int, rest: list[int]) -> bool:
         """Tell whether a sum may be added after all iterations of the rest of a body."""

@@ -50,10 +50,14 @@ def recurrence_value_and_grad(x, a):
         total += y[j]
         x_bar[j] = 1.0
     # line 28: for i in range(1, len(y)):
-    for i in range(n_x - 1, 0, -1):
+    last = n_x - 1
+    cos_t_row = np.empty(n_x)
+    for i in range(last, 0, -1):
+        cos_t_row[i] = math.cos(y[i - 1])
+    for i in range(last, 0, -1):
         # line 29: y[i] = a * np.sin(y[i - 1]) + y[i]
         i_prev = i - 1
         x_bar_i = x_bar[i]
         a_bar += sin_y_prev_tape[i_prev] * x_bar_i
-        x_bar[i_prev] += math.cos(y[i_prev]) * (a * x_bar_i)
+        x_bar[i_prev] += cos_t_row[i] * (a * x_bar_i)
     return total, x_bar, a_bar
