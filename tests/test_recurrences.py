@@ -60,6 +60,7 @@ def test_one_sum_is_waited_for(step, next_one, count):
     ([*RELAXED, *sums("a", (1, 2, 3, 4))], "every element that is added to is read later"),
     ([*RELAXED, *sums("a", (1,)), *sums("c", (0, 1))], "too few sums"),
     ([*RELAXED, *sums("c", (-1, 0, 1, 2))], "nothing is waited for"),
+    ([*RELAXED, *sums("a", (1,)), *sums("c", (0, 0, 0))], "no sums into neighbours: the nest had better be turned"),
     ([*RELAXED, *sums("c", (0, 1, -1)), *sums("a", (1,)), "u = c[i]", "a[i] = u"], "sums are read in the same iteration"),
     ([*RELAXED, "k = c[i]", "v_2 = add(v, k)", *sums("a", (1,)), *sums("c", (1, 2, 3), "v_2")], "sums are read in later ones"),
 ])

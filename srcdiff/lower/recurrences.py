@@ -40,6 +40,7 @@ The adjoint of a relaxation in place (Gauss and Seidel, SOR) reads an element, a
 to its neighbours in this row and in those beside it.  The iteration waits for one
 of these sums only, that to the element which comes next.  The others may follow in a
 loop that gathers (`srcdiff.lower.gather`), and runs as vectors; what they add is kept in a row.
+Where all of them go to elements of their own, nothing is gained, and the nest may be turned instead.
 
 A sum may follow all iterations where its element is not used in a later iteration,
 but by other sums, and not in the same iteration after it.
@@ -47,10 +48,13 @@ but by other sums, and not in the same iteration after it.
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from srcdiff.lower.commuting import is_sum
 from srcdiff.lower.distribute import Division, Pair, Part, computed_again
+from srcdiff.lower.effects import Sum, follow, followed
 from srcdiff.lower.halved import Halving, is_long
-from srcdiff.syntax import For, Load, Program, Store, walk
+from srcdiff.syntax import Assign, For, Load, Program, Store, Var, walk
 
 __all__ = ["recurrences"]
 
@@ -69,6 +73,19 @@ def _has_sums(loop: For) -> bool:
     return sum(isinstance(s, Store) and is_sum(s) for s in loop.body) > LEAST_SUMS
 
 
+def _has_neighbours(loop: For, sums: list[Store]) -> bool:
+    """Tell whether some of the sums go to different elements along the loop, as loops do that gather."""
+    integers: dict[str, Sum] = {}
+    for s in loop.body:
+        if isinstance(s, Assign):
+            follow(s, integers)
+    rows = defaultdict(set)
+    for s in sums:
+        at = followed(s.index, integers)
+        rows[s.array, tuple(None if i.atom == Var(loop.var) else i for i in at)].add(at)
+    return any(len(places) > 1 for places in rows.values())
+
+
 class _Recurrences(Halving):
     def halves(self, loop: For) -> Division | None:
         """Return how to divide a loop into what waits and what follows; None where nothing waits, or little follows."""
@@ -81,7 +98,7 @@ class _Recurrences(Halving):
         with self.another(loop, own) as (copy, names):
             pair = Pair(loop, copy, names)
             late = [p for p in sums if self.may_follow(pair, p, rest)]
-        if not LEAST_SUMS <= len(late) < len(sums):
+        if not LEAST_SUMS <= len(late) < len(sums) or not _has_neighbours(loop, [loop.body[p] for p in late]):
             return None
         return Division(loop, again, tuple(Part(tuple(part), False) for part in ([p for p in kept if p not in late], late)))
 
