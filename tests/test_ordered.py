@@ -55,6 +55,19 @@ def test_what_is_divided(body, is_divided):
         assert same(loop(*body), RNG.normal(size=10), 0, stop) == is_divided
 
 
+@pytest.mark.parametrize("body, keeps_a_row", [
+    (("t = x[i]", "u = exp(t)", "c[i] = u", "s = add(s, u)"), False),           # what is kept anyway is read
+    (("t = x[i]", "u = exp(t)", "c[2] = u", "s = add(s, u)"), True),
+    (("t = x[i]", "u = exp(t)", "c[i] = u", "s = add(s, u)", "c[2] = s"), True),
+    (("t = x[i]", "u = exp(t)", "c[i] += u", "s = add(s, u)"), True),
+    (("t = x[i]", "u = exp(t)", "k = add(i, 1)", "c[k] = u", "s = add(s, u)"), True),
+])
+def test_a_tape_is_a_row(body, keeps_a_row):
+    text = loop(*body)
+    assert same(text, RNG.normal(size=10), 0, 8)
+    assert any("_row" in name for name in ordered(read(text)).types) == keeps_a_row
+
+
 def test_a_number_that_is_read_after_the_loop_stays():
     assert not same(loop(*SUM, results="s, u").replace("    p = 1.0\n", "    u = 1.0\n"), RNG.normal(size=9), 0, 7)
 

@@ -68,6 +68,12 @@ def test_it_stays_one_loop(body, reason):
     assert not divided(same(loop(*body, header="range(2, stop, 1)"), RNG.normal(size=14), 2, 8)), reason
 
 
+def test_a_tape_of_what_a_number_was_before_is_no_row():
+    body = [*RELAXED, "w[i] = v", "v = add(v, 1.0)", *sums("a", (1, -1)), *sums("c", (-1, 1))]
+    text = loop(*body, header="range(2, stop, 1)", before=["w = zeros(n, dtype='float64')"], results="a, c, w")
+    assert divided(same(text, RNG.normal(size=12), 2, 8))
+
+
 def test_a_place_that_counts_from_the_end_may_be_one_of_the_others():
     """Nothing is known of `start`: i - 1 may be the last element, which a later iteration reads."""
     text = loop(*RELAXED, *sums("a", (1, 0, -1)), *sums("c", (0,)))

@@ -46,8 +46,10 @@ from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences, gather, interchange, short, layout, registers,
-          reciprocals)
+PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences,
+          gather, interchange, short, layout, registers, reciprocals)
+# A thread of a GPU has no vectors to fill, and a sample of its own.
+FOR_VECTORS = (gather, interchange, ordered, recurrences, rejoin, short)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:
@@ -70,7 +72,7 @@ def lower(program: Program, stretch: bool = True, blas: bool = True, device: boo
     for one in PASSES:
         if one is fuse:
             program = fuse(program, device)
-        elif not (device and one in (gather, interchange, ordered, recurrences, rejoin, short)):  # a thread has no vectors to fill, and a sample of its own
+        elif not (device and one in FOR_VECTORS):
             program = one(program)
     return strength(names(program, users, old | _parts(program, users, old)))
 

@@ -80,7 +80,7 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["PART", "Distributing", "Division", "Pair", "Part", "computed_again", "needed"]
+__all__ = ["PART", "Distributing", "Division", "Pair", "Part", "Row", "computed_again", "needed"]
 
 PART = "_part"                          # in the name of the variable of a loop that was divided
 MOST_ROWS = 8                           # numbers of an iteration that become arrays
@@ -106,6 +106,15 @@ class Division:
         """Return what an iteration of the loop does in a part; of both loops if it is turned."""
         found = tuple(self.loop.body[p] for p in part.positions)
         return nest_of(found[0]).body if part.is_turned else found
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where a number of each iteration is kept for other parts; whether the loop itself puts it there."""
+
+    array: str
+    index: tuple[Atom, ...]
+    is_stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -292,9 +301,10 @@ class Distributing(Commuting):
         """Write the loop of a part."""
         raise NotImplementedError
 
-    def row(self, name: str, loop: For) -> str:
+    def row(self, name: str, loop: For) -> Row:
         """Write a new array for a number of each iteration."""
-        return self.builder.op("empty", self.length(loop), stem=f"{name}_row", dtype=self.builder.types[name].dtype).name
+        made = self.builder.op("empty", self.length(loop), stem=f"{name}_row", dtype=self.builder.types[name].dtype)
+        return Row(made.name, (Var(loop.var),))
 
     def length(self, loop: For) -> Atom:
         """Write how long an array for the iterations of a loop is; never negative."""
@@ -352,17 +362,16 @@ def _neighbours_joined(groups: list[list[int]], turned: set[int]) -> list[list[i
     return joined
 
 
-def _with_rows(body, arrays: dict[str, str], later: set[str], loop: For) -> tuple[Stmt, ...]:
+def _with_rows(body, arrays: dict[str, Row], later: set[str], loop: For) -> tuple[Stmt, ...]:
     """Return a part's body that takes numbers from rows, and puts those there that are read later."""
     sums = [n for n in arrays if _is_only_added_to(n, body) and n in later]
-    body = tuple(_added(s, arrays, loop) if isinstance(s, Assign) and s.target in sums else s for s in body)
+    body = tuple(_added(s, arrays) if isinstance(s, Assign) and s.target in sums else s for s in body)
     arrays = {n: a for n, a in arrays.items() if n not in sums}
     changing, sure = set(changed(body)), {s.target for s in body if isinstance(s, Assign | Load)}
     stored = [n for n in arrays if n in changing & later]
     loaded = [n for n in arrays if n in exposed(body) or n in stored and n not in sure]
-    at = (Var(loop.var),)
-    return (*(Load(n, arrays[n], at, loop.where) for n in loaded), *body,
-            *(Store(arrays[n], at, Var(n), False, loop.where) for n in stored))
+    return (*(Load(n, arrays[n].array, arrays[n].index, loop.where) for n in loaded), *body,
+            *(Store(arrays[n].array, arrays[n].index, Var(n), False, loop.where) for n in stored if not arrays[n].is_stored))
 
 
 def _is_only_added_to(name: str, body) -> bool:
@@ -371,8 +380,8 @@ def _is_only_added_to(name: str, body) -> bool:
     return len(found) == 1 == mentions(body)[name] - 1 and found[0].op == "add" and found[0].args[0] == Var(name)
 
 
-def _added(stmt: Assign, arrays: dict[str, str], loop: For) -> Store:
-    return Store(arrays[stmt.target], (Var(loop.var),), stmt.args[1], True, stmt.where)
+def _added(stmt: Assign, arrays: dict[str, Row]) -> Store:
+    return Store(arrays[stmt.target].array, arrays[stmt.target].index, stmt.args[1], True, stmt.where)
 
 
 def needed(stmts: Iterable[Assign | Load], body) -> list[Assign | Load]:

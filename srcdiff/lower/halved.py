@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from srcdiff.lower.distribute import Distributing, Division
+from srcdiff.lower.distribute import Distributing, Division, Row
 from srcdiff.lower.hoist import hoist
 from srcdiff.optimize.dead import dead
-from srcdiff.syntax import Assign, Atom, Const, For, Program, blocks_of
+from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Stmt, Store, Var, blocks_of
 
 __all__ = ["Halving"]
 
@@ -32,6 +32,18 @@ class Halving(Distributing):
 
     def part(self, loop: For) -> None:
         self.entered(loop)
+
+    def row(self, name: str, loop: For) -> Row:
+        """Return the tape that the loop keeps a number on, or write a new array for it."""
+        return next((Row(s.array, s.index, True) for s in loop.body if self.keeps(s, name, loop)), None) or super().row(name, loop)
+
+    def keeps(self, stmt: Stmt, name: str, loop: For) -> bool:
+        """Tell whether a statement stores a number as it is at a place of its own that the loop does not touch otherwise."""
+        return isinstance(stmt, Store) and not stmt.accumulate and stmt.value == Var(name) and Var(loop.var) in stmt.index \
+            and self.builder.types[stmt.array].dtype == self.builder.types[name].dtype \
+            and sum(s.array == stmt.array for s in loop.body if isinstance(s, Load | Store)) == 1 \
+            and sum(s.target == name for s in loop.body if isinstance(s, Assign | Load)) == 1 \
+            and not {a.name for a in stmt.index if isinstance(a, Var)}.intersection(loop.changes) - {loop.var}
 
     def length(self, loop: For) -> Atom:
         """Write how long a row is, so that it is seen to be no less than 0 in front of all loops, too: it is made there."""
