@@ -82,6 +82,17 @@ def sorted_in_place(x):
     return sum(v**2 * (k + 1) for v, k in pairs[:1]) * pairs[-1][0]
 
 
+def orthogonal(x):
+    basis = []
+    for v in np.outer(x, x[::-1]) + np.diag(x):
+        w = v - sum((v @ b) * b for b in basis)
+        w -= 0.5 * w[0] * sum(b * b for b in basis if b[0] > 9.0)
+        basis.append(w / np.sqrt(w @ w))
+    total = sum(b * (k + 1) for k, b in enumerate(basis))
+    weighted = sum(v * x for v in x if v > 0.4) if x[0] > 0 else x
+    return total @ x + total[0] + sum(np.outer(x, x) * v for v in x).sum() + weighted[1]
+
+
 def squares(x):
     for v in x:
         yield v * v
@@ -105,7 +116,7 @@ CASES = {
     "accumulate from": lambda x: sum(accumulate(x, lambda a, b: a * b + 1.0, initial=2.0)),
     "chain": lambda x: sum(v * v for v in chain(x, x[1:], [1.0])), "zip_longest": longest,
     "pairwise": lambda x: sum((b - a)**2 for a, b in pairwise(x)), "islice": lambda x: sum(islice(x * x, 1, 3)),
-    "ndenumerate": elements_as_they_are, "sorted in place": sorted_in_place,
+    "sums of arrays": orthogonal, "ndenumerate": elements_as_they_are, "sorted in place": sorted_in_place,
     "sorted pairs": lambda x: sum(k * a * b**2 for k, (a, b) in enumerate(sorted(zip(x > 0.4, x, strict=True), reverse=True))),
     "pairs by a key": lambda x: sum(k * a * b for k, (a, b) in enumerate(sorted(zip(x, x[::-1], strict=True), key=lambda p: -p[0] * p[1]))),
     "best pair": lambda x: max(zip(x, x * x, strict=True), key=lambda p: p[0] - p[1])[1] * x[0],
@@ -145,6 +156,13 @@ def test_what_is_refused_names_the_line(f, text):
 def test_a_number_of_times_is_an_end(strict):
     assert sd.differentiate(lambda x: sum(a * b for a, b in zip(x, repeat(2.0, 3), strict=strict)),
                             target="python").grad(X).tolist() == [2.0] * 3
+
+
+def test_a_sum_of_no_arrays_is_no_array():
+    g = sd.differentiate(lambda x: sum(v * x for v in x if v > 9), target="python")
+    with pytest.raises(sd.errors.ShapeError, match="SD0356.*the sum of no arrays is the number 0"):
+        sd.jacrev(g)(X)
+    np.testing.assert_array_equal(sd.jacfwd(g)(40 * X), sd.jacrev(g)(40 * X))
 
 
 def test_nothing_found():

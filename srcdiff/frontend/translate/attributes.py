@@ -140,6 +140,7 @@ def class_of(t: Translator, value):
     """Return the Python class that the value has when the user's function runs."""
     if isinstance(value, MaybeNone):
         raise Refused("whether a value is None is asked by its class", fix="ask `is None`")
+    value = given(t, value)
     if is_atom(value):
         return one_class(t, value, "the class", lambda cls: cls)
     if isinstance(value, Ref):

@@ -11,10 +11,18 @@ from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.expressions import evaluate, lookup
 from srcdiff.frontend.translate.kinds import ARRAY, kind_of, set_cell
 from srcdiff.frontend.translate.methods import extend
-from srcdiff.frontend.translate.numeric import binary
+from srcdiff.frontend.translate.numeric import SPREADING, binary
 from srcdiff.frontend.translate.storing import store_subscript
 from srcdiff.frontend.translate.values import ListView, Poison, Ref, Refused, Slice, Tuple, View, is_atom
-from srcdiff.frontend.translate.views import as_atom, as_view, check_storable, given, load_view, store_view
+from srcdiff.frontend.translate.views import (
+    as_atom,
+    as_view,
+    check_storable,
+    given,
+    load_view,
+    spread,
+    store_view,
+)
 from srcdiff.syntax import Array, Const, Var
 
 __all__ = ["augmented"]
@@ -43,7 +51,7 @@ def _augmented_name(t, node, kind):
     if isinstance(old, Poison):
         t.use_poison(old)
     old = given(t, old)
-    value = _value(t, node)
+    value = spread(t, _value(t, node), old) if kind in SPREADING else _value(t, node)
     if _list_in_place(t, old, kind, value):
         return
     in_place = isinstance(old, View) or is_atom(old) and isinstance(t.type_of(old), Array)

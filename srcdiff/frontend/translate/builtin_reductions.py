@@ -22,7 +22,7 @@ from srcdiff.frontend.translate.values import (
     is_atom,
 )
 from srcdiff.frontend.translate.views import as_atom
-from srcdiff.syntax import Const
+from srcdiff.syntax import Array, Const
 
 __all__ = ["array_in", "extreme", "prod", "quantified", "reduce_", "sum_"]
 
@@ -106,8 +106,11 @@ def _first(t, item):
 
 
 def _accumulated(t, value, start, kind):
-    from srcdiff.frontend.translate.comprehensions import accumulate
+    from srcdiff.frontend.translate.comprehensions import accumulate, accumulate_arrays, element_type
     if isinstance(value, Generator):
+        type_ = element_type(t, value.node, value.frame) if kind == "Add" and start == Const(0) else None
+        if isinstance(type_, Array):
+            return accumulate_arrays(t, value.node, value.frame, type_)
         return accumulate(t, value.node, value.frame, start, kind)
     if isinstance(value, Mapped):
         from srcdiff.frontend.translate.comprehensions import accumulate_items

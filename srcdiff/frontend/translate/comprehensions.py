@@ -25,13 +25,14 @@ from srcdiff.frontend.translate.values import (
     Produced,
     Range,
     Refused,
+    Summed,
     Tuple,
     View,
     is_atom,
 )
 from srcdiff.syntax import Const, Scalar
 
-__all__ = ["accumulate", "build", "listed", "unrolled"]
+__all__ = ["accumulate", "accumulate_arrays", "build", "element_type", "listed", "unrolled"]
 
 UNROLLED_AT_MOST = 64
 
@@ -153,6 +154,29 @@ def accumulate(t: Translator, node, frame, start, kind="Add"):
     body = [_assign("total'", gast.BinOp(left=_name("total'"), op=operator, right=node.elt))]
     body = _loops(node, body)
     return _inlined(t, node, frame, [*body, gast.Return(value=_name("total'"))], {"total'": start})
+
+
+def accumulate_arrays(t: Translator, node, frame, type_) -> Summed:
+    """Return the sum of a generator of arrays: it begins with zeros that every array stretches."""
+    step = _assign("total'", gast.BinOp(left=_name("total'"), op=gast.Add(), right=node.elt))
+    body = _loops(node, [step, _assign("some'", gast.Constant(value=True, kind=None))])
+    result = gast.Return(value=gast.Tuple(elts=[_name("total'"), _name("some'")], ctx=gast.Load()))
+    zeros = t.emit("zeros", *[Const(1)] * type_.ndim, dtype=type_.dtype)
+    return Summed(*_inlined(t, node, frame, [*body, result], {"total'": zeros, "some'": Const(False)}).items)
+
+
+def element_type(t: Translator, node, frame):
+    """Return the type of the elements of a generator over one iterable; None where it is not one of numbers or arrays."""
+    if len(node.generators) > 1:
+        return None
+    attempt, outer, t.frame = Attempt.of(t), t.frame, frame
+    try:
+        return _sample(t, node, evaluate(t, node.generators[0].iter))
+    except Refused:
+        return None
+    finally:
+        t.frame = outer
+        attempt.undo(t)
 
 
 def accumulate_items(t: Translator, iterable, start, kind="Add"):

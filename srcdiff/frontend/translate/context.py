@@ -397,7 +397,7 @@ def describe(value) -> str:
     names = {"Tuple": "a tuple", "Ref": "a list", "Range": "a range", "Closure": "a function",
              "Method": "a method", "Generator": "a generator", "Unbound": "a name without a value",
              "Slice": "a slice", "Once": "an iterator", "Dict": "a dict", "Grown": "a list",
-             "MaybeNone": "what may be None"}
+             "MaybeNone": "what may be None", "Summed": "a sum of arrays"}
     return names.get(type(value).__name__, f"a {type(value).__name__.lower()}")
 
 

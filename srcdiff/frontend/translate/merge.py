@@ -30,6 +30,7 @@ from srcdiff.frontend.translate.values import (
     Record,
     Ref,
     Refused,
+    Summed,
     Tuple,
     Unbound,
     View,
@@ -332,6 +333,8 @@ def variables_in(value):
 
 def value_type(t: Translator, value) -> Type | None:
     """Return the type of a number, an array, a view or a list of numbers; None for anything else."""
+    if isinstance(value, Summed):
+        value = value.value
     if is_atom(value):
         return t.type_of(value)
     if isinstance(value, View):

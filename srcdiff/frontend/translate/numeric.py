@@ -17,12 +17,13 @@ from srcdiff.frontend.translate.values import (
     Ref,
     Refused,
     RunTimeText,
+    Summed,
     Tuple,
     View,
     is_atom,
     raises_too,
 )
-from srcdiff.frontend.translate.views import as_atom, given
+from srcdiff.frontend.translate.views import as_atom, given, spread
 from srcdiff.syntax import Array, Const, Scalar
 
 __all__ = ["BINARY", "SHIFT", "arithmetic", "binary", "elementwise", "truth", "unary"]
@@ -44,11 +45,18 @@ _BITWISE = {"bitwise_and", "bitwise_or", "bitwise_xor"}
 
 # -- binary operators ---------------------------------------------------------------
 
+SPREADING = ("Add", "Sub", "Mult", "Div")         # of an array and zeros, as of the array and 0
+
+
 def binary(t: Translator, kind: str, a, b):
     """Translate ``a <kind> b`` for any two values."""
     for v in (a, b):
         if isinstance(v, Poison):
             t.use_poison(v)
+    if kind in SPREADING:
+        a, b = spread(t, a, b), spread(t, b, a)
+    if (multiple := _multiple(t, kind, a, b)) is not None:
+        return multiple
     a, b = given(t, a), given(t, b)
     if kind in SHIFT:
         return _shifted(t, kind, a, b)
@@ -60,6 +68,15 @@ def binary(t: Translator, kind: str, a, b):
             return Known(RunTimeText("<text>"))
         return lift(t, on_known(BINARY[kind][1], _python(a), _python(b)))
     return arithmetic(t, kind, as_atom(t, a), as_atom(t, b))
+
+
+def _multiple(t, kind, a, b) -> Summed | None:
+    """Return a sum of arrays times or by a number: it too is 0 where the sum has no arrays."""
+    if isinstance(a, Summed) and kind in ("Mult", "Div") and is_atom(b) and not t.ndim(b):
+        return Summed(binary(t, kind, a.value, b), a.some)
+    if isinstance(b, Summed) and kind == "Mult" and is_atom(a) and not t.ndim(a):
+        return Summed(binary(t, kind, a, b.value), b.some)
+    return None
 
 
 def _shifted(t, kind, a, b):
@@ -181,6 +198,8 @@ def truth(t: Translator, value):
         return bool(value.value)
     if isinstance(value, Known):
         return bool(value.value)
+    if isinstance(value, Summed):
+        value = given(t, value)
     if isinstance(value, MaybeNone):        # None is false
         held = truth(t, value.value)
         return value.flag if held is True else held and t.emit("logical_and", value.flag, held)

@@ -23,7 +23,7 @@ from srcdiff.syntax import Const, Item, Var
 __all__ = [
     "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "ListView", "Mapped", "MaybeNone", "MaybeUnbound",
     "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Produced", "Range", "Record", "Ref", "Refused",
-    "RunTimeText", "Slice", "Tuple", "UNBOUND", "View", "Zipped", "parts_of", "raises_too", "same",
+    "RunTimeText", "Slice", "Summed", "Tuple", "UNBOUND", "View", "Zipped", "parts_of", "raises_too", "same",
 ]
 
 
@@ -276,6 +276,14 @@ class MaybeNone:
 
     value: object
     flag: object
+
+
+@dataclass(frozen=True)
+class Summed:
+    """A sum of arrays, where `some` is True; elsewhere Python's 0, and zeros here, of extents 1."""
+
+    value: object
+    some: object
 
 
 @dataclass(frozen=True, eq=False)

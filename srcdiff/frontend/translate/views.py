@@ -22,6 +22,7 @@ from srcdiff.frontend.translate.values import (
     Range,
     Ref,
     Refused,
+    Summed,
     Tuple,
     View,
     is_atom,
@@ -41,7 +42,7 @@ def as_atom(t: Translator, value):
         return load_view(t, value)
     if isinstance(value, MaybeUnbound):
         return as_atom(t, checked(t, value, "a variable"))
-    if isinstance(value, MaybeNone):
+    if isinstance(value, MaybeNone | Summed):
         return as_atom(t, given(t, value))
     if isinstance(value, Poison):
         t.use_poison(value)
@@ -68,13 +69,28 @@ def checked(t: Translator, value: MaybeUnbound, name: str):
 
 
 def given(t: Translator, value):
-    """Return a value that may be None; at run time, raise where it is."""
-    if not isinstance(value, MaybeNone):
+    """Return a value that may be None, or a sum that may be of nothing; at run time, raise where it is."""
+    if isinstance(value, MaybeNone):
+        _fail_unless(t, value.flag, "TypeError", "None where a value is needed")
+    elif isinstance(value, Summed):
+        _fail_unless(t, value.some, "ValueError", "[SD0356] the sum of no arrays is the number 0")
+    else:
         return value
-    with t.builder.nested() as block:
-        t.builder.fail("TypeError", "None where a value is needed")
-    t.builder.branch(t.emit("logical_not", value.flag), block)
     return value.value
+
+
+def _fail_unless(t, flag, exception, message):
+    with t.builder.nested() as block:
+        t.builder.fail(exception, message)
+    t.builder.branch(t.emit("logical_not", flag), block)
+
+
+def spread(t: Translator, value, other):
+    """Return a sum of arrays that is an operand beside an array: where it is of nothing, its zeros do for Python's 0."""
+    if not isinstance(value, Summed) or not (is_atom(other) or isinstance(other, View)):
+        return value
+    rank = len(other.axes) if isinstance(other, View) else t.ndim(other)
+    return value.value if rank >= t.ndim(value.value) else value
 
 
 def array_of(t: Translator, value, dtype: str | None = None):
