@@ -208,6 +208,7 @@ CASES = {
     "c_": (lambda x: np.c_[x, x * x], V), "flat": (lambda x: x.flat[3] * x.flat[-1] + sum(v * v for v in x.flat), R),
     "order F": (lambda x: x.reshape((3, -1), order="F") * x.ravel(order="F")[:2] + x.flatten("F")[1], R),
     "histogram_bin_edges": (lambda x: np.histogram_bin_edges(x, 3), V), "hypot of three": (lambda x: math.hypot(x, 2.0, x * x), 0.7),
+    "nan_to_num": (lambda x: x * np.nan_to_num(np.append(x[1:], [np.nan, np.inf, -np.inf])[-len(x):], nan=2.0, posinf=1.0), V),
     "rfftn": (lambda x: np.fft.irfftn(np.fft.rfftn(x * x), s=(2, 3), axes=(0, 1)) * np.fft.fftn(x).real, R),
     "binom": (sp.binom, ABOVE + 2.0, P), "logaddexp2": (np.logaddexp2, V, W),
 }

@@ -19,7 +19,7 @@ from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce
 from srcdiff.frontend.translate.numpy_shapes import derived, diff, flat, with_axes
 from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
 from srcdiff.frontend.translate.views import as_atom, shape_of
-from srcdiff.syntax import Const
+from srcdiff.syntax import Const, is_float
 
 __all__ = ["HANDLERS", "METHODS"]
 
@@ -293,13 +293,17 @@ def polyval(t, p, x):
     return reduce(t, "sum", t.emit("multiply", coefficients, t.emit("power", value, powers)), (0,))
 
 
-def nan_to_num(t, x, copy=NONE, nan=Const(0.0)):
+def nan_to_num(t, x, copy=NONE, nan=Const(0.0), posinf=NONE, neginf=NONE):
     if not none(copy) and not flag(t, copy):
         raise Refused("np.nan_to_num in place", fix="assign its result: x[:] = np.nan_to_num(x)")
     v = array(t, x)
-    clean = t.emit("where", t.emit("isnan", v), as_atom(t, nan), v)
-    big = float(np.finfo(t.type_of(v).dtype).max)
-    return t.emit("minimum", t.emit("maximum", clean, Const(-big)), Const(big))
+    if not is_float(t.type_of(v)):
+        return t.emit("copy", v)
+    made, big = t.emit("where", t.emit("isnan", v), as_atom(t, nan), v), float(np.finfo(t.type_of(v).dtype).max)
+    for given, infinity, op, bound in ((neginf, -np.inf, "maximum", -big), (posinf, np.inf, "minimum", big)):
+        made = t.emit(op, made, Const(bound)) if none(given) else t.emit(
+            "where", t.emit("equal", v, Const(infinity)), as_atom(t, given), made)
+    return made
 
 
 def heaviside(t, x, at_zero):
