@@ -7,12 +7,15 @@ from itertools import (
     combinations,
     combinations_with_replacement,
     count,
+    dropwhile,
+    filterfalse,
     islice,
     pairwise,
     permutations,
     product,
     repeat,
     starmap,
+    takewhile,
     zip_longest,
 )
 
@@ -98,6 +101,21 @@ def squares(x):
         yield v * v
 
 
+def taken(x):
+    s, stop = x[0], 1.0
+    for v in takewhile(lambda v: v < stop, x):
+        s = s * v + v
+    return s
+
+
+def changes_what_it_asks_for(x):
+    s, stop = x[0], 1.0
+    for v in filter(lambda v: v < stop, x):         # noqa: B023
+        s = s * v + 1.0
+        stop = 0.1 * s
+    return s
+
+
 CASES = {
     "next of a generator": lambda x: next(squares(x)),
     "filter": lambda x: sum(filter(lambda v: v > 0.4, x)), "filter None": lambda x: sum(filter(None, [x[0], 0.0, x[1]])),
@@ -121,6 +139,11 @@ CASES = {
     "pairs by a key": lambda x: sum(k * a * b for k, (a, b) in enumerate(sorted(zip(x, x[::-1], strict=True), key=lambda p: -p[0] * p[1]))),
     "best pair": lambda x: max(zip(x, x * x, strict=True), key=lambda p: p[0] - p[1])[1] * x[0],
     "sorted generator": lambda x: sorted(v * v for v in x if v > 0.4)[0], "list of a zip": lambda x: list(zip(x, x[1:]))[-1][1]**2,   # noqa: B905
+    "from_iterable": lambda x: sum(v * v for v in chain.from_iterable(np.outer(x, x))),
+    "from_iterable of a list": lambda x: sum(v * v for v in chain.from_iterable([x, x[1:], (x[0],)])),
+    "takewhile": lambda x: sum(v * v for v in takewhile(lambda v: v < 1.0, x)), "takewhile in a loop": taken,
+    "dropwhile": lambda x: sum(v * v for v in dropwhile(lambda v: v < 0.4, x)),
+    "filterfalse": lambda x: sum(v * v for v in filterfalse(lambda v: v > 0.4, x)) + sum(filterfalse(None, [x[0], 0.0])) + x[1],
     "starmap": lambda x: sum(starmap(lambda a, b: a * b, zip(x, x[::-1], strict=True))),
 }
 
@@ -143,10 +166,10 @@ def named(x):
 
 
 @pytest.mark.parametrize("f, text", [
-    (named, "`next` of an iterator that has a name"), (lambda x: sum(a * b for a, b in zip(x, repeat(2.0))), "`repeat` has no end"),   # noqa: B905
+    (changes_what_it_asks_for, "SD0261.*assigns variables that its generator reads"), (named, "`next` of an iterator that has a name"), (lambda x: sum(a * b for a, b in zip(x, repeat(2.0))), "`repeat` has no end"),   # noqa: B905
     (lambda x: sum(a * b for a, b in zip(x, count(1))), "`count` has no end"),                                             # noqa: B905
     (lambda x: sum(a for a, b, c, d in combinations(np.append(x, x[x > 0]), 4)), "more than three items"),
-], ids=["named", "repeat", "count", "four"])
+], ids=["changes", "named", "repeat", "count", "four"])
 def test_what_is_refused_names_the_line(f, text):
     with pytest.raises((sd.errors.UnsupportedError, NotImplementedError), match=text):
         sd.differentiate(f, target="python").grad(X)

@@ -36,6 +36,34 @@ def chain(*iterables):
         yield from iterable
 
 
+def from_iterable(iterables):
+    for iterable in iterables:
+        for item in iterable:           # noqa: UP028
+            yield item
+
+
+def takewhile(predicate, iterable):
+    for item in iterable:
+        if not predicate(item):
+            break
+        yield item
+
+
+def dropwhile(predicate, iterable):
+    dropping = True
+    for item in iterable:
+        if dropping and predicate(item):
+            continue
+        dropping = False
+        yield item
+
+
+def filterfalse(predicate, iterable):
+    for item in iterable:
+        if not (item if predicate is None else predicate(item)):
+            yield item
+
+
 def zip_longest(*iterables, fillvalue=None):
     lists = [list(iterable) for iterable in iterables]
     for k in range(max([len(items) for items in lists])):
@@ -107,5 +135,6 @@ def first_or(items, default):
 
 FUNCTIONS = {
     builtins.filter: filter, itertools.accumulate: accumulate, itertools.chain: chain, itertools.zip_longest: zip_longest,
-    itertools.pairwise: pairwise, itertools.islice: islice, itertools.starmap: starmap,
+    itertools.chain.from_iterable: from_iterable, itertools.takewhile: takewhile, itertools.dropwhile: dropwhile,
+    itertools.filterfalse: filterfalse, itertools.pairwise: pairwise, itertools.islice: islice, itertools.starmap: starmap,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["FUNCTIONS", "diagonal_along", "joined_columns", "joined_rows", "pad"]
+__all__ = ["FUNCTIONS", "diagonal_along", "element_by_element", "joined_columns", "joined_rows", "pad"]
 
 
 def fliplr(m):
@@ -254,6 +254,16 @@ def block(arrays):
     if isinstance(arrays[0], list):
         return np.concatenate([block(row) for row in arrays], axis=-2)
     return np.concatenate([np.atleast_1d(x) for x in arrays], axis=-1)
+
+
+def element_by_element(empty, by_first, function, *arrays):
+    arrays = np.broadcast_arrays(*arrays) if len(arrays) > 1 else arrays
+    out = empty(arrays[0].shape)
+    if by_first and out.size == 0:
+        raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+    for place in np.ndindex(out.shape):
+        out[place] = function(*[a[place].item() for a in arrays])
+    return out
 
 
 def apply_along_axis(func1d, axis, arr, *args):

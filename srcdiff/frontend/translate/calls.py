@@ -27,6 +27,7 @@ from srcdiff.frontend.translate import (
     numpy_calls,
     numpy_more,
     objects,
+    vectorized,
 )
 from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe, text_of
@@ -58,7 +59,7 @@ __all__ = ["HANDLERS", "call", "call_node"]
 _ELEMENTWISE = {f: p.name for p in PRIMITIVES.values() if p.kind == "elementwise" for f in p.callables}
 _OTHER = {f: p for p in PRIMITIVES.values() if p.kind != "elementwise" for f in p.callables}
 HANDLERS = {**numpy_calls.HANDLERS, **numpy_more.HANDLERS, **library.HANDLERS, **builtin_calls.HANDLERS,
-            **iterators.HANDLERS, **complex_numbers.HANDLERS}
+            **iterators.HANDLERS, **complex_numbers.HANDLERS, **vectorized.HANDLERS}
 
 
 def call_node(t: Translator, node):
@@ -130,6 +131,8 @@ def _known(t, function, args, keywords, node):
         return inline.spliced(t, target, args, keywords)
     if _is_transform(target):
         return _transform(t, target, args, keywords)
+    if isinstance(target, np.vectorize):
+        return vectorized.of_object(t, function, args, keywords)
     if isinstance(target, functools.partial):
         return inline.partial(t, function, args, keywords)
     if isinstance(target, operator.itemgetter) and len(args) == 1 and not keywords:

@@ -106,6 +106,7 @@ class Translator:
         self.assumed: dict[str, tuple[Origin, object]] = {}
         self.written: list[str] = []
         self.narrow = False
+        self.converted = 0              # numbers that have got another dtype where paths meet
         self.constant_depth = 0
         self.may_produce = None         # the call that may be one of a generator
         self.loaded: dict = {}

@@ -10,10 +10,24 @@ from __future__ import annotations
 
 import math
 
+import gast
+
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.expressions import evaluate
-from srcdiff.frontend.translate.liveness import assigned_names, read_names
-from srcdiff.frontend.translate.values import Dict, Known, Method, Produced, Record, Ref, Refused, Tuple, same
+from srcdiff.frontend.translate.liveness import assigned_names, read_names, with_called
+from srcdiff.frontend.translate.values import (
+    Closure,
+    Dict,
+    Known,
+    Method,
+    Partial,
+    Produced,
+    Record,
+    Ref,
+    Refused,
+    Tuple,
+    same,
+)
 from srcdiff.syntax import Store, Var, atoms_of, walk
 
 __all__ = ["arguments_of", "go_through", "items", "takes_all"]
@@ -64,12 +78,14 @@ def items(t: Translator, value: Produced):
 
 def go_through(t: Translator, node, value: Produced, loop) -> None:
     """Translate a `for` loop over what a generator yields; ``loop(items)`` translates one over a list."""
+    given = list(_closures(value.arguments))
     free = read_names(value.frame.node) - value.frame.locals if value.frame.parent is not None else frozenset()
+    free = with_called(free.union(*(_free(function.node) for function in given)), t.frame.liveness.called)
     if getattr(node, "exit_flag", None):
         _refuse_loop("may stop before its generator", "the generator would not compute its other items")
     if free & {*assigned_names([node])}:
         _refuse_loop("assigns variables that its generator reads")
-    reached = _reached(t, value, free)
+    reached = _reached(t, value, [value.frame.parent, *(function.frame for function in given)], free)
     found, reads = items(t, value)
     before, lists = len(t.builder.block), {p: v for p, v in t.state.items() if p[0] == "heap" and p[1] in reached}
     loop(found)
@@ -84,14 +100,33 @@ def _refuse_loop(what: str, why: str = "all its items are computed before the lo
     raise Refused(f"the loop {what}", why=why, fix="make a list of its items first: list(...)", code=CODE)
 
 
-def _reached(t, value: Produced, free) -> set:
+def _free(node) -> frozenset[str]:
+    """Return the names that a nested function reads and does not bind itself."""
+    args = node.args
+    own = {a.id for a in [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg] if a is not None}
+    return read_names(node) - own - {*(() if isinstance(node, gast.Lambda) else assigned_names(node.body))}
+
+
+def _closures(value):
+    """Yield the nested functions among the arguments of a generator, which it may call."""
+    if isinstance(value, Closure):
+        yield value
+    elif isinstance(value, Partial):
+        yield from _closures((value.function, *value.args, *(held for _, held in value.keywords)))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _closures(item)
+
+
+def _reached(t, value: Produced, frames, free) -> set:
     """Return the keys of the lists and dicts that a generator may read."""
-    found, frame = set(), value.frame.parent
+    found = set()
     roots = [*value.arguments]
-    while frame is not None:
-        roots += [held for (key, name), held in ((p, v) for p, v in t.state.items() if len(p) == 2)
-                  if key == frame.key and name in free]
-        frame = frame.parent
+    for frame in frames:
+        while frame is not None:
+            roots += [held for (key, name), held in ((p, v) for p, v in t.state.items() if len(p) == 2)
+                      if key == frame.key and name in free]
+            frame = frame.parent
     while roots:
         held = roots.pop()
         if isinstance(held, Ref) and held.key not in found:

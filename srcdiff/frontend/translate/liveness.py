@@ -10,7 +10,7 @@ import functools
 
 import gast
 
-__all__ = ["Liveness", "assigned_names", "liveness_of", "read_names"]
+__all__ = ["Liveness", "assigned_names", "liveness_of", "read_names", "with_called"]
 
 
 def read_names(node) -> frozenset[str]:

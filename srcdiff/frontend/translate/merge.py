@@ -367,6 +367,7 @@ def fill(t: Translator, name: str, type_: Type, value, block) -> None:
                 return
             value = Const(zero_of(type_.dtype))
         atom = as_atom(t, value)
+        t.converted += isinstance(type_, Scalar) and t.type_of(atom).dtype != type_.dtype
         if isinstance(atom, Const):
             atom = Const(converted(atom.value, type_.dtype))
         elif t.type_of(atom).dtype != type_.dtype and isinstance(type_, Array):
