@@ -272,6 +272,7 @@ class For(_Compound):
     step: Atom
     body: tuple[Stmt, ...]
     where: Where = field(default=NOWHERE, compare=False)
+    at_once: bool = field(default=False, compare=False)         # whether its iterations may run at once (`lower.at_once`)
 
     @property
     def blocks(self):
@@ -433,7 +434,7 @@ def with_blocks(stmt: Stmt, blocks) -> Stmt:
         return stmt
     match stmt:
         case For():
-            return For(stmt.var, stmt.start, stmt.stop, stmt.step, blocks[0], stmt.where)
+            return For(stmt.var, stmt.start, stmt.stop, stmt.step, blocks[0], stmt.where, stmt.at_once)
         case While():
             return While(blocks[0], stmt.condition, blocks[1], stmt.where)
     return If(stmt.condition, *blocks, stmt.where)
@@ -509,7 +510,7 @@ def map_atoms(stmt: Stmt, change: Callable[[Atom], Atom]) -> Stmt:
                 Store(stmt.array, new, value, stmt.accumulate, stmt.where)
         case For():
             new = tuple(map(change, stmt.reads))
-            return stmt if _same(new, stmt.reads) else For(stmt.var, *new, stmt.body, stmt.where)
+            return stmt if _same(new, stmt.reads) else For(stmt.var, *new, stmt.body, stmt.where, stmt.at_once)
         case While() | If():
             new = change(stmt.condition)
             return stmt if new is stmt.condition else replace(stmt, condition=new)

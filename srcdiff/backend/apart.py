@@ -141,13 +141,10 @@ class Apart:
         domain = self.module.add_metadata([self.fndesc.mangled_name])
         return [self.module.add_metadata([f"{self.fndesc.mangled_name}.{name}", domain]) for name in names]
 
-    def said(self, array, access: str) -> None:
-        """Say of the last load or store which array it is to."""
+    def said(self, array, instruction) -> None:
+        """Say of a load or store which array it is to."""
         group = self.groups.get(array.name)
-        if group is None or not self.scopes:
-            return
-        instruction = next((i for i in reversed(self.builder.block.instructions) if i.opname == access), None)
-        if instruction is None or group not in (OUTSIDE, *self.scopes):
+        if group is None or not self.scopes or group not in (OUTSIDE, *self.scopes):
             return
         if group in self.scopes:
             instruction.set_metadata("alias.scope", self.module.add_metadata([self.scopes[group]]))

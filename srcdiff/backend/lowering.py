@@ -31,8 +31,8 @@ from numba.np import arrayobj
 
 from srcdiff.backend import large_pages
 from srcdiff.backend.apart import Apart
+from srcdiff.backend.loops import NotedLoops
 from srcdiff.backend.notes import Notes
-from srcdiff.backend.unrolling import RolledLoops
 from srcdiff.backend.vector_math import called, of_doubles, of_floats
 
 __all__ = ["lowering"]
@@ -40,8 +40,8 @@ __all__ = ["lowering"]
 
 def lowering(notes: Notes, long: bool = False) -> type[Lower]:
     """Return the class that lowers a function of which this is known."""
-    parts = (_Loops, Apart, _Elements, _Sums, _Functions, _Methods, _Unbuilt, *[RolledLoops] * long, Lower)
-    return type("GeneratedLower", parts, {"notes": notes})
+    parts = (_Loops, NotedLoops, Apart, _Elements, _Sums, _Functions, _Methods, _Unbuilt, Lower)
+    return type("GeneratedLower", parts, {"notes": notes, "rolled": long})
 
 
 class _Sums:
@@ -220,7 +220,7 @@ class _Elements:
             return super().lower_getitem(resty, expr, value, index, signature)
         kind = self.typeof(value.name)
         found = arrayobj.load_item(self.context, self.builder, kind, self._address(value, index))
-        self.said(value, "load")
+        self.last("load", value)
         return self.context.cast(self.builder, found, kind.dtype, resty)
 
     def lower_setitem(self, target_var, index_var, value_var, signature):
@@ -229,7 +229,13 @@ class _Elements:
         kind, given = self.typeof(target_var.name), signature.args[2]
         value = self.context.cast(self.builder, self._cast_var(value_var, given), given, kind.dtype)
         arrayobj.store_item(self.context, self.builder, kind, value, self._address(target_var, index_var))
-        self.said(target_var, "store")
+        self.last("store", target_var)
+
+    def last(self, access: str, array) -> None:
+        """Say what is known of the last load or store."""
+        instruction = next((i for i in reversed(self.builder.block.instructions) if i.opname == access), None)
+        if instruction is not None:
+            self.said(array, instruction)
 
     def delvar(self, name):
         """End a variable: release an array; what owns no memory is left as it is."""

@@ -14,7 +14,8 @@ around, `interchange` turns nests of loops, those of adjoints as sums in any
 order allow, all others as `distribute` proves (with `counters` written out),
 `short` adds another version of deep nests for short innermost loops, `layout`
 puts the axes of local arrays in the order of the loops, `registers` keeps
-elements in variables, `names` gives the loop variables short names.
+elements in variables, `at_once` marks the loops whose iterations may run at
+once, `names` gives the loop variables short names.
 
 `ravel`, which runs loops over complete trailing axes as one, is no part of it:
 what it returns has views, and can be printed only.
@@ -22,6 +23,7 @@ what it returns has views, and can be printed only.
 
 from __future__ import annotations
 
+from srcdiff.lower.at_once import at_once
 from srcdiff.lower.checks import checks
 from srcdiff.lower.distribute import PART
 from srcdiff.lower.fuse import fuse
@@ -47,9 +49,9 @@ from srcdiff.syntax import For, Program, walk
 __all__ = ["PASSES", "lower"]
 
 PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences,
-          gather, interchange, short, layout, registers, reciprocals)
+          gather, interchange, short, layout, registers, reciprocals, at_once)
 # A thread of a GPU has no vectors to fill, and a sample of its own.
-FOR_VECTORS = (gather, interchange, ordered, recurrences, rejoin, short)
+FOR_VECTORS = (gather, interchange, ordered, recurrences, rejoin, short, at_once)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:

@@ -35,7 +35,7 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["Access", "Commuting", "accesses", "is_sum"]
+__all__ = ["Access", "Commuting", "accesses", "is_sum", "meeting"]
 
 MOST = 48                               # accesses of one body: each is compared with each
 
@@ -57,6 +57,13 @@ def accesses(body, path: tuple[Stmt, ...] = ()) -> Iterator[Access]:
             yield from accesses(block, (*path, stmt) if isinstance(stmt, For) else path)
         if isinstance(stmt, Assign | Load):
             path = (*path, stmt)
+
+
+def meeting(ours: list[Access], theirs: list[Access]) -> Iterator[tuple[Access, Access]]:
+    """Yield the pairs of accesses to the same array of which one is a store."""
+    changed = {a.stmt.array for a in (*ours, *theirs) if isinstance(a.stmt, Store)}
+    return ((a, b) for a in ours if a.stmt.array in changed
+            for b in theirs if a.stmt.array == b.stmt.array and isinstance(a.stmt, Store) | isinstance(b.stmt, Store))
 
 
 class Commuting(Walked):
@@ -144,13 +151,13 @@ class Commuting(Walked):
 
         `pairs` are the variables of the two iterations, of which one differs.
         """
-        changed = {a.stmt.array for a in (*ours, *theirs) if isinstance(a.stmt, Store)}
-        return all(self.apart(a, b, pairs) for a in ours if a.stmt.array in changed
-                   for b in theirs if a.stmt.array == b.stmt.array and isinstance(a.stmt, Store) | isinstance(b.stmt, Store))
+        return all(self.apart(a, b, pairs) for a, b in meeting(ours, theirs))
 
     def apart(self, a: Access, b: Access, pairs) -> bool:
-        if is_sum(a.stmt) and is_sum(b.stmt):
-            return True
+        return is_sum(a.stmt) and is_sum(b.stmt) or self.are_others(a, b, pairs)
+
+    def are_others(self, a: Access, b: Access, pairs) -> bool:
+        """Tell whether two accesses are to elements that are not the same."""
         place = self.integers.here()
         self.enter(a, b)
         found = self.is_own(a.stmt.index, b.stmt.index, pairs) or self.differ(a.stmt.index, b.stmt.index)

@@ -43,7 +43,7 @@ def apart(program: Program) -> tuple[Program, dict[str, str]]:
             name = builder.fresh(stmt.var, program.types[stmt.var])
             old[name] = stmt.var
             stmt = For(name, stmt.start, stmt.stop, stmt.step,
-                       rename(stmt.body, {stmt.var: name}), stmt.where)
+                       rename(stmt.body, {stmt.var: name}), stmt.where, stmt.at_once)
         if isinstance(stmt, For):
             seen.add(stmt.var)
         return with_blocks(stmt, [block(b) for b in blocks_of(stmt)]) if blocks_of(stmt) else stmt
@@ -70,8 +70,7 @@ def names(program: Program, keep: frozenset[str], old: Mapping[str, str] = {}) -
                 name = _free(taken, outer)
             types[name] = program.types[stmt.var]
             body = rename(stmt.body, {stmt.var: name})
-            return For(name, stmt.start, stmt.stop, stmt.step, block(body, outer | {name}),
-                       stmt.where)
+            return For(name, stmt.start, stmt.stop, stmt.step, block(body, outer | {name}), stmt.where, stmt.at_once)
         if isinstance(stmt, For):
             outer = outer | {stmt.var}
         return with_blocks(stmt, [block(b, outer) for b in blocks_of(stmt)]) \

@@ -3,14 +3,16 @@
 ``__from_front__`` lists for each function the arrays whose indices never count
 from the end, ``__any_order__`` the sums whose order is nobody's.  Variables may
 share a name in the text; then what is said of the name holds for all of them.
+``__at_once__`` says of each loop, in the order of the text, whether its iterations
+may run at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from srcdiff.marks import ANY_ORDER, FROM_FRONT
-from srcdiff.syntax import Array, Assign, Program, Scalar, Var, walk
+from srcdiff.marks import ANY_ORDER, AT_ONCE, FROM_FRONT
+from srcdiff.syntax import Array, Assign, For, Program, Scalar, Var, walk
 
 __all__ = ["notes"]
 
@@ -24,6 +26,9 @@ def notes(program: Program, names: Mapping[str, str], from_front: frozenset[str]
         ours, others = ({names.get(name, name) for name in group} for group in (ours, others))
         if found := sorted(ours - others):
             lines += f'{mark} = {{"{program.name}": {found}}}\n'
+    loops = [s.at_once for s in walk(program.body) if isinstance(s, For)]
+    if any(loops):
+        lines += f'{AT_ONCE} = {{"{program.name}": "{"".join(map(str, map(int, loops)))}"}}\n'
     return lines
 
 
