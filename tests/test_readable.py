@@ -6,9 +6,10 @@ import gast
 import numpy as np
 import pytest
 
+import srcdiff as sd
 from srcdiff.backend import compile_program
 from srcdiff.errors import Where
-from srcdiff.notation import read, run
+from srcdiff.notation import in_any_order, read, run
 from srcdiff.printing import to_source
 from srcdiff.printing.algebra import chosen, merged, tidy, tidy_integers
 from srcdiff.printing.stems import stems
@@ -113,11 +114,26 @@ def test_names_say_what_values_are():
 
 
 def test_blocks_beside_each_other_share_names_and_accumulations_meet():
-    text = to_source(PROGRAM)
+    text = to_source(in_any_order(PROGRAM))
     assert text.count("x_i = x[i]") == 2 and "_2" not in text and text.count("x_bar[i] +=") == 2
     x = np.array([0.3, -0.4, 2.0])
     got, = compile_program(PROGRAM, "python")(x, 1.0)
     np.testing.assert_allclose(got, run(PROGRAM, x, 1.0), rtol=1e-14)
+
+
+def test_accumulations_in_the_order_of_the_user_stay():
+    assert to_source(PROGRAM).count("x_bar[i] +=") == 3
+
+    def rounded(x):
+        y = np.zeros(2)
+        for i in range(2):
+            y[i] = x[i] * 1e16
+            y[i] += x[i]
+            y[i] += x[i]
+        return y
+
+    value, _ = sd.functional.vjp(rounded, (np.ones(2),), np.ones(2))
+    np.testing.assert_array_equal(value, rounded(np.ones(2)))
 
 
 def test_what_reads_an_element_between_two_accumulations_sees_the_first():

@@ -13,7 +13,8 @@ sums that it does not wait for, `gather` turns sums into neighbouring elements
 around, `interchange` turns nests of loops, those of adjoints as sums in any
 order allow, all others as `distribute` proves (with `counters` written out),
 `short` adds another version of deep nests for short innermost loops, `layout`
-puts the axes of local arrays in the order of the loops, `registers` keeps
+puts the axes of local arrays in the order of the loops, `jam` takes two rows at
+a time that are added to a third one, `registers` keeps
 elements in variables, `at_once` marks the loops whose iterations may run at
 once, `names` gives the loop variables short names.
 
@@ -31,6 +32,7 @@ from srcdiff.lower.gather import gather
 from srcdiff.lower.guarded import guarded
 from srcdiff.lower.hoist import hoist
 from srcdiff.lower.interchange import interchange
+from srcdiff.lower.jam import jam
 from srcdiff.lower.layout import layout
 from srcdiff.lower.masks import masks
 from srcdiff.lower.moves import moves
@@ -49,9 +51,9 @@ from srcdiff.syntax import For, Program, walk
 __all__ = ["PASSES", "lower"]
 
 PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences,
-          gather, interchange, short, layout, registers, reciprocals, at_once)
+          gather, interchange, short, layout, jam, registers, reciprocals, at_once)
 # A thread of a GPU has no vectors to fill, and a sample of its own.
-FOR_VECTORS = (gather, interchange, ordered, recurrences, rejoin, short, at_once)
+FOR_VECTORS = (gather, interchange, ordered, recurrences, rejoin, short, jam, at_once)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:

@@ -1,4 +1,7 @@
-"""Accumulations that stand one below the other are one: ``x += a`` and ``x += b`` are ``x += a + b``."""
+"""Accumulations that stand one below the other are one: ``x += a`` and ``x += b`` are ``x += a + b``.
+
+That is another order, so only where the order of both is nobody's, as in adjoints.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,15 @@ def with_sign(node: gast.AugAssign) -> gast.AugAssign:
     return gast.AugAssign(node.target, gast.Sub() if isinstance(node.op, gast.Add) else gast.Add(), inner)
 
 
-def accumulated(out: list, node: gast.AugAssign, room: int, types, places) -> gast.stmt:
+def accumulated(out: list, node: gast.AugAssign, where, room: int, types, places) -> gast.stmt:
     """Put ``x[i] += b`` together with an ``x[i] += a`` above, if what stands between has to do with neither.
 
     Parameters
     ----------
     out
         The statements above; the one that `node` takes up is removed.
+    where
+        The user's line of `node`.
     room
         How many columns both values may take together.
     types, places
@@ -42,7 +47,7 @@ def accumulated(out: list, node: gast.AugAssign, room: int, types, places) -> ga
         return gast.Assign(first.targets, negated(total.value) if isinstance(total.op, gast.Sub) else total.value,
                            None)
     at = _same_target(out, node, own)
-    if at is None:
+    if at is None or not (where.any_order and places[out[at].lineno].any_order):
         return node
     above, between = out[at], out[at + 1:]
     fixed = names_in(above.value) | names_in(above.target)

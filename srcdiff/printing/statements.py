@@ -145,7 +145,7 @@ class Writer:
     def _emit(self, block, node, where):
         if isinstance(node, gast.AugAssign):
             room = WIDTH - block.indent - 20
-            node = accumulated(block.out, with_sign(node), room, self.types, self.places)
+            node = accumulated(block.out, with_sign(node), where, room, self.types, self.places)
         node.lineno = len(self.places) + 2          # 1 is what nodes without a place get
         self.places[node.lineno] = where
         block.out.append(node)
