@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from srcdiff.analysis.extents import ExtentWriter
 from srcdiff.analysis.independent import independent
 from srcdiff.analysis.shapes import Shapes
+from srcdiff.analysis.signs import from_front
 from srcdiff.analysis.uses import changed
 from srcdiff.builder import Builder
 from srcdiff.lower.ravel import of_any_layout, ravel
@@ -165,7 +166,8 @@ class _Splitter:
             else:
                 extents = [self._size(name, axis) for axis in range(len(extents))]
             builder.assign(name, "empty", *extents, dtype=program.types[name].dtype)
-        builder.append(replace(self.loop, start=Var(first), stop=Var(last)))
+        start = builder.op("maximum", Var(first), Const(0), stem="start")       # never negative, which is a proof here
+        builder.append(replace(self.loop, start=start, stop=Var(last)))
         params = (Param(first, COUNT), Param(last, COUNT),
                   *(Param(n, builder.types[n]) for n in (*self.numbers, *self.sizes)))
         return replace(program, name=f"{program.name}_part", params=(*params, *program.params), tree=None, doc="",
@@ -279,7 +281,8 @@ def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = Fa
     before = ravel(lower(batch.before))
     if jit:
         before, part = of_any_layout(before), of_any_layout(part, batch.given)
-    functions = _functions(to_source(before)) | _functions(to_source(part))
+    sources = [to_source(one, from_front=from_front(one)) for one in (before, part)]
+    functions = _functions(sources[0]) | _functions(sources[1])
     words["parts"] = (IN_ORDER if jit else IN_TURN).format(**words)
     functions |= {f"{program.name}_fails": FAILS.format(**words), program.name: MAIN.format(**words)}
     code = "\n\n".join(_decorated(name, text, program.name) if jit else text
@@ -287,7 +290,18 @@ def batch_text(batch: Batch, lower: Callable[[Program], Program], jit: bool = Fa
     names = {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
     imports = "import math\n\n" * ("math" in names) + "import numpy as np\n\n"
     imports += JIT if jit else COMPILED
-    return f'{imports}\n__all__ = ["{program.name}"]\n\n\n{_wrapped(code)}'
+    notes = "" if jit else _notes(sources)
+    return f'{imports}\n__all__ = ["{program.name}"]\n{notes}\n\n{_wrapped(code)}'
+
+
+def _notes(sources) -> str:
+    """Return the lines with what modules say of their functions, for a module of all of them."""
+    marks: dict[str, dict] = {}
+    for source in sources:
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+                marks.setdefault(node.targets[0].id, {}).update(ast.literal_eval(node.value))
+    return "".join(f"{mark} = {of}\n" for mark, of in marks.items())
 
 
 def _wrapped(code: str) -> str:

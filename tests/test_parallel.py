@@ -16,6 +16,7 @@ from srcdiff.api import parallel
 from srcdiff.backend import Options
 from srcdiff.backend.turns import next_turn
 from srcdiff.batches import CHUNKS
+from srcdiff.marks import FROM_FRONT
 from srcdiff.notation import read
 
 
@@ -176,7 +177,8 @@ def test_parallel_is_serial(batches, data, always):
 
 def test_the_compiled_parts_are_taken_in_turn(batches, data, always):
     many, _ = batches
-    assert "chunk = next_turn(turn)" in compiler.parallel_text(many.special_for(*data).bare)
+    text = compiler.parallel_text(many.special_for(*data).bare)
+    assert "chunk = next_turn(turn)" in text and "_part': ['" in text.partition(FROM_FRONT)[2].partition("\n")[0]
 
     @njit(parallel=True)
     def takers(turn, taken):
