@@ -23,7 +23,7 @@ from srcdiff.structure import leaves
 from tests.cuda_offline import kept
 from tests.programs import PROGRAMS
 
-SAMPLES = 3
+SAMPLES = 2
 SCRIPTS = Path(__file__).resolve().parents[1] / "examples"
 EXAMPLES = {}
 
