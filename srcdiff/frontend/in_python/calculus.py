@@ -272,31 +272,25 @@ def start_and_stop(array, indices, k):
     return start, stop if stop > start else start + 1
 
 
-def add_reduceat(array, indices, axis=0):
+def reduced_at(reduce, array, indices, axis):
     moved = np.moveaxis(array, axis, 0)
     made = np.zeros((len(indices), *moved.shape[1:]), dtype=array.dtype)
     for k in range(len(indices)):
         start, stop = start_and_stop(moved, indices, k)
-        made[k] = np.sum(moved[start:stop], axis=0)
+        made[k] = reduce(moved[start:stop], axis=0)
     return np.moveaxis(made, 0, axis)
+
+
+def add_reduceat(array, indices, axis=0):
+    return reduced_at(np.sum, array, indices, axis)
 
 
 def multiply_reduceat(array, indices, axis=0):
-    moved = np.moveaxis(array, axis, 0)
-    made = np.zeros((len(indices), *moved.shape[1:]), dtype=array.dtype)
-    for k in range(len(indices)):
-        start, stop = start_and_stop(moved, indices, k)
-        made[k] = np.prod(moved[start:stop], axis=0)
-    return np.moveaxis(made, 0, axis)
+    return reduced_at(np.prod, array, indices, axis)
 
 
 def maximum_reduceat(array, indices, axis=0):
-    moved = np.moveaxis(array, axis, 0)
-    made = np.zeros((len(indices), *moved.shape[1:]), dtype=array.dtype)
-    for k in range(len(indices)):
-        start, stop = start_and_stop(moved, indices, k)
-        made[k] = np.max(moved[start:stop], axis=0)
-    return np.moveaxis(made, 0, axis)
+    return reduced_at(np.max, array, indices, axis)
 
 
 def minimum_reduceat(array, indices, axis=0):
