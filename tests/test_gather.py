@@ -134,6 +134,31 @@ def f(x: "float64[:,:]", n: "weak int64", m: "weak int64"):
         np.testing.assert_allclose(run(lower(in_any_order(read(text))), x, *shape), run(read(text), x, *shape), rtol=1e-13)
 
 
+def test_a_term_that_is_a_number_of_its_iteration_and_a_constant():
+    """``1 + t * t`` is no place, though it is another number and a whole one; neither is a place that was looked up."""
+    text = '''
+def f(x: "float64[:]", at: "int64[:]"):
+    y = zeros(8, dtype='float64')
+    for i in range(1, 7, 1):
+        u = x[i]
+        t = multiply(u, u)
+        v = add(1, t)
+        j = subtract(i, 1)
+        y[i] += v
+        y[j] += v
+        q = at[i]
+        p = add(q, 1)
+        w = x[p]
+        y[i] += w
+    return y
+'''
+    program = in_any_order(read(text))
+    verify(gather(program))
+    x, at = RNG.normal(size=8), np.arange(8)[::-1].copy()
+    assert gathers(gather(program))
+    np.testing.assert_allclose(run(lower(program), x, at)[0], run(read(text), x, at)[0], rtol=1e-13)
+
+
 def rows(*body, before=(), inner="range(1, m, 1)", outer="range(2, n, 1)"):
     """Return a program with a nest of two loops over copies of two matrices of 4 more rows and 2 more columns."""
     lines = ["    a = copy(a_0)", "    b = copy(b_0)", *("    " + s for s in before), f"    for i in {outer}:",

@@ -122,11 +122,14 @@ def scatter_of(loop: For, program: Program, forms: Extents, mentions: Counter,
     if loop.step not in (Const(1), Const(-1)) or not _is_plain(loop, program, mentions):
         return None
     loop = _set_once(loop, fresh) if fresh else _handed_on(_set_once(loop, lambda name: name + "'"))
-    integers: dict[str, Sum] = {}
+    numbers: dict[str, Sum] = {}
     for s in loop.body:
         if isinstance(s, Assign):
-            follow(s, integers)
-    found = Scatter(loop, integers, {s.target: s for s in loop.body if isinstance(s, Assign | Load)}, inner)
+            follow(s, numbers)
+    made = {s.target: s for s in loop.body if isinstance(s, Assign | Load)}
+    # What follows from another number of the iteration is computed, as that is: 1 + t * t, or a place that was looked up.
+    integers = {name: at for name, at in numbers.items() if not (isinstance(at.atom, Var) and at.atom.name in made)}
+    found = Scatter(loop, integers, made, inner)
     accesses = defaultdict(list)
     for s in loop.body:
         if isinstance(s, Load | Store):
