@@ -22,6 +22,7 @@ __all__ = [
     "LinearAlgebraError",
     "MemoryBudgetError",
     "NoSourceError",
+    "NoValueError",
     "NotScalarError",
     "Problem",
     "RuleError",
@@ -156,6 +157,12 @@ class IndexOutOfRangeError(SrcdiffError, IndexError):
     """An index of the user's function is past the end of its axis."""
 
     code = "SD0343"
+
+
+class NoValueError(SrcdiffError, TypeError):
+    """A name or a result is None, on the path taken, where a value is needed."""
+
+    code = "SD0357"
 
 
 class LinearAlgebraError(SrcdiffError, LinAlgError):

@@ -31,6 +31,7 @@ from srcdiff.errors import (
     IndexOutOfRangeError,
     MemoryBudgetError,
     NotScalarError,
+    NoValueError,
     Problem,
     ShapeError,
     SrcdiffError,
@@ -45,13 +46,14 @@ __all__ = ["Dispatch", "Stale", "into_out", "runner", "store"]
 compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 misfits = lazy("srcdiff.api.misfits")
 
-# What generated code raises: a ValueError or IndexError that starts with the code of ours.
+# What generated code raises: a ValueError, IndexError or TypeError that starts with the code of ours.
 STRETCH = "SD0340"
 MOST_LEVELS = 2                 # of loops inside loops that a memory budget divides
 CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
-KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError, MemoryBudgetError)}        # of any other: ShapeError
+KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError, MemoryBudgetError, NoValueError)}      # of any other: ShapeError
 FIXES = {IndexOutOfRangeError.code: "keep the index inside the axis; a negative one counts from the end",
          NotScalarError.code: "take one element of the result",
+         NoValueError.code: "assign or return a value on every path, or test with `is None` first",
          MemoryBudgetError.code: "give more memory, or leave memory= out",
          "SD0333": "give every sample a result of one shape",
          "SD0345": "leave memory= out, or let the array keep its shape in the loop",
@@ -284,7 +286,7 @@ class Dispatch:
             with self._lock:
                 self._table.pop(self._key(args, keywords), None)
             return self._run(self._first(args, keywords), args, keywords)
-        if isinstance(error, ValueError | IndexError) and (found := CODED.match(str((*error.args, "")[0]))):
+        if isinstance(error, ValueError | IndexError | TypeError) and (found := CODED.match(str((*error.args, "")[0]))):
             if found[1] == STRETCH:
                 return self._run(self._stretched(args, keywords), args, keywords)
             if found[1] == MemoryBudgetError.code and error.args[1:]:       # a thread does not say how much it needs

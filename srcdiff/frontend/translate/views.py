@@ -71,7 +71,7 @@ def checked(t: Translator, value: MaybeUnbound, name: str):
 def given(t: Translator, value):
     """Return a value that may be None, or a sum that may be of nothing; at run time, raise where it is."""
     if isinstance(value, MaybeNone):
-        _fail_unless(t, value.flag, "TypeError", "None where a value is needed")
+        _fail_unless(t, value.flag, "TypeError", "[SD0357] None where a value is needed")
     elif isinstance(value, Summed):
         _fail_unless(t, value.some, "ValueError", "[SD0356] the sum of no arrays is the number 0")
     else:
