@@ -286,7 +286,7 @@ class Dispatch:
             with self._lock:
                 self._table.pop(self._key(args, keywords), None)
             return self._run(self._first(args, keywords), args, keywords)
-        if isinstance(error, ValueError | IndexError | TypeError) and (found := CODED.match(str((*error.args, "")[0]))):
+        if (isinstance(error, ValueError | IndexError) or type(error) is TypeError) and (found := CODED.match(str((*error.args, "")[0]))):
             if found[1] == STRETCH:
                 return self._run(self._stretched(args, keywords), args, keywords)
             if found[1] == MemoryBudgetError.code and error.args[1:]:       # a thread does not say how much it needs
