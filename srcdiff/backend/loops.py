@@ -67,14 +67,14 @@ class NotedLoops:
 
     def init(self):
         super().init()
-        self.label = None
+        self.label = self.group = None
         self.labels = {id(block): label for label, block in self.blocks.items()}
         loops = _loops(self.blocks)
         at_once = self.notes.at_once if len(self.notes.at_once) == len(loops) else ""
         self.groups_of = {loop.begin: _Node(self.module, names_itself=False)
                           for loop, mark in zip(loops, at_once, strict=False) if mark == "1"}
-        self.noted = [loop for loop in loops if self.rolled or loop.begin in self.groups_of]
-        self.names = {loop.begin: self._name(loop) for loop in self.noted}
+        self.at_once = [loop for loop in loops if loop.begin in self.groups_of]
+        self.names = {loop.begin: self._name(loop) for loop in loops if self.rolled or loop.begin in self.groups_of}
 
     def _name(self, loop: _Loop):
         properties = [["llvm.loop.unroll.runtime.disable"]] * self.rolled
@@ -83,7 +83,8 @@ class NotedLoops:
         return _Node(self.module, *map(self.module.add_metadata, properties), names_itself=True)
 
     def lower_block(self, block):
-        self.label = self.labels.get(id(block))
+        self.label = self.labels[id(block)]
+        self.group = next((self.groups_of[loop.begin] for loop in self.at_once if loop.holds(self.label)), None)
         super().lower_block(block)
 
     def lower_inst(self, inst):
@@ -93,7 +94,5 @@ class NotedLoops:
 
     def said(self, array, instruction) -> None:
         super().said(array, instruction)
-        group = next((self.groups_of[loop.begin] for loop in self.noted
-                      if loop.begin in self.groups_of and loop.holds(self.label)), None)
-        if group is not None:
-            instruction.set_metadata("llvm.access.group", group)
+        if self.group is not None:
+            instruction.set_metadata("llvm.access.group", self.group)

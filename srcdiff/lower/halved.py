@@ -7,7 +7,7 @@ from srcdiff.lower.hoist import hoist
 from srcdiff.optimize.dead import dead
 from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Stmt, Store, Var, blocks_of
 
-__all__ = ["Halving"]
+__all__ = ["Halving", "is_long"]
 
 
 class Halving(Distributing):

@@ -112,7 +112,7 @@ class _Jammer(Commuting):
         second = Assign(other.var, "add", (Var(outer.var), Const(1)), where=outer.where)
         may_meet = self.may_meet(nest, nest_of(other), second)
         other, = rename((other,), {names[inner.var]: inner.var})
-        for name in (f"{second.target}'", *(names.values() if not may_meet else (names[inner.var],))):
+        for name in names.values() if not may_meet else (names[inner.var],):
             del self.builder.types[name]
         if not may_meet:
             return False
@@ -129,10 +129,12 @@ class _Jammer(Commuting):
         # That there is a next iteration is known in a loop from that one on.
         begin, theirs = self.parts(other, (second, replace(outer, var=later, start=Var(second.target), body=())))
         pairs = [(nest.loops[1].var, other.loops[1].var)]
-        return all(self.differ_at(a, b) for a, b in meeting(ours, begin)) \
+        may = all(self.differ_at(a, b) for a, b in meeting(ours, begin)) \
             and self.commute(ours, theirs, pairs) \
             and all(is_sum(a.stmt) and is_sum(b.stmt) or self.differ_at(a, b)
                     for n, a in enumerate(ours) for _, b in meeting([a], theirs[:n]))
+        del self.builder.types[later]
+        return may
 
     def parts(self, nest: Nest, path: tuple[Stmt, ...]) -> tuple[list[Access], list[Access]]:
         """Return the accesses in front of the inner loop, and those in it; `path` is what is known of the outer loop's variable."""
