@@ -294,6 +294,17 @@ def _linalg(name, function, *callables):
     LINEAR_ALGEBRA.add(name)
 
 
+def is_indefinite(a):
+    """Tell whether `np.linalg.cholesky` refuses a matrix; what is not finite has no answer, and passes."""
+    if not np.all(np.isfinite(a)):
+        return False
+    try:
+        np.linalg.cholesky(a)
+    except Exception:       # Numba knows no other class
+        return True
+    return False
+
+
 LINEAR_ALGEBRA: set[str] = set()        # what may raise LinAlgError
 
 _linalg("solve", lambda a, b: np.linalg.solve(a, b), np.linalg.solve)
@@ -302,6 +313,7 @@ _linalg("det", np.linalg.det, np.linalg.det)
 _linalg("det_sign", lambda x: np.linalg.slogdet(x)[0])
 _linalg("logabsdet", lambda x: np.linalg.slogdet(x)[1])
 _linalg("cholesky", np.linalg.cholesky, np.linalg.cholesky)
+_linalg("is_indefinite", is_indefinite)
 _linalg("eigvalsh", np.linalg.eigvalsh, np.linalg.eigvalsh)
 _linalg("eigenvectors", lambda x: np.linalg.eigh(x)[1])
 _linalg("qr_q", lambda x: np.linalg.qr(x)[0])

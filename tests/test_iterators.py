@@ -7,6 +7,7 @@ from itertools import (
     combinations,
     combinations_with_replacement,
     count,
+    cycle,
     dropwhile,
     filterfalse,
     islice,
@@ -116,6 +117,20 @@ def changes_what_it_asks_for(x):
     return s
 
 
+def counted_from_one(x):
+    s = 0.0
+    for k, v in zip(count(1), x):           # noqa: B905
+        s += v**2 / k
+    return s
+
+
+def cycled(x):
+    s = 0.0
+    for (i, v), w, c in zip(enumerate(x), cycle((1.0, 2.0)), (x[0], x[1], 3.0)):        # noqa: B905
+        s += v**2 * w * c * i
+    return s
+
+
 CASES = {
     "next of a generator": lambda x: next(squares(x)),
     "filter": lambda x: sum(filter(lambda v: v > 0.4, x)), "filter None": lambda x: sum(filter(None, [x[0], 0.0, x[1]])),
@@ -144,6 +159,9 @@ CASES = {
     "takewhile": lambda x: sum(v * v for v in takewhile(lambda v: v < 1.0, x)), "takewhile in a loop": taken,
     "dropwhile": lambda x: sum(v * v for v in dropwhile(lambda v: v < 0.4, x)),
     "filterfalse": lambda x: sum(v * v for v in filterfalse(lambda v: v > 0.4, x)) + sum(filterfalse(None, [x[0], 0.0])) + x[1],
+    "endless repeat": lambda x: sum(a * b for a, b in zip(x, repeat(2.0))) + sum(map(pow, x, repeat(3))),              # noqa: B905
+    "repeat of a number": lambda x: sum(a * b for a, b in zip(x, repeat(x[1]))), "endless count": counted_from_one,      # noqa: B905
+    "cycle": lambda x: sum(a * a * b for a, b in zip(x, cycle([1.0, x[0]]))), "cycle beside a tuple": cycled,              # noqa: B905
     "starmap": lambda x: sum(starmap(lambda a, b: a * b, zip(x, x[::-1], strict=True))),
 }
 
@@ -160,16 +178,26 @@ def test_values_and_derivatives(name):
     assert g.jvp((X,), (direction,))[1] == pytest.approx(gradient @ direction, rel=1e-13)
 
 
+def zips_one_twice(x):
+    weights = cycle((1.0, 2.0))
+    s = 0.0
+    for _ in range(2):
+        for a, b in zip(x, weights):        # noqa: B905
+            s += a * b
+    return s
+
+
 def named(x):
     items = iter([x[0], x[1]])
     return next(items) * 2 + next(items)
 
 
 @pytest.mark.parametrize("f, text", [
-    (changes_what_it_asks_for, "SD0261.*assigns variables that its generator reads"), (named, "`next` of an iterator that has a name"), (lambda x: sum(a * b for a, b in zip(x, repeat(2.0))), "`repeat` has no end"),   # noqa: B905
-    (lambda x: sum(a * b for a, b in zip(x, count(1))), "`count` has no end"),                                             # noqa: B905
+    (changes_what_it_asks_for, "SD0261.*assigns variables that its generator reads"), (named, "`next` of an iterator that has a name"), (lambda x: x[0] * sum(repeat(2.0)), "has no end"),
+    (lambda x: sum(a * b for a, b in zip(x, cycle(x[x > 0]))), "items whose number only run time knows"),       # noqa: B905
+    (zips_one_twice, "used"),
     (lambda x: sum(a for a, b, c, d in combinations(np.append(x, x[x > 0]), 4)), "more than three items"),
-], ids=["changes", "named", "repeat", "count", "four"])
+], ids=["changes", "named", "repeat", "cycle", "twice", "four"])
 def test_what_is_refused_names_the_line(f, text):
     with pytest.raises((sd.errors.UnsupportedError, NotImplementedError), match=text):
         sd.differentiate(f, target="python").grad(X)

@@ -1329,14 +1329,6 @@ def rec(n):
     return n * rec(n - 1)
 
 
-@refused("SD0211", "return 1 / (x ** -2)", 1.5)
-def try_power(x):
-    try:
-        return 1 / (x ** -2)
-    except ZeroDivisionError:
-        return 0.0
-
-
 @refused("SD0221", "WEIGHTS[0] = x[0]", X)
 def writes_a_global(x):
     WEIGHTS[0] = x[0]

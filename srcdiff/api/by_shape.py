@@ -25,14 +25,16 @@ def abstract_call(function, args, keywords, sized: bool = False):
     return specs, {name: abstract(value, name, sized) for name, value in keywords.items()}
 
 
-def specialised_call(function, args, keywords) -> tuple[tuple | None, Special]:
-    """Return the specs of a call and its specialisation; None for the specs where it holds for these extents only.
+def specialised_call(function, args, keywords, sized: bool = False) -> tuple[tuple | None, Special]:
+    """Return the specs of a call and its specialisation; None for the specs where it holds for these extents only (`sized`: always).
 
     Raises
     ------
     UnsupportedError
         The function is refused whatever the extents; with what remains to be said.
     """
+    if sized:
+        return None, function.specialise(*abstract_call(function, args, keywords, sized=True))
     specs = abstract_call(function, args, keywords)
     with stage("transforms"):
         try:

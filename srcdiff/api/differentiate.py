@@ -72,7 +72,7 @@ class Primal(Function):
 
     # -- calls --------------------------------------------------------------------------
 
-    def _make(self, args, keywords, stretch=False):
+    def _make(self, args, keywords, stretch=False, sized=False):
         if self.options.target == "python":
             return self.python
         try:
@@ -81,7 +81,7 @@ class Primal(Function):
             return self._uncompiled(error.problems[0].what)
         if found.written:
             return self._in_place(found)
-        return super()._make(args, keywords, stretch)
+        return super()._make(args, keywords, stretch, sized)
 
     def _uncompiled(self, reason: str):
         warnings.warn(f"{self.__name__} runs uncompiled: {reason}", RuntimeWarning, stacklevel=5)

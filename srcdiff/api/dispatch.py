@@ -47,7 +47,7 @@ compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled"
 misfits = lazy("srcdiff.api.misfits")
 
 # What generated code raises: a ValueError, IndexError or TypeError that starts with the code of ours.
-STRETCH = "SD0340"
+STRETCH, SHORTER = "SD0340", "SD0358"
 MOST_LEVELS = 2                 # of loops inside loops that a memory budget divides
 CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
 KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError, MemoryBudgetError, NoValueError)}      # of any other: ShapeError
@@ -60,6 +60,7 @@ FIXES = {IndexOutOfRangeError.code: "keep the index inside the axis; a negative 
          "SD0346": "take out what depends on other rows or columns, or add a small multiple of the identity",
          "SD0347": "give as many targets as there are values",
          "SD0348": "generate code for arguments of these shapes",
+         "SD0358": "give arrays that are long enough, or call it from Python: there it is compiled for these shapes",
          "SD0356": "keep arrays of one shape in a list, test whether it has items, and join lists with +"}
 SHAPES_FIT = "check the shapes of the arguments"            # of any other: it says which shapes do not fit
 
@@ -146,9 +147,11 @@ def same_value(a, b) -> bool:
 class Dispatch:
     """Calls by key; subclasses say how a call is specialised.
 
-    A subclass has `specialise(args, keywords) -> Special`, `options`,
-    `argument_name(i)` and `bind(args, keywords)`.
+    A subclass has `specialise(args, keywords) -> Special`, `options`, `recipe`
+    (or None), `argument_name(i)` and `bind(args, keywords)`.
     """
+
+    recipe = None
 
     def __init__(self):
         self._table: dict = {}
@@ -250,12 +253,12 @@ class Dispatch:
         return on_grid(self)
 
     @paused()
-    def _make(self, args, keywords, stretch: bool = False) -> Callable:
-        specs, special = specialised_call(self, args, keywords)
+    def _make(self, args, keywords, stretch: bool = False, sized: bool = False) -> Callable:
+        specs, special = specialised_call(self, args, keywords, sized)
         run, compiled = self._compiled(special, args, keywords, stretch)
         if specs is None:
             return ByShape(self, (args, keywords), run,
-                           lambda *call: self._compiled(specialised_call(self, *call)[1], *call, stretch)[0])
+                           lambda *call: self._compiled(specialised_call(self, *call, sized)[1], *call, stretch)[0])
         warm.keep(self, *specs, stretch, special, compiled)
         return run
 
@@ -289,6 +292,8 @@ class Dispatch:
         if (isinstance(error, ValueError | IndexError) or type(error) is TypeError) and (found := CODED.match(str((*error.args, "")[0]))):
             if found[1] == STRETCH:
                 return self._run(self._stretched(args, keywords), args, keywords)
+            if found[1] == SHORTER and not getattr(self.recipe, "is_half", False):
+                return self._run(self._sized(args, keywords), args, keywords)
             if found[1] == MemoryBudgetError.code and error.args[1:]:       # a thread does not say how much it needs
                 return self._within_iterations(over_budget(found[2], *error.args[1:], self.options.memory), args, keywords)
             kind = KINDS.get(found[1], ShapeError)
@@ -331,6 +336,15 @@ class Dispatch:
         with self._lock:
             run = self._found(given, given_keywords, True) or self._make(given, given_keywords, stretch=True)
             key = self._key(args, keywords)
+            self._replace(key, run, args)
+        return self._compiling(key, run)
+
+
+    def _sized(self, args, keywords) -> Callable:
+        """Put code for the extents of each call behind a key."""
+        given, given_keywords = self.bind(args, keywords)
+        with self._lock:
+            run, key = self._make(given, given_keywords, sized=True), self._key(args, keywords)
             self._replace(key, run, args)
         return self._compiling(key, run)
 

@@ -196,9 +196,9 @@ class Function(Dispatch, Operators):
 
     # -- calls --------------------------------------------------------------------------
 
-    def _make(self, args, keywords, stretch=False):
+    def _make(self, args, keywords, stretch=False, sized=False):
         try:
-            return super()._make(args, keywords, stretch)
+            return super()._make(args, keywords, stretch, sized)
         except NotScalarError as error:
             raise self._with_shape(error, args, keywords) from None
 

@@ -50,9 +50,14 @@ class Value(Recipe):
 
 @dataclass(frozen=True)
 class Forward(Recipe):
-    """``primals -> (value, what the reverse sweep reads of it)``: the first half of a pullback."""
+    """``primals -> (value, what the reverse sweep reads of it)``: the first half of a pullback.
+
+    The second half would have to be made for the same extents: where code for
+    the extents of the call is needed, the pullback is one program.
+    """
 
     has_aux: bool = False
+    is_half = True
     word = "forward sweep"
 
     def specialise(self, base, args, keywords):

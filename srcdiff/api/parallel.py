@@ -91,7 +91,7 @@ class ParallelMap(Function):
     def describe(self) -> str:
         return f"{self.base.describe()} on all cores"
 
-    def _make(self, args, keywords, stretch: bool = False):
+    def _make(self, args, keywords, stretch: bool = False, sized: bool = False):
         specs, keyword_specs = abstract_call(self, args, keywords)
         special = self.specialise(specs, keyword_specs)
         program = titled(self, special)

@@ -142,6 +142,15 @@ def cholesky(a):
     return low
 
 
+def is_indefinite(a):
+    """Tell whether a matrix has no such factor."""
+    low, found = cholesky(a), False
+    for k in range(a.shape[0]):
+        if not low[k, k] > 0.0:
+            found = True
+    return found
+
+
 def reflected(a):
     """Apply Householder's reflections I - 2 v v^T / |v|^2, with the signs that LAPACK gives.
 
@@ -201,9 +210,9 @@ def orthogonal_and_triangular(a):
 
 
 SYSTEMS = {
-    **{function.__name__: (function, 0) for function in (inv, det, det_sign, logabsdet, cholesky)},
+    **{function.__name__: (function, 0) for function in (inv, det, det_sign, logabsdet, cholesky, is_indefinite)},
     "qr_q": (orthogonal_and_triangular, 0), "qr_r": (orthogonal_and_triangular, 1),
 }
-for _function in (inv, det, det_sign, logabsdet, cholesky, pivot_row, exchange, solve_vector, solve_matrix, pivots, reflected,
-                  orthogonal_and_triangular):
+for _function in (inv, det, det_sign, logabsdet, cholesky, is_indefinite, pivot_row, exchange, solve_vector, solve_matrix, pivots,
+                  reflected, orthogonal_and_triangular):
     _function.__srcdiff_translated__ = True         # no code of the user's: errors name the user's line

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 
-from srcdiff import schedule
+from srcdiff import primitives, schedule
 
 __all__ = ["HELPERS", "helpers_for"]
 
@@ -126,6 +126,7 @@ HELPERS = {
     "quotient_": (QUOTIENT_EACH, ()),
     "tape_grow": (TAPE_GROW, ()),
     "sum_to": (SUM_TO, ()),
+    "is_indefinite": (inspect.getsource(primitives.is_indefinite), ()),
     **{name: (inspect.getsource(getattr(schedule, name)), ()) for name in schedule.__all__},
 }
 

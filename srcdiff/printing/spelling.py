@@ -391,7 +391,7 @@ _SPECIAL = {
     **{name: _reduction(name) for name in (
         "sum", "prod", "max", "min", "any", "all", "argmax", "argmin")},
     **{name: _filled(name) for name in ("zeros", "empty")},
-    **{name: _helper(name) for name in ("tape_grow", "segment_length", "segment_within", "next_checkpoint")},
+    **{name: _helper(name) for name in ("tape_grow", "segment_length", "segment_within", "next_checkpoint", "is_indefinite")},
     **{name: _axis_function(name) for name in ("expand_dims", "squeeze")},
     **{name: _keyword_axis(name) for name in ("cumsum", "take")},
 }

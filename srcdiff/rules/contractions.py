@@ -64,4 +64,4 @@ differential("svd_u",        lambda x, dx, ans:
 differential("svd_vt",       lambda x, dx, ans:
              swap(np.matmul(swap(ans), mixed(np.matmul(ans, np.matmul(swap(dx), _svd_u(x))), _svdvals(x)))
                   + beyond(np.matmul(swap(dx), _svd_u(x)), swap(ans)) / _svdvals(x)),         on=(regular,))
-zero("det_sign")
+zero("det_sign", "is_indefinite")

@@ -10,6 +10,7 @@ from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
     Dict,
+    Endless,
     Enumerate,
     Generator,
     Grown,
@@ -27,9 +28,12 @@ from srcdiff.frontend.translate.values import (
     is_atom,
 )
 from srcdiff.frontend.translate.views import as_atom, axis_size, given
-from srcdiff.syntax import Const
+from srcdiff.syntax import Const, If, Raise
 
-__all__ = ["as_range", "item_at", "items_of", "length", "reversed_", "static_items"]
+__all__ = ["SHORTER", "as_range", "item_at", "items_of", "length", "reversed_", "static_items"]
+
+
+SHORTER = "[SD0358] an array is shorter than what it is gone through beside"
 
 
 def static_items(t: Translator, value):
@@ -48,9 +52,9 @@ def static_items(t: Translator, value):
         return value.items
     if isinstance(value, Dict):
         return tuple(lift(t, k) for k, _ in value.items)
+    if isinstance(value, Endless) or isinstance(value, Known) and _without_end(value.value):
+        return None
     if isinstance(value, Known) and not isinstance(value.value, range):
-        if _without_end(value.value):
-            raise Refused(f"{describe(value)} has no end", fix="write the loop with a counter, or give `repeat` a number of times")
         try:
             return tuple(lift(t, v, value.origin and value.origin.item(i))
                          for i, v in enumerate(value.value))
@@ -85,13 +89,30 @@ def _without_end(iterator) -> bool:
 
 def _number_of(iterable) -> int:
     """Return how many items an object has that is known; a `repeat` tells without being used up."""
-    if isinstance(iterable, itertools.repeat) and not _without_end(iterable):
+    if _without_end(iterable):
+        raise _no_end()
+    if isinstance(iterable, itertools.repeat):
         return operator.length_hint(iterable)
     try:
         return len(iterable)
     except TypeError:
         raise Refused(f"how many items a `{type(iterable).__name__}` has is not known", code="SD0237",
                       fix="pass an array, a list, a tuple or a range") from None
+
+
+def _no_end() -> Refused:
+    return Refused("what is gone through has no end", code="SD0237",
+                   why="`repeat`, `count` and `cycle` of itertools go on for ever; beside something that ends, in `zip` or `map`, they may stand",
+                   fix="write the loop with a counter, or give `repeat` a number of times")
+
+
+def _goes_on(value) -> bool:
+    """Tell whether an iterable of a `zip` has no end of its own."""
+    if isinstance(value, Once | Enumerate):
+        return _goes_on(value.iterable)
+    if isinstance(value, Zipped | Mapped):
+        return all(map(_goes_on, value.iterables))
+    return isinstance(value, Endless) or isinstance(value, Known) and _without_end(value.value)
 
 
 def _static_zip(t, value):
@@ -102,14 +123,22 @@ def _static_zip(t, value):
     if not known:
         return None
     # Beside a tuple, an array or a range is taken item by item; zip stops at the shortest.
-    sizes = known + [n for v, p in zip(value.iterables, parts, strict=True) if p is None
-                     and (n := t.static_number(length(t, v))) is not None]
-    count = min(sizes)
+    lengths = [length(t, v) for v, p in zip(value.iterables, parts, strict=True) if p is None and not _goes_on(v)]
+    count = min(known + [n for m in lengths if (n := t.static_number(m)) is not None])
+    for m in lengths:
+        if t.static_number(m) is None:
+            _require_items(t, m, count)
     rows = []
     for k in range(count):
         rows.append(Tuple(tuple(p[k] if p is not None else item_at(t, v, Const(k))
                                 for v, p in zip(value.iterables, parts, strict=True))))
     return tuple(rows)
+
+
+def _require_items(t, length, count) -> None:
+    """Append a check that an array is not shorter than the tuple beside it: such calls have code of their own."""
+    shorter = t.emit("less", length, Const(count))
+    t.builder.append(If(shorter, (Raise("ValueError", SHORTER, t.builder.where),), (), t.builder.where))
 
 
 def items_of(t: Translator, value) -> tuple:
@@ -147,7 +176,10 @@ def length(t: Translator, value):
     if isinstance(value, Zipped) and value.strict and value.iterables:
         return length(t, value.iterables[0])
     if isinstance(value, Zipped | Mapped):
-        return _shortest(t, [length(t, v) for v in value.iterables])
+        ending = [v for v in value.iterables if not _goes_on(v)] or value.iterables
+        return _shortest(t, [length(t, v) for v in ending])
+    if isinstance(value, Endless):
+        raise _no_end()
     if isinstance(value, Product):
         from srcdiff.frontend.translate.numeric import arithmetic
         return functools.reduce(lambda a, b: arithmetic(t, "Mult", a, b),
@@ -194,6 +226,8 @@ def item_at(t: Translator, value, position):
                       if value.start != Const(0) else position, item_at(t, value.iterable, position)))
     if isinstance(value, Product):
         return _combination(t, value, position)
+    if isinstance(value, Endless):
+        return value.item(t, position)
     if isinstance(value, Zipped):
         return Tuple(tuple(item_at(t, v, position) for v in value.iterables))
     if isinstance(value, Mapped):

@@ -9,13 +9,27 @@ import itertools
 import math
 
 import gast
+import numpy as np
 
 from srcdiff.frontend.in_python import iterators
 from srcdiff.frontend.translate.builtin_containers import list_
 from srcdiff.frontend.translate.expressions import evaluate
-from srcdiff.frontend.translate.iteration import items_of, length, static_items
+from srcdiff.frontend.translate.iteration import item_at, items_of, length, static_items
 from srcdiff.frontend.translate.library import in_python_call
-from srcdiff.frontend.translate.values import Generator, Product, Refused, Tuple
+from srcdiff.frontend.translate.numeric import arithmetic
+from srcdiff.frontend.translate.values import (
+    Endless,
+    Generator,
+    Intrinsic,
+    Known,
+    Mapped,
+    Product,
+    Range,
+    Refused,
+    Tuple,
+)
+from srcdiff.frontend.translate.views import as_atom
+from srcdiff.syntax import Const
 
 __all__ = ["HANDLERS"]
 
@@ -63,7 +77,43 @@ def next_(t, iterator, *default):
     return in_python_call(t, iterators.first_or if default else iterators.first, items, *default)
 
 
+def repeat(t, object, times=None):      # noqa: A002
+    """One value for ever, or so many times."""
+    if times is None:
+        return Endless(lambda t, position: object, (object,))
+    count = t.static_number(times)
+    if count is None:
+        return Mapped(Intrinsic(lambda t, position: object), (Range(Const(0), as_atom(t, times), Const(1)),), (object,))
+    return Tuple((object,) * count)
+
+
+def count(t, start=Const(0), step=Const(1)):
+    """start, start + step, ... for ever."""
+    def item(t, position):
+        return arithmetic(t, "Add", as_atom(t, start), arithmetic(t, "Mult", position, as_atom(t, step)))
+    return Endless(item, ())
+
+
+def cycle(t, iterable):
+    """The items again and again."""
+    from srcdiff.frontend.translate.calls import call
+    items = known_items(t, iterable)
+    if items is None:
+        raise Refused("itertools.cycle of items whose number only run time knows", why="it keeps the items that it has given",
+                      fix="take them by their numbers: w[k % len(w)]")
+    if not items:
+        return Tuple(())
+
+    def item(t, position):
+        at = arithmetic(t, "Mod", position, Const(len(items)))
+        if isinstance(at, Const):
+            return items[at.value]
+        return item_at(t, as_atom(t, call(t, Known(np.array), (Tuple(tuple(items)),), {})), at)
+    return Endless(item, tuple(items))
+
+
 HANDLERS = {
+    itertools.repeat: repeat, itertools.count: count, itertools.cycle: cycle,
     itertools.product: product, next: next_,
     itertools.combinations: choosing(itertools.combinations, math.comb, iterators.combinations),
     itertools.permutations: choosing(itertools.permutations, math.perm, iterators.permutations),

@@ -18,6 +18,7 @@ from srcdiff.frontend.translate.liveness import assigned_names
 from srcdiff.frontend.translate.numeric import truth_atom
 from srcdiff.frontend.translate.settling import Loop
 from srcdiff.frontend.translate.values import (
+    Endless,
     Enumerate,
     Mapped,
     Once,
@@ -110,6 +111,8 @@ def _arrays(value):
     elif isinstance(value, Zipped | Mapped | Product):
         for item in (*value.iterables, *getattr(value, "held", ())):
             yield from _arrays(item)
+    elif isinstance(value, Endless):
+        yield from _arrays(Tuple(value.held))
     elif isinstance(value, Tuple):
         for item in value.items:
             yield from _arrays(item)

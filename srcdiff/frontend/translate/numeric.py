@@ -129,8 +129,8 @@ def arithmetic(t: Translator, kind: str, a, b):
     if op == "matmul" and t.ndim(a) == t.ndim(b) == 1:
         return t.emit("sum", t.emit("multiply", a, b), axis=(0,))
     if t.trying is not None:
-        from srcdiff.frontend.translate.trying import divisor
-        b = divisor(t, op, a, b)
+        from srcdiff.frontend.translate.raising import base, divisor
+        a, b = base(t, a, b) if op == "power" else a, divisor(t, op, a, b)
     result = t.emit(op, a, b)
     if t.type_of(result) == Scalar("int64", weak=True):
         t.integers[result.name] = (python, a, b)
@@ -255,7 +255,7 @@ def elementwise(t: Translator, op: str, values, python_numbers: bool):
     floats = [t.cast(a, "float64") if op in _INTEGERS_STAY or t.type_of(a).dtype != "int64" else a
               for a in atoms]
     if t.trying is not None:
-        from srcdiff.frontend.translate.trying import operands
+        from srcdiff.frontend.translate.raising import operands
         floats = operands(t, op, floats)
     return t.weak(marked(t, t.emit(op, *floats), PYTHON))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from srcdiff.assemble import require_equal
 from srcdiff.frontend.in_python import algebra, calculus, orders, shapes
+from srcdiff.frontend.translate import raising
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.kinds import number_in
@@ -32,7 +33,7 @@ def matrix(t, a, name):
     if t.ndim(x) != 2:
         raise Refused(f"np.linalg.{name} of {t.type_of(x)}", why="it takes one matrix here",
                       fix="call it for one matrix after the other, in a loop over the first axis")
-    return x
+    return raising.matrix(t, name, x)
 
 
 def several(like, *operations):
@@ -75,7 +76,7 @@ def of_stacks(op, function):
         xs = [array(t, a) for a in operands]
         if t.ndim(xs[0]) > 2:
             return in_python_call(t, function, *xs)
-        return op(t, *xs) if callable(op) else t.emit(op, *xs)
+        return op(t, *xs) if callable(op) else t.emit(op, raising.matrix(t, op, xs[0]), *xs[1:])
     return handler
 
 

@@ -21,8 +21,8 @@ from srcdiff.places import follow
 from srcdiff.syntax import Const, Item, Var
 
 __all__ = [
-    "Closure", "Dict", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "ListView", "Mapped", "MaybeNone", "MaybeUnbound",
-    "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Produced", "Range", "Record", "Ref", "Refused",
+    "Closure", "Dict", "Endless", "Enumerate", "Generator", "Grown", "Intrinsic", "Known", "ListView", "Mapped", "MaybeNone",
+    "MaybeUnbound", "Method", "Once", "Origin", "Partial", "Poison", "PoisonUsed", "Produced", "Range", "Record", "Ref", "Refused",
     "RunTimeText", "Slice", "Summed", "Tuple", "UNBOUND", "View", "Zipped", "parts_of", "raises_too", "same",
 ]
 
@@ -192,6 +192,14 @@ class Product:
 
 
 @dataclass(frozen=True)
+class Endless:
+    """What goes on for ever beside something that ends: the item at a position, `held` the values that it is made of."""
+
+    item: Callable
+    held: tuple
+
+
+@dataclass(frozen=True)
 class Once:
     """An iterator made of an iterable, as `iter` and `reversed` give it: what goes through it uses it up."""
 
@@ -344,7 +352,7 @@ def parts_of(value):
 
 def is_iterator(value) -> bool:
     """Tell whether going through a value uses it up."""
-    return isinstance(value, Enumerate | Zipped | Product | Once | Mapped | Generator)
+    return isinstance(value, Enumerate | Zipped | Product | Once | Mapped | Generator | Endless)
 
 
 def is_none(value) -> bool:
