@@ -12,6 +12,7 @@ order is the user's, `recurrences` takes out of a sequential loop the
 sums that it does not wait for, `gather` turns sums into neighbouring elements
 around, `interchange` turns nests of loops, those of adjoints as sums in any
 order allow, all others as `distribute` proves (with `counters` written out),
+`aside` puts sums into neighbouring elements that still hold up a loop into one that gathers,
 `short` adds another version of deep nests for short innermost loops, `layout`
 puts the axes of local arrays in the order of the loops, `jam` takes two rows at
 a time that are added to a third one, `registers` keeps
@@ -24,6 +25,7 @@ what it returns has views, and can be printed only.
 
 from __future__ import annotations
 
+from srcdiff.lower.aside import aside
 from srcdiff.lower.at_once import at_once
 from srcdiff.lower.checks import checks
 from srcdiff.lower.distribute import PART
@@ -51,9 +53,9 @@ from srcdiff.syntax import For, Program, walk
 __all__ = ["PASSES", "lower"]
 
 PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences,
-          gather, interchange, short, layout, jam, registers, reciprocals, at_once)
+          gather, interchange, aside, short, layout, jam, registers, reciprocals, at_once)
 # A thread of a GPU has no vectors to fill, and a sample of its own.
-FOR_VECTORS = (gather, interchange, ordered, recurrences, rejoin, short, jam, at_once)
+FOR_VECTORS = (aside, gather, interchange, ordered, recurrences, rejoin, short, jam, at_once)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from srcdiff.lower.distribute import Distributing, Division, Row
+from srcdiff.lower.distribute import Distributing, Division, Pair, Row
 from srcdiff.lower.hoist import hoist
 from srcdiff.optimize.dead import dead
 from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Stmt, Store, Var, blocks_of
@@ -22,6 +22,12 @@ class Halving(Distributing):
     def halves(self, loop: For) -> Division | None:
         """Return how to divide an innermost loop; None where nothing is gained or proved."""
         raise NotImplementedError
+
+    def may_follow(self, pair: Pair, position: int, rest: list[int]) -> bool:
+        """Tell whether a sum may be added after all iterations of the rest of a body."""
+        array = pair.loop.body[position].array
+        uses = [p for p in rest if isinstance(s := pair.loop.body[p], Load | Store) and s.array == array]
+        return all(p < position for p in uses) and self.may_go_first(pair, uses, [position])
 
     def loop(self, stmt: For) -> None:
         division = self.halves(stmt) if is_long(stmt) and self.may_divide(stmt) else None

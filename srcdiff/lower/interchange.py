@@ -44,8 +44,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from srcdiff.lower.commuting import Access, accesses
-from srcdiff.lower.distribute import PART, Distributing, needed
+from srcdiff.lower.distribute import PART, needed
 from srcdiff.lower.expensive import is_expensive
+from srcdiff.lower.forwards import Forwards, strided
 from srcdiff.lower.hoist import hoist
 from srcdiff.lower.moves import mentions
 from srcdiff.optimize.dead import dead
@@ -85,12 +86,7 @@ def _nest_of(loop: For) -> _Nest | None:
     return None if any(a.name in changed for a in inner.reads if isinstance(a, Var)) else _Nest(loop, tuple(before), inner)
 
 
-def _strided(body, var: str) -> int:
-    """Count the accesses that a step of the variable moves to another row."""
-    return sum(Var(var) in s.index[:-1] for s in body if isinstance(s, Load | Store) and Var(var) != s.index[-1])
-
-
-class _Turner(Distributing):
+class _Turner(Forwards):
     def __init__(self, program: Program):
         super().__init__(program)
         self.has_turned = False
@@ -118,28 +114,10 @@ class _Turner(Distributing):
             loop = self.ascending(loop)
         self.entered(loop)
 
-    # -- loops that run backwards ----------------------------------------------------------
-
-    def may_ascend(self, loop: For) -> bool:
-        """Tell whether the iterations of a loop may run in any order, and do not go down rows: that gains nothing."""
-        if _strided(loop.body, loop.var) or not self.is_plain(loop.body):
-            return False
-        own = self.own_numbers(loop)
-        if own is None:
-            return False
-        with self.another(loop, own) as (again, names):
-            return self.commute(list(accesses((loop,))), list(accesses((again,))), [(loop.var, names[loop.var])])
-
-    def ascending(self, loop: For) -> For:
-        if loop.step == Const(1):
-            return loop
-        with self.builder.at(loop.where):
-            return replace(loop, start=self.next(loop.stop), stop=self.next(loop.start), step=Const(1))
-
     # -- nests ------------------------------------------------------------------------------
 
     def pays(self, nest: _Nest) -> bool:
-        outer, inner = (_strided(nest.inner.body, loop.var) for loop in (nest.outer, nest.inner))
+        outer, inner = (strided(nest.inner.body, loop.var) for loop in (nest.outer, nest.inner))
         return outer == 0 < inner and not any(map(is_expensive, nest.before))
 
     def may_turn(self, nest: _Nest) -> bool:

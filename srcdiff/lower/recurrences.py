@@ -54,7 +54,7 @@ from srcdiff.lower.commuting import is_sum
 from srcdiff.lower.distribute import Division, Pair, Part, computed_again
 from srcdiff.lower.effects import Sum, follow, followed
 from srcdiff.lower.halved import Halving, is_long
-from srcdiff.syntax import Assign, For, Load, Program, Store, Var, walk
+from srcdiff.syntax import Assign, For, Program, Store, Var, walk
 
 __all__ = ["recurrences"]
 
@@ -101,9 +101,3 @@ class _Recurrences(Halving):
         if not LEAST_SUMS <= len(late) < len(sums) or not _has_neighbours(loop, [loop.body[p] for p in late]):
             return None
         return Division(loop, again, tuple(Part(tuple(part), False) for part in ([p for p in kept if p not in late], late)))
-
-    def may_follow(self, pair: Pair, position: int, rest: list[int]) -> bool:
-        """Tell whether a sum may be added after all iterations of the rest of a body."""
-        array = pair.loop.body[position].array
-        uses = [p for p in rest if isinstance(s := pair.loop.body[p], Load | Store) and s.array == array]
-        return all(p < position for p in uses) and self.may_go_first(pair, uses, [position])

@@ -41,6 +41,7 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
     u_bar = np.zeros(n_u_2)
     k_bar = 0.0
     new_bar = np.empty(n_u_2)
+    new_bar_part_row = np.empty(max(n_u_prev, 0))
     # line 80: for _ in range(steps):
     for trip in range(steps - 1, -1, -1):
         for j in range(n_u_2):
@@ -49,14 +50,42 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
         # line 82: for i in range(1, u.shape[0] - 1):
         for i in range(1, n_u_prev):
             # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
-            i_prev = i - 1
             new_bar_i = new_bar[i]
             new_bar[i] = 0.0
-            t = k * new_bar_i
-            k_bar += t_tape[trip, i_prev] * new_bar_i
-            u_bar_2[i + 1] += t
-            u_bar_2[i_prev] += t
-            u_bar_2[i] += new_bar_i - 2.0 * t
+            k_bar += t_tape[trip, i - 1] * new_bar_i
+            # line 82: for i in range(1, u.shape[0] - 1):
+            new_bar_part_row[i] = new_bar_i
+        if n_u >= 4:
+            new_bar_part_row_1 = new_bar_part_row[1]
+            # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+            t = k * new_bar_part_row_1
+            u_bar_2[0] += t
+            u_bar_2[1] += new_bar_part_row_1 - 2.0 * t
+            # line 82: for i in range(1, u.shape[0] - 1):
+            p = n_u - 2
+            new_bar_part_row_n_um2 = new_bar_part_row[p]
+            # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+            t_2 = k * new_bar_part_row_n_um2
+            u_bar_2[n_u - 1] += t_2
+            u_bar_2[p] += new_bar_part_row_n_um2 - 2.0 * t_2
+            u_bar_2[1] += k * new_bar_part_row[2]
+            u_bar_2[p] += k * new_bar_part_row[n_u - 3]
+            # line 82: for i in range(1, u.shape[0] - 1):
+            for i in range(2, p):
+                new_bar_part_row_i = new_bar_part_row[i]
+                # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+                t_bar = new_bar_part_row_i - 2.0 * (k * new_bar_part_row_i)
+                total = k * new_bar_part_row[i + 1] + t_bar
+                u_bar_2[i] += total + k * new_bar_part_row[i - 1]
+        else:
+            # line 82: for i in range(1, u.shape[0] - 1):
+            for i in range(1, n_u_prev):
+                new_bar_part_row_i = new_bar_part_row[i]
+                # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
+                t = k * new_bar_part_row_i
+                u_bar_2[i + 1] += t
+                u_bar_2[i - 1] += t
+                u_bar_2[i] += new_bar_part_row_i - 2.0 * t
         u_bar_3 = np.empty(n_u_2)
         # line 81: new = u.copy()
         for j in range(n_u_2):
