@@ -1,9 +1,13 @@
 """Symbolic extents: what is provable is proved, and nothing else is."""
 
+import itertools
+
 import numpy as np
 import pytest
 
+from srcdiff.analysis.extents import ExtentWriter
 from srcdiff.analysis.shapes import Extent, Shapes
+from srcdiff.builder import Builder
 from srcdiff.notation import read, run
 from srcdiff.syntax import For, Var, While, walk
 from tests.random_ir import random_arguments, random_program
@@ -27,6 +31,8 @@ OPERATIONS = {
     "broadcast_to(x, n, n)": ["n", "n"], "sum_to(m, n)": ["n"], "cumsum(x, axis=0)": ["x.0"],
     "concatenate(x, x, axis=0)": ["2*x.0"], "take(m, idx, axis=0)": ["idx.0", "m.1"],
     "zeros(n, 2, dtype='float64')": ["n", "2"], "full(0.5, n, dtype='float64')": ["n"],
+    "inv(m)": ["m.0", "m.1"], "solve(m, x)": ["x.0"], "solve(m, m)": ["m.0", "m.1"], "eigvalsh(m)": ["m.0"],
+    "qr_q(m)": ["m.0", "minimum(m.0, m.1)"], "qr_r(m)": ["minimum(m.0, m.1)", "m.1"], "svdvals(m)": ["minimum(m.0, m.1)"],
     "arange(0, n, 1, dtype='int64')": ["atleast0(n)"], "array(1.0, 2.0, dtype='float64', shape=(2,))": ["2"],
 }
 
@@ -170,3 +176,23 @@ def test_extents_are_those_at_run_time(seed):
             if extent is not None and not extent.terms:
                 assert extent.constant == length
     assert seen
+
+
+@pytest.mark.parametrize("bounds", ["start:stop", "start:", ":stop"])
+def test_the_length_of_a_slice_is_written_without_the_slice(bounds):
+    program = read(f'''
+def f(x: "float64[:]", start: "weak int64", stop: "weak int64"):
+    t = x[{bounds}]
+    return t
+''')
+    builder, shapes = Builder(program.types), Shapes(program)
+
+    def leaf(root):
+        return Var(root.key[0]) if root.kind == "value" else builder.size(*root.key)
+
+    length = ExtentWriter(builder, shapes, lambda root: True, leaf).write(shapes.extents("t")[0])
+    written = program.with_body(builder.take(), types=builder.types, results=(length,))
+    for n, start, stop in itertools.product(range(4), range(-5, 6), range(-5, 6)):
+        x = np.zeros(n)
+        assert run(written, x, start, stop) == len(run(program, x, start, stop))
+    assert "arange" not in {getattr(s, "op", "") for s in written.body}

@@ -12,7 +12,7 @@ from srcdiff.analysis.shapes import Extent, Root, Shapes
 from srcdiff.builder import Builder
 from srcdiff.syntax import Atom, Const, Span
 
-__all__ = ["ExtentWriter"]
+__all__ = ["ExtentWriter", "is_run"]
 
 
 class ExtentWriter:
@@ -67,14 +67,35 @@ class ExtentWriter:
     def _root(self, root: Root) -> Atom:
         if root.kind in ("extent", "value"):
             return self._leaf(root)
-        if root.kind == "span":
-            return self._span(*(None if part is None else self.write(part) for part in root.key))
-        return _WRITE[root.kind](self.builder, *map(self.write, root.key))
+        if root.kind != "span":
+            return _WRITE[root.kind](self.builder, *map(self.write, root.key))
+        return self._run(*root.key[:3]) if is_run(root) else self._span(*(part and self.write(part) for part in root.key))
+
+    def _run(self, n: Extent, start: Extent | None, stop: Extent | None) -> Atom:
+        """Write the length of ``a[start:stop]``."""
+        length = self.write(n)
+        first = Const(0) if start is None else self._bound(start, length)
+        last = length if stop is None else self._bound(stop, length)
+        return self.builder.op("maximum", self.builder.op("subtract", last, first, stem="n"), Const(0), stem="n")
+
+    def _bound(self, bound: Extent, length: Atom) -> Atom:
+        """Write where a bound of a slice lies: one that is negative counts from the end."""
+        at = self.write(bound)
+        inside = self.builder.op("minimum", at, length, stem="n")
+        if self.shapes.nonnegative(bound):
+            return inside
+        from_end = self.builder.op("maximum", self.builder.op("add", at, length, stem="n"), Const(0), stem="n")
+        return self.builder.op("where", self.builder.op("less", at, Const(0)), from_end, inside, stem="n")
 
     def _span(self, n: Atom, *bounds: Atom | None) -> Atom:
-        """Let slicing itself say how long a slice is."""
+        """Let slicing itself say how long a slice with a step is."""
         positions = self.builder.op("arange", Const(0), n, Const(1), stem="positions", dtype="int64")
         return self.builder.size(self.builder.load(positions.name, (Span(*bounds),)).name, 0)
+
+
+def is_run(root: Root) -> bool:
+    """Tell whether a "span" root is the length of a slice without a step."""
+    return root.key[3] in (None, Extent(1))
 
 
 def _broadcast(builder: Builder, *extents: Atom) -> Atom:

@@ -158,7 +158,7 @@ class Forms:
             factor > 0 and self._length(self.roots[number]) for number, factor in extent.terms)
 
     def _length(self, root: Root) -> bool:
-        return root.kind in LENGTHS or root.kind == "product" and all(map(self.nonnegative, root.key))
+        return root.kind in LENGTHS or root.kind in ("product", "minimum") and all(map(self.nonnegative, root.key))
 
     def depends(self, extent: Extent) -> set[str]:
         """Return the variables that the value of an extent is made of."""

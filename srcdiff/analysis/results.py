@@ -48,6 +48,27 @@ def _matmul(shapes, stmt):
     return [*shapes.broadcast_all([a[:-2], b[:-2]]), *rows, *columns]
 
 
+def _solve(shapes, stmt):
+    return shapes.of(stmt.args[1])
+
+
+def _factors(rows: bool, columns: bool):
+    """Make the extents of a factor of a matrix m by n: as many rows and columns, or the smaller of both numbers."""
+    def extents(shapes, stmt):
+        *stack, m, n = shapes.of(stmt.args[0])
+        least = None if m is None or n is None else m if shapes.equal(m, n) else shapes.root("minimum", m, n)
+        return [*stack, m if rows else least, n if columns else least]
+    return extents
+
+
+def _diagonal(shapes, stmt):
+    return _factors(False, False)(shapes, stmt)[:-1]
+
+
+def _rows(shapes, stmt):
+    return shapes.of(stmt.args[0])[:-1]
+
+
 def _given(first):
     """Make the extents that the operands from position `first` on give."""
     return lambda shapes, stmt: [shapes.value(a) for a in stmt.args[first:]]
@@ -98,6 +119,8 @@ EXTENTS = {
     "matmul": _matmul, "transpose": _transpose, "reshape": _reshape, "view": _reshape, "expand_dims": _expand_dims,
     "squeeze": _reduction, "broadcast_to": _given(1), "sum_to": _given(1), "concatenate": _concatenate,
     "cumsum": _same, "implicit": _same, "take": _take, "tape_grow": lambda shapes, stmt: [None, *_same(shapes, stmt)[1:]],
+    "solve": _solve, "inv": _same, "cholesky": _same, "eigvalsh": _rows, "eigenvectors": _same, "svdvals": _diagonal,
+    "qr_q": _factors(True, False), "qr_r": _factors(False, True), "svd_u": _factors(True, False), "svd_vt": _factors(False, True),
     "zeros": _given(0), "empty": _given(0), "seed": _given(0), "eye": _given(0), "full": _given(1),
     "arange": _arange, "array": lambda shapes, stmt: [Extent(n) for n in stmt.keywords["shape"]],
 }

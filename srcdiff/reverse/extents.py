@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from srcdiff.analysis.extents import ExtentWriter
+from srcdiff.analysis.extents import ExtentWriter, is_run
 from srcdiff.analysis.shapes import Extent, Root, Shapes
 from srcdiff.builder import Builder
 from srcdiff.reverse.nodes import Node, Tree
 from srcdiff.syntax import Array, Atom, Const, Program, Store, Var, atoms_of, defined
 
 __all__ = ["KnownExtents"]
+
+
+CHEAP = ("atleast0", "maximum", "minimum", "broadcast")      # kinds of roots that are computed anew
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,8 @@ class KnownExtents:
             if root.kind == "extent":
                 if self.place(Extent(0, ((number, 1),)), before) is None:
                     return False
-            elif root.kind not in ("atleast0", "maximum", "minimum", "broadcast") or not all(
-                    self._computable(part, before) for part in root.key):
+            elif not (root.kind in CHEAP or root.kind == "span" and is_run(root)) or not all(
+                    part is None or self._computable(part, before) for part in root.key):
                 return False
         return True
 
