@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 
 from srcdiff.assemble import bind, keep, require_same_shape, require_shape_of_results
@@ -53,12 +55,13 @@ from srcdiff.roots import found
 from srcdiff.sample_blocks import sample_blocks
 from srcdiff.samples import samples
 from srcdiff.schedule import Within
+from srcdiff.steady import steady
 from srcdiff.syntax import Const, Doc, Program
 from srcdiff.vectorize import vectorize
 
 __all__ = ["Options", "build", "build_parallel", "derivatives", "gradient", "gradient_along", "is_parallel",
            "jacobian", "over_directions", "over_sample_blocks", "over_samples", "parallel_text", "pullback", "pullback_halves",
-           "pushforward", "text"]
+           "pushforward", "taking", "text"]
 
 
 # -- derivatives: Program -> Program ---------------------------------------------------
@@ -68,18 +71,44 @@ def _remembered(function):
     return functools.lru_cache(maxsize=512)(function)
 
 
+_STEADY = ContextVar("steady", default=False)
+
+
+@contextmanager
+def taking(is_steady: bool):
+    """Say, for the derivatives made inside, whether arrays are taken to keep their shapes in loops (`srcdiff.steady`)."""
+    token = _STEADY.set(is_steady)
+    try:
+        yield
+    finally:
+        _STEADY.reset(token)
+
+
+def _by_steadiness(function):
+    """Remember what is made of equal programs, with arrays taken to keep their shapes in loops and without."""
+    made = _remembered(lambda is_steady, *args: function(*args))
+    return functools.wraps(function)(lambda *args: made(_STEADY.get(), *args))
+
+
 def _derivative(function):
     """Differentiate the optimised program: less is active, and less is kept on tapes."""
-    @_remembered
+    @_by_steadiness
     @functools.wraps(function)
     def of_optimised(program, *rest):
-        return function(lengths(optimised(program)), *rest)
+        program = optimised(program)
+        return function(lengths(steadied(program) if _STEADY.get() else program), *rest)
     return of_optimised
 
 
 @_remembered
 def optimised(program: Program) -> Program:
     return optimize(program)
+
+
+@_remembered
+def steadied(program: Program) -> Program:
+    checked = steady(program)
+    return program if checked is program else optimize(checked)
 
 
 @_derivative
@@ -105,7 +134,7 @@ def pullback(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]
     return require_shape_of_results(along, list(zip(bars, models, strict=True)))
 
 
-@_remembered
+@_by_steadiness
 def pullback_halves(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]) -> tuple[Program, Program]:
     """Split the pullback: the program with what is kept appended, and the adjoints alone, from that and the cotangents."""
     along = optimised(pullback(program, active, outputs))
@@ -122,7 +151,7 @@ def jacobian(program: Program, active: tuple[str, ...], outputs: tuple[int, ...]
     return reverse_jacobian(program, active, outputs, chunk, memory)
 
 
-@_remembered
+@_by_steadiness
 def gradient_along(program: Program, active: tuple[str, ...], output: int, memory: Within | None = None) -> Program:
     """Append the derivative of the gradient along a direction: one Hessian-vector product."""
     n, k = len(program.results), len(active)

@@ -103,7 +103,7 @@ class Forms:
 
     def broadcast(self, *extents: Extent | None) -> Extent | None:
         """Return the extent of an axis of a broadcast result, provided that the operands fit."""
-        parts = [part for e in extents for part in self._broadcast_parts(self.normal(e))]
+        parts = [part for e in extents for part in self.broadcast_parts(self.normal(e))]
         if not (extents := [e for e in parts if not self.is_one(e)]):
             return Extent(1)
         for extent in extents:
@@ -120,7 +120,7 @@ class Forms:
         padded = [(Extent(1),) * (ndim - len(shape)) + tuple(shape) for shape in shapes]
         return [self.broadcast(*axis) for axis in zip(*padded, strict=True)]
 
-    def _broadcast_parts(self, extent: Extent | None) -> tuple[Extent | None, ...]:
+    def broadcast_parts(self, extent: Extent | None) -> tuple[Extent | None, ...]:
         """Return what an extent is the broadcast of: broadcasting again adds nothing."""
         if extent is not None and not extent.constant and len(extent.terms) == 1 and extent.terms[0][1] == 1:
             root = self.roots[extent.terms[0][0]]
@@ -143,7 +143,7 @@ class Forms:
             return extent
         while extent in self._assumed:
             extent = self._assumed[extent]
-        parts = self._broadcast_parts(extent)
+        parts = self.broadcast_parts(extent)
         return extent if len(parts) == 1 else self.broadcast(*parts)
 
     def equal(self, a: Extent | None, b: Extent | None) -> bool:

@@ -150,7 +150,7 @@ class Shapes(Forms):
         a, b = map(self.normal, pair)
         if a is not None and b is not None and a != b:
             # A broadcast stands for nothing: it may contain what it would stand for.
-            a, b = sorted((a, b), key=lambda e: -len(self._broadcast_parts(e)))
+            a, b = sorted((a, b), key=lambda e: -len(self.broadcast_parts(e)))
             self._assumed[a] = b
 
     # -- questions ---------------------------------------------------------------------

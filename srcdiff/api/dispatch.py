@@ -254,13 +254,20 @@ class Dispatch:
 
     @paused()
     def _make(self, args, keywords, stretch: bool = False, sized: bool = False) -> Callable:
-        specs, special = specialised_call(self, args, keywords, sized)
-        run, compiled = self._compiled(special, args, keywords, stretch)
+        specs, special, run, compiled = self._specialised(args, keywords, stretch, sized)
         if specs is None:
-            return ByShape(self, (args, keywords), run,
-                           lambda *call: self._compiled(specialised_call(self, *call, sized)[1], *call, stretch)[0])
+            return ByShape(self, (args, keywords), run, lambda *call: self._specialised(*call, stretch, sized)[2])
         warm.keep(self, *specs, stretch, special, compiled)
         return run
+
+    def _specialised(self, args, keywords, stretch: bool, sized: bool):
+        """Return the specs and the specialisation of a call, its runner and what that calls.
+
+        Code that stretches no axis takes arrays to keep their shapes in loops, too.
+        """
+        with compiler.taking(self.options.target == "numba" and not stretch):
+            specs, special = specialised_call(self, args, keywords, sized)
+        return specs, special, *self._compiled(special, args, keywords, stretch)
 
     def _compiled(self, special: Special, args, keywords, stretch: bool):
         """Return the runner of a specialisation, and what it calls."""
@@ -292,7 +299,7 @@ class Dispatch:
         if (isinstance(error, ValueError | IndexError) or type(error) is TypeError) and (found := CODED.match(str((*error.args, "")[0]))):
             if found[1] == STRETCH:
                 return self._run(self._stretched(args, keywords), args, keywords)
-            if found[1] == SHORTER and not getattr(self.recipe, "is_half", False):
+            if found[1] == SHORTER and not (self.recipe and self.recipe.is_half):
                 return self._run(self._sized(args, keywords), args, keywords)
             if found[1] == MemoryBudgetError.code and error.args[1:]:       # a thread does not say how much it needs
                 return self._within_iterations(over_budget(found[2], *error.args[1:], self.options.memory), args, keywords)

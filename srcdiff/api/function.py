@@ -156,11 +156,15 @@ class Function(Dispatch, Operators):
 
     def specialise(self, args: tuple, keywords: dict) -> Special:
         """Return the program for abstract arguments, bound as a call would bind them."""
-        return self.recipe.specialise(self.base, args, keywords)
+        if not self.recipe.is_half:
+            return self.recipe.specialise(self.base, args, keywords)
+        with compiler.taking(False):
+            return self.recipe.specialise(self.base, args, keywords)
 
     def __srcdiff_program__(self, args, keywords) -> Special:
         """Give the front end the program of a call inside another differentiated function."""
-        return self.specialise(*self.bind(args, keywords))
+        with compiler.taking(False):
+            return self.specialise(*self.bind(args, keywords))
 
     def derive(self, recipe: Recipe) -> Function:
         """Return the derivative of this function that `recipe` makes; the same object each time."""
@@ -192,7 +196,9 @@ class Function(Dispatch, Operators):
                 fix="leave it out to see what is compiled"))
         if self.options.target == "cuda" and level == "loops":
             return self._on_grid().source(*args, **keywords)
-        return compiler.text(titled(self, self.special_for(*args, **keywords)), level)
+        with compiler.taking(level == "loops"):
+            program = titled(self, self.special_for(*args, **keywords))
+        return compiler.text(program, level)
 
     # -- calls --------------------------------------------------------------------------
 

@@ -53,7 +53,8 @@ class Forward(Recipe):
     """``primals -> (value, what the reverse sweep reads of it)``: the first half of a pullback.
 
     The second half would have to be made for the same extents: where code for
-    the extents of the call is needed, the pullback is one program.
+    the extents of the call is needed, the pullback is one program.  Both halves
+    read and write what is kept in one way, whatever shapes loops change.
     """
 
     has_aux: bool = False
@@ -71,6 +72,8 @@ class Forward(Recipe):
 @dataclass(frozen=True)
 class Reverse(Pullback):
     """``(primals, cotangent, held) -> cotangents of the primals``: the second half of a pullback."""
+
+    is_half = True
 
     def specialise(self, base, args, keywords):
         primals, given, held = args

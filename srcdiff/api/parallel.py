@@ -93,7 +93,8 @@ class ParallelMap(Function):
 
     def _make(self, args, keywords, stretch: bool = False, sized: bool = False):
         specs, keyword_specs = abstract_call(self, args, keywords)
-        special = self.specialise(specs, keyword_specs)
+        with compiler.taking(self.options.target == "numba" and not stretch):
+            special = self.specialise(specs, keyword_specs)
         program = titled(self, special)
         compiled = compiler.build_parallel(program, self.options, tight=not stretch)
         self._programs.append(lambda: program)
@@ -101,6 +102,7 @@ class ParallelMap(Function):
 
     def source(self, *args, level: str = "loops", **keywords) -> str:
         """Return the generated Python of large batches."""
-        program = titled(self, self.special_for(*args, **keywords))
+        with compiler.taking(level == "loops"):
+            program = titled(self, self.special_for(*args, **keywords))
         return (level == "loops" and compiler.parallel_text(program, jit=True)) \
             or self.base.source(*args, level=level, **keywords)

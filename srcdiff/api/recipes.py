@@ -43,6 +43,7 @@ class Recipe:
     """A transform of one function; a frozen dataclass of its options."""
 
     word = "derivative"
+    is_half = False             # whether another program reads what this one keeps, or the other way round
 
     def specialise(self, base, args: tuple, keywords: dict) -> Special:
         raise NotImplementedError

@@ -20,7 +20,7 @@ from srcdiff.syntax import Array, Atom, Const, Program, Store, Var, atoms_of, de
 __all__ = ["KnownExtents"]
 
 
-CHEAP = ("atleast0", "maximum", "minimum", "broadcast")      # kinds of roots that are computed anew
+CHEAP = ("atleast0", "maximum", "minimum", "broadcast", "product")      # kinds of roots that are computed anew
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,22 @@ class KnownExtents:
             if root.kind == "extent":
                 if self.place(Extent(0, ((number, 1),)), before) is None:
                     return False
-            elif not (root.kind in CHEAP or root.kind == "span" and is_run(root)) or not all(
-                    part is None or self._computable(part, before) for part in root.key):
+            elif not _is_cheap(root) or not all(part is None or self._computable(part, before) for part in root.key):
                 return False
         return True
 
     def is_constant(self, name: str) -> bool:
         """Tell whether all assignments of `name` give it the same extents."""
         return None not in self.shapes.extents(name)
+
+
+def _is_cheap(root: Root) -> bool:
+    match root:
+        case Root("span"):
+            return is_run(root)
+        case Root("floor_divide" | "remainder", (_, Extent(divisor, ()))):
+            return divisor != 0
+    return root.kind in CHEAP
 
 
 def emit(builder: Builder, sources: tuple[Source, ...]) -> tuple[Atom, ...]:
