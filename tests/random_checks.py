@@ -23,6 +23,7 @@ from srcdiff.reverse import adjoint
 from srcdiff.sample_blocks import sample_blocks
 from srcdiff.samples import samples
 from srcdiff.schedule import Within
+from srcdiff.steady import steady
 from srcdiff.vectorize import batched_results, vectorize
 from srcdiff.verify import verify
 from tests.modes import Modes, flatten
@@ -266,6 +267,24 @@ def check_compiled(case: Case):
     close("compiled", flat(compiled(program, *case.inputs, *cotangents)), expected)
 
 
+def check_steady(case: Case):
+    """Where arrays keep their shapes, code that takes them to do so gives what other code gives."""
+    optimised = optimize(case.program)
+    program = steady(optimised)
+    if program is optimised:
+        return
+    rng = np.random.default_rng(case.seed + 9)
+    cotangents = case.random(rng, [case.call(case.program)[i] for i in case.outputs])
+    along = sound(lower(optimize(sound(adjoint(sound(program), case.active))), stretch=False))
+    try:
+        got = case.call(along, *cotangents)
+    except ValueError as error:
+        if "SD0340" not in str(error):
+            raise
+        return
+    close("steady adjoint", got, case.call(case.adjoint_program(), *cotangents))
+
+
 def check_samples(case: Case):
     """A loop over samples gives what one sample after the other gives."""
     rng = np.random.default_rng(case.seed + 8)
@@ -304,7 +323,7 @@ def check_adjoint_samples(case: Case, rng, in_axes, stacked):
 
 
 SHARES = {check_optimised: 3, check_second: 10, check_vectorized: 10, check_lowered: 8, check_memory: 2,
-          check_samples: 12, check_halves: 3}
+          check_samples: 12, check_halves: 3, check_steady: 4}
 
 
 def one(seed: int, counts: Counter, shares=SHARES) -> str | None:
