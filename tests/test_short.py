@@ -178,6 +178,42 @@ def test_filters(function, columns, filters):
     np.testing.assert_allclose(inner(found[len(values):], moves), inner([s[0] for s in slopes], seeds), rtol=1e-8)
 
 
+def mixed(image, weights, out):
+    """A filter of several channels: the loop over q only shifts what that over j goes through."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            for p in range(weights.shape[0]):
+                for q in range(weights.shape[1]):
+                    for c in range(weights.shape[2]):
+                        for o in range(out.shape[2]):
+                            out[i, j, o] += image[i + p, j + q, c] * weights[p, q, c, o]
+
+
+@pytest.mark.parametrize("taps", range(4))
+@pytest.mark.parametrize("channels", (0, 2))
+def test_a_loop_that_shifts(taps, channels):
+    """What it reaches altogether is packed once, and nothing where it does not run: there need be no such elements."""
+    rng, columns = np.random.default_rng(taps), 12
+    shapes = (3 if taps else 1, columns + taps - 1 if taps else 0, channels), (2, taps, channels, 3), (2, columns, 3)
+    args = tuple(rng.normal(size=shape) for shape in shapes)
+    special = specialised(mixed, args)
+    program = prepare(pullback(special.program, tuple(p.name for p in special.program.params), (0,)), "tight")
+    wide = {n for n, t in program.types.items() if n.startswith(("image_row", "image_bar_row")) and t.ndim == 2}
+    assert len(wide) == 3
+    seeds = [rng.normal(size=shapes[2])]
+    out, image_bar, weights_bar, out_bar = run(program, *args, *seeds)
+    value = args[2].copy()
+    mixed(*args[:2], value)
+    assert same([out], [value])
+    windows = [[args[0][p:p + 2, q:q + columns] for q in range(taps)] for p in range(2)]
+    wanted = np.zeros(shapes[0])
+    for p, q in np.ndindex(2, taps):
+        np.testing.assert_allclose(weights_bar[p, q], np.einsum("ijc,ijo->co", windows[p][q], seeds[0]), rtol=1e-12, atol=1e-12)
+        wanted[p:p + 2, q:q + columns] += seeds[0] @ args[1][p, q].T
+    np.testing.assert_allclose(image_bar, wanted, rtol=1e-12, atol=1e-12)
+    assert same([out_bar], seeds)
+
+
 def test_compiled():
     args = arguments(12, 3)
     special = specialised(added, args)

@@ -56,6 +56,7 @@ from dataclasses import replace
 from srcdiff.lower.commuting import Access, Commuting, accesses, is_sum, meeting
 from srcdiff.lower.distribute import PART
 from srcdiff.lower.expensive import is_expensive
+from srcdiff.lower.gains import depends_on, reads_of
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.nests import Nest, nest_of
 from srcdiff.syntax import Assign, Const, For, Load, Program, Stmt, Store, Var, rename, walk
@@ -97,8 +98,7 @@ class _Jammer(Commuting):
         touched = [s for s in inner.body if isinstance(s, Load | Store)]
         late = {s.target for s in nest.body if isinstance(s, Assign | Load)} | {outer.var}
         return len(touched) <= MOST and not late.intersection(a.name for a in inner.reads if isinstance(a, Var)) \
-            and any(isinstance(s, Store) and Var(inner.var) in s.index and not late.intersection(
-                a.name for a in s.index if isinstance(a, Var)) for s in touched)
+            and any(isinstance(s, Store) and _is_same_row(s, nest) for s in touched)
 
     def jammed(self, nest: Nest) -> bool:
         """Write two iterations at a time, and the last one if their number is odd; tell whether that was possible."""
@@ -168,3 +168,14 @@ class _Jammer(Commuting):
         for loop in (pairs, rest):
             self.mentions.update(mentions((loop,)))
             self.entered(loop)
+
+
+def _is_same_row(stmt: Store, nest: Nest) -> bool:
+    """Tell whether an iteration of the outer loop goes along the same elements as the one before."""
+    outer, inner = nest.loops
+    along, late = depends_on(inner.body, inner.var), {s.target for s in outer.body[:-1] if isinstance(s, Assign | Load)} | {outer.var}
+    for s in inner.body:
+        if isinstance(s, Load) or isinstance(s, Assign) and late.intersection(reads_of((s,))):
+            late.add(s.target)
+    items = {a.name for a in stmt.index if isinstance(a, Var)}
+    return bool(items & along) and not items & late

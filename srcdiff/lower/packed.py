@@ -22,6 +22,9 @@ in arrays made for that, indexed by the loops that choose them::
                 z_rows[o, j] += x_row[j] * w[q, o]
     ...                                 # and z from z_rows
 
+Where an outer loop only shifts what the innermost one goes through, as p in ``x[j + p, q]``, it uses most elements again,
+too: all that both reach are kept for it in one row, ``x_row[j + p]``.
+
 What happens to an element, and in which order, stays.  What is changed must be at
 another place for each of these iterations, and is not accessed otherwise.  What is
 read before the loops that use it is provably in range, or these loops run.
@@ -30,13 +33,14 @@ read before the loops that use it is provably in range, or these loops run.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from srcdiff.analysis.uses import changed
 from srcdiff.lower.distribute import PART, Distributing, needed
 from srcdiff.lower.gains import depends_on, reads_of
 from srcdiff.lower.nests import Nest
-from srcdiff.syntax import Assign, Const, For, Load, Scalar, Stmt, Store, Var, rename
+from srcdiff.syntax import Assign, Atom, Const, For, Load, Scalar, Stmt, Store, Var, rename
 
 __all__ = ["Packing"]
 
@@ -50,9 +54,12 @@ class Rows:
     level
         The position of the loop of the nest that they are kept for.
     loops
-        The loops that choose the element, the innermost one last.
+        The loops that fill the rows, the innermost one last.
     before
         The integers that the index is made of.
+    moving
+        The loops of the nest that choose the element: those that fill the rows, or, for
+        the last of these, the two whose sum it goes through.
     """
 
     array: str
@@ -61,6 +68,7 @@ class Rows:
     loops: tuple[For, ...]
     before: tuple[Assign, ...]
     is_changed: bool
+    moving: tuple[For, ...]
     name: str = ""
 
     @property
@@ -74,7 +82,9 @@ class Packing(Distributing):
     def packed(self, nest: Nest) -> bool:
         """Write a nest, the last of whose outer loops runs, with the rows that it needs; tell whether it has no steps then."""
         found: list[Rows] = []
+        reaches: dict[tuple[Atom, ...], Atom] = {}
         for rows in self.rows_in(nest):
+            rows = self.measured(rows, reaches)
             lengths = [self.length(loop) for loop in rows.loops]
             dtype = self.builder.types[rows.array].dtype
             found.append(replace(rows, name=self.builder.op("empty", *lengths, stem=f"{rows.array}_row", dtype=dtype).name))
@@ -82,6 +92,23 @@ class Packing(Distributing):
         kept = {(rows.array, rows.index) for rows in found}
         return not any(isinstance(s, Load | Store) and (s.array, s.index) not in kept and _is_stepped_over(nest, s.index)
                        for s in nest.body)
+
+    def measured(self, rows: Rows, reaches: dict[tuple[Atom, ...], Atom]) -> Rows:
+        """Let the loop that fills a row go as far as two loops of the nest reach together; nowhere unless both run."""
+        if rows.loops[-1] in rows.moving:
+            return rows
+        counts = tuple(loop.stop for loop in rows.moving if loop not in rows.loops)
+        if counts not in reaches:
+            reaches[counts] = self.reach(*counts)
+        return replace(rows, loops=(*rows.loops[:-1], replace(rows.loops[-1], stop=reaches[counts])))
+
+    def reach(self, first: Atom, second: Atom) -> Atom:
+        """Write how many values the sum of two variables takes that count from 0."""
+        b = self.builder
+        runs = [b.op("greater_equal", count, Const(1), stem="runs") for count in (first, second)]
+        both = b.op("logical_and", *runs, stem="runs")
+        reach = self.number("subtract", self.number("add", first, second), Const(1))
+        return self.number("where", both, reach, Const(0))
 
     def level(self, nest: Nest, number: int, found: list[Rows]) -> tuple[Stmt, ...]:
         """Return a loop of a nest, and what fills the rows that are kept for it and puts them back."""
@@ -98,11 +125,12 @@ class Packing(Distributing):
         value = self.builder.fresh("e", Scalar(self.builder.types[rows.array].dtype))
         ends = [(rows.array, rows.index), (rows.name, rows.place)]
         (start, at), (end, there) = ends[::-1] if back else ends
-        body: tuple[Stmt, ...] = (*rows.before, Load(value, start, at, rows.loops[-1].where),
+        before = [s for s in rows.before if s.target != rows.loops[-1].var]
+        body: tuple[Stmt, ...] = (*before, Load(value, start, at, rows.loops[-1].where),
                                   Store(end, there, Var(value), False, rows.loops[-1].where))
         for loop in reversed(rows.loops):
             body = (replace(loop, body=body),)
-        stems = {s.target: s.target for s in rows.before} | {loop.var: f"{loop.var}{PART}" for loop in rows.loops}
+        stems = {s.target: s.target for s in before} | {loop.var: f"{loop.var}{PART}" for loop in rows.loops}
         return rename(body, {n: self.builder.fresh(stem, self.builder.types[n]) for n, stem in stems.items()})[0]
 
     # -- what is kept in rows -----------------------------------------------------------------
@@ -115,14 +143,22 @@ class Packing(Distributing):
         for s in nest.body:
             if isinstance(s, Load | Store):
                 groups[s.array][s.index].append(s)
-        found = [self.rows_of(nest, array, index, array in stored) for array, places in groups.items()
+        found = [self.kept_rows(nest, array, index, array in stored) for array, places in groups.items()
                  if array not in stored or len(places) == 1 for index in places]
-        return [rows for rows in found if rows is not None and self.may_keep_rows(nest, rows)]
+        return [rows for rows in found if rows is not None]
 
-    def rows_of(self, nest: Nest, array: str, index, is_changed: bool) -> Rows | None:
-        """Return the rows for an access that the innermost loop moves, but not along the last axis; if a loop repeats it."""
+    def kept_rows(self, nest: Nest, array: str, index, is_changed: bool) -> Rows | None:
+        """Return the rows to keep for an access, those for as many loops as may be; None for none."""
+        for shift in (*_shifts(nest, index), None):
+            rows = self.rows_of(nest, array, index, is_changed, shift)
+            if rows is not None and self.may_keep_rows(nest, rows):
+                return rows
+        return None
+
+    def rows_of(self, nest: Nest, array: str, index, is_changed: bool, shift: For | None) -> Rows | None:
+        """Return the rows for an access that the innermost loop moves, but not along the last axis; if a loop repeats or shifts it."""
         moves = {loop.var: _moves(nest, loop, index) for loop in nest.loops}
-        level = next((k for k, loop in enumerate(nest.loops[:-1]) if not moves[loop.var]), None)
+        level = next((k for k, loop in enumerate(nest.loops[:-1]) if loop is shift or not moves[loop.var]), None)
         if level is None or not _is_stepped_over(nest, index):
             return None
         known = {s.target for loop in nest.loops[:level] for s in loop.body[:-1]}
@@ -130,23 +166,27 @@ class Packing(Distributing):
         before = needed(inside, (Load("", array, index),))
         if not all(isinstance(s, Assign) and "int" in self.builder.types[s.target].dtype for s in before):
             return None
-        loops = tuple(loop for loop in nest.loops[level:] if moves[loop.var])
-        return Rows(array, index, level, loops, tuple(before), is_changed)
+        moving = tuple(loop for loop in nest.loops[level:] if moves[loop.var])
+        loops = moving
+        if shift is not None:
+            item, = (index[axis] for axis in moves[nest.loops[-1].var])
+            loops = (*(loop for loop in moving[:-1] if loop is not shift), replace(moving[-1], var=item.name))
+        return Rows(array, index, level, loops, tuple(before), is_changed, moving)
 
     def may_keep_rows(self, nest: Nest, rows: Rows) -> bool:
         """Tell whether the elements are there, and each in one place, from where the nest begins."""
-        repeating = [loop for loop in nest.loops[rows.level:-1] if loop not in rows.loops]
+        repeating = [loop for loop in nest.loops[rows.level:-1] if loop not in rows.moving]
         integers, place = self.integers, self.integers.here()
-        for loop in (*nest.loops[:rows.level], *rows.loops):
+        for loop in (*nest.loops[:rows.level], *rows.moving):
             integers.enter_loop(loop, integers.bounds(loop))
-            if loop not in rows.loops:
+            if loop not in rows.moving:
                 for s in loop.body[:-1]:
                     integers.after(s)
         for s in rows.before:
             integers.after(s)
         from_front = all(integers.facts.prove(integers.value(atom)) for atom in rows.place)
         found = from_front and (not rows.is_changed or self.are_apart(nest, rows)) and (
-            repeating == [nest.loops[-2]] or self.in_range(rows.array, rows.index))
+            repeating in ([], [nest.loops[-2]]) or self.in_range(rows.array, rows.index))
         integers.back(place)
         return found
 
@@ -164,6 +204,18 @@ def _moves(nest: Nest, loop: For, index) -> list[int]:
     """Return the axes of an index that a loop of a nest moves along."""
     moved = depends_on(nest.body, loop.var)
     return [axis for axis, item in enumerate(index) if isinstance(item, Var) and item.name in moved]
+
+
+def _shifts(nest: Nest, index) -> Iterator[For]:
+    """Yield the loops that only shift what the innermost one goes through: the two variables are added up at one axis."""
+    *outer, inner = nest.loops
+    axes = _moves(nest, inner, index)
+    made = [s for s in nest.body if isinstance(s, Assign | Load) and len(axes) == 1 and Var(s.target) == index[axes[0]]]
+    for loop in outer:
+        both = {Var(inner.var), Var(loop.var)}
+        if len(made) == 1 and isinstance(made[0], Assign) and made[0].op == "add" and set(made[0].args) == both \
+                and _moves(nest, loop, index) == axes and all((x.start, x.step) == (Const(0), Const(1)) for x in (loop, inner)):
+            yield loop
 
 
 def _is_stepped_over(nest: Nest, index) -> bool:
