@@ -55,6 +55,7 @@ def test_what_is_cheap_is_computed_again():
     (["k = c[i]", *DIVIDED, "v = add(v, k)", *SPREAD], "sums are read in a later one"),
     (["c[i] = 0.0", *DIVIDED, *SPREAD], "a later iteration stores over them"),
     ([*DIVIDED, "r = multiply(i, i)", "c[r] += v", "a[i] = 0.0", *(s.replace("c[", "a[") for s in SPREAD)], "a later one reads them"),
+    ([*DIVIDED, *SPREAD, "v = add(v, 1.0)", "a[0] += v"], "what they add is not what the number is at the end"),
 ])
 def test_it_stays_one_loop(body, reason):
     assert not is_divided(loop(body).replace("n, dtype", "100, dtype"), 6), reason
@@ -74,6 +75,7 @@ def test_random_loops():
         if RNG.random() < 0.3:
             body += [f"k = add(i, {RNG.integers(-3, 4)})", f"u = {RNG.choice(['a', 'c'])}[k]", "v = add(v, u)"]
         for n in range(RNG.integers(3, 7)):
+            body += [f"{RNG.choice(['v', 'w'])} = multiply(v, 1.5)"] * (RNG.random() < 0.1)
             body += [f"p_{n} = add(i, {RNG.integers(-3, 4)})", f"{RNG.choice(['a', 'c', 'c'])}[p_{n}] += {RNG.choice(['v', 'w'])}"]
         fired += is_divided(loop(body, RNG.choice([FORWARDS, BACKWARDS])), int(RNG.integers(0, 8)))
     assert fired > 20

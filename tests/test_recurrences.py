@@ -63,6 +63,7 @@ def test_one_sum_is_waited_for(step, next_one, count):
     ([*RELAXED, *sums("a", (1,)), *sums("c", (0, 0, 0))], "no sums into neighbours: the nest had better be turned"),
     ([*RELAXED, *sums("c", (0, 1, -1)), *sums("a", (1,)), "u = c[i]", "a[i] = u"], "sums are read in the same iteration"),
     ([*RELAXED, "k = c[i]", "v_2 = add(v, k)", *sums("a", (1,)), *sums("c", (1, 2, 3), "v_2")], "sums are read in later ones"),
+    ([*RELAXED, *sums("c", (1, 2, 3)), "v = add(v, 1.0)", *sums("a", (1,))], "what they add is not what the number is at the end"),
 ])
 def test_it_stays_one_loop(body, reason):
     assert not divided(same(loop(*body, header="range(2, stop, 1)"), RNG.normal(size=14), 2, 8)), reason
@@ -94,6 +95,7 @@ def test_random_loops():
         if RNG.random() < 0.3:
             body += [f"k = add(i, {RNG.integers(-3, 4)})", f"u = {RNG.choice(['a', 'c'])}[k]", "v = add(v, u)"]
         for n in range(RNG.integers(3, 7)):
+            body += ["v = multiply(v, 1.5)"] * (RNG.random() < 0.1)
             body += [f"p_{n} = add(i, {RNG.integers(-3, 4)})", f"{RNG.choice(['a', 'a', 'c'])}[p_{n}] += v"]
         header = "range(3, stop, 1)" if step > 0 else "range(start, 2, -1)"
         start, stop = (3, 3 + count) if step > 0 else (2 + count, 2)

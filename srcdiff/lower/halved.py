@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from srcdiff.lower.commuting import is_sum
 from srcdiff.lower.distribute import Distributing, Division, Pair, Row
+from srcdiff.lower.gains import reads_of
 from srcdiff.lower.hoist import hoist
 from srcdiff.optimize.dead import dead
 from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Stmt, Store, Var, blocks_of
@@ -24,10 +26,12 @@ class Halving(Distributing):
         raise NotImplementedError
 
     def may_follow(self, pair: Pair, position: int, rest: list[int]) -> bool:
-        """Tell whether a sum may be added after all iterations of the rest of a body."""
-        array = pair.loop.body[position].array
-        uses = [p for p in rest if isinstance(s := pair.loop.body[p], Load | Store) and s.array == array]
-        return all(p < position for p in uses) and self.may_go_first(pair, uses, [position])
+        """Tell whether a sum may be added after all iterations of the rest of a body, of numbers that stay until then."""
+        body = pair.loop.body
+        uses = [p for p in rest if isinstance(s := body[p], Load | Store) and s.array == body[position].array and not is_sum(s)]
+        later = {s.target for s in body[position:] if isinstance(s, Assign | Load)}
+        return all(p < position for p in uses) and not later.intersection(reads_of(body[position:position + 1])) \
+            and self.may_go_first(pair, uses, [position])
 
     def loop(self, stmt: For) -> None:
         division = self.halves(stmt) if is_long(stmt) and self.may_divide(stmt) else None
