@@ -7,6 +7,7 @@ import pytest
 
 from srcdiff.lower import lower
 from srcdiff.lower.aside import aside
+from srcdiff.lower.gather import gather
 from srcdiff.notation import in_any_order, read, run
 from srcdiff.optimize import optimize
 from srcdiff.verify import verify
@@ -101,3 +102,10 @@ def test_an_implicit_step(n):
     modes = Modes(swept, (RNG.normal(size=(n, n)), 2), lambda p: lower(optimize(p)))
     direction, cotangents = modes.directions(RNG), [RNG.normal(size=(n, n))]
     assert_adjoint(modes.jvp(direction), cotangents, modes.vjp(cotangents), direction, rtol=1e-12)
+
+
+def test_what_could_gather_stays():
+    """A loop that gathers has another one for few iterations, which is left as it is."""
+    text = loop(["t = a[i]", "a[i] = 0.0", *(s.replace("v", "t") for s in SPREAD)])
+    gathered = gather(in_any_order(read(text)))
+    assert gathered != in_any_order(read(text)) and aside(gathered) is gathered

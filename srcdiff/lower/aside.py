@@ -58,12 +58,14 @@ from dataclasses import replace
 from srcdiff.lower.commuting import is_sum
 from srcdiff.lower.distribute import Division, Pair, Part, computed_again
 from srcdiff.lower.effects import Sum, follow, followed
+from srcdiff.lower.extents import Extents
 from srcdiff.lower.forwards import Forwards
 from srcdiff.lower.gains import SLOW, reads_of
 from srcdiff.lower.gather import gather
 from srcdiff.lower.halved import Halving, is_long
 from srcdiff.lower.moves import mentions
 from srcdiff.lower.recurrences import LEAST_SUMS
+from srcdiff.lower.scatter import scatter_of
 from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Store, Var, map_atoms, walk
 
 __all__ = ["aside", "taken_aside"]
@@ -73,15 +75,20 @@ MOST_COPIES = 8                         # numbers that are computed again
 
 def aside(program: Program) -> Program:
     """Return `program` with sums into neighbouring elements in loops of their own, which gather."""
-    divided = taken_aside(program)
-    return program if divided is program else gather(divided)
+    if not _may_gain(program):
+        return program
+    writer = _Aside(program)
+    divided = writer.run()
+    return gather(divided, frozenset(writer.made)) if writer.made else program
 
 
 def taken_aside(program: Program) -> Program:
     """Return `program` with these loops, before they gather."""
-    if not any(isinstance(s, For) and is_long(s) and len(_neighbours(s)) >= LEAST_SUMS for s in walk(program.body)):
-        return program
-    return _Aside(program).run()
+    return _Aside(program).run() if _may_gain(program) else program
+
+
+def _may_gain(program: Program) -> bool:
+    return any(isinstance(s, For) and is_long(s) and len(_neighbours(s)) >= LEAST_SUMS for s in walk(program.body))
 
 
 def _neighbours(loop: For) -> list[int]:
@@ -99,10 +106,15 @@ def _neighbours(loop: For) -> list[int]:
 
 
 class _Aside(Halving, Forwards):
+    def __init__(self, program: Program):
+        super().__init__(program)
+        self.forms = Extents(program)
+        self.made: list[str] = []                       # the variables of the loops that were divided
+
     def halves(self, loop: For) -> Division | None:
         """Return how to divide a loop into the sums to neighbouring elements and the rest; None for too few sums."""
         sums = _neighbours(loop)
-        if len(sums) < LEAST_SUMS or (own := self.own_numbers(loop)) is None:
+        if len(sums) < LEAST_SUMS or self.is_for_few(loop) or (own := self.own_numbers(loop)) is None:
             return None
         again = computed_again(loop)
         rest = [p for p, s in enumerate(loop.body) if s not in again and p not in sums]
@@ -120,6 +132,11 @@ class _Aside(Halving, Forwards):
         self.mentions.subtract(mentions((loop,)))
         self.mentions.update(mentions((new,)))
         return division
+
+    def is_for_few(self, loop: For) -> bool:
+        """Tell whether a loop could gather as it is: it is what has been left of such a one for few iterations."""
+        found = scatter_of(loop, self.program, self.forms, self.mentions)
+        return found is not None and bool(found.groups)
 
     def ending(self, loop: For, sums: list[int], again: tuple[Assign | Load, ...]) -> list[Assign | Store]:
         """Return some of the sums of a loop, and in front of them what is computed again for them of one number each."""
@@ -141,6 +158,7 @@ class _Aside(Halving, Forwards):
         return out if len(copies) <= MOST_COPIES else [loop.body[p] for p in sums]
 
     def part(self, loop: For) -> None:
+        self.made.append(loop.var)
         self.entered(self.ascending(loop) if self.may_ascend(loop, self.local) else loop)
 
 

@@ -72,9 +72,9 @@ from srcdiff.syntax import (
 __all__ = ["gather"]
 
 
-def gather(program: Program) -> Program:
-    """Return `program` with the loops that scatter to neighbouring elements or rows made to gather."""
-    return _Gatherer(program).run()
+def gather(program: Program, among: frozenset[str] | None = None) -> Program:
+    """Return `program` with the loops that scatter to neighbouring elements or rows made to gather; of these variables only."""
+    return _Gatherer(program, among).run()
 
 
 def _ends(loop: For) -> tuple[Sum, Sum]:
@@ -85,8 +85,8 @@ def _ends(loop: For) -> tuple[Sum, Sum]:
 
 
 class _Gatherer:
-    def __init__(self, program: Program):
-        self.program, self.builder = program, Builder(program.types)
+    def __init__(self, program: Program, among: frozenset[str] | None):
+        self.program, self.builder, self.among = program, Builder(program.types), among
         self.forms = None
         self.numbers: dict[Sum, Atom] = {}
         self.neighbours: dict[str, Sum] = {}    # numbers that are another one and a constant
@@ -114,7 +114,7 @@ class _Gatherer:
         return (with_blocks(stmt, [self.block(b) for b in blocks_of(stmt)]) if blocks_of(stmt) else stmt,)
 
     def scatter(self, loop: For, inner=()) -> Scatter | None:
-        if sum(isinstance(s, Store) and s.accumulate for s in loop.body) < 2:
+        if sum(isinstance(s, Store) and s.accumulate for s in loop.body) < 2 or not (self.among is None or loop.var in self.among):
             return None
         if self.forms is None:                          # few programs have such loops
             self.forms, self.mentions = Extents(self.program), mentions(self.program.body)
