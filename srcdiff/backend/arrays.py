@@ -8,12 +8,14 @@ is Numba's exception, or null: the caller has one branch for all that can go wro
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.callconv import RETCODE_USEREXC, excinfo_ptr_t
 
-__all__ = ["address", "answer", "call", "extents_of", "fail_if", "helper", "itemsize_of", "structure"]
+__all__ = ["address", "answer", "call", "copy_matrix", "extents_of", "fail", "fail_if", "helper", "itemsize_of", "passed_on", "strided",
+           "structure"]
 
 WHOLE = ir.IntType(64)
 
@@ -38,19 +40,32 @@ def answer(builder, value) -> ir.Function:
     return _answer(builder, value, excinfo_ptr_t(None))
 
 
+def fail(context, builder, error: type[Exception], text: str) -> None:
+    """Let a helper answer with an error."""
+    exception = context.call_conv.build_excinfo_struct(error, (text,), None, None)
+    pointer = context.get_python_api(builder).serialize_object(exception)
+    value = builder.function.ftype.return_type.elements[0]
+    _answer(builder, ir.Constant(value, ir.Undefined), builder.bitcast(pointer, excinfo_ptr_t))
+
+
 def fail_if(context, builder, condition, error: type[Exception], text: str) -> None:
     """Let a helper answer with an error, if a condition holds."""
     with builder.if_then(condition, likely=False):
-        exception = context.call_conv.build_excinfo_struct(error, (text,), None, None)
-        pointer = context.get_python_api(builder).serialize_object(exception)
-        value = builder.function.ftype.return_type.elements[0]
-        _answer(builder, ir.Constant(value, ir.Undefined), builder.bitcast(pointer, excinfo_ptr_t))
+        fail(context, builder, error, text)
 
 
-def call(context, builder, function, args):
-    """Call a helper, raise its error if there is one, and return its value."""
+def passed_on(builder, answered):
+    """Let a helper answer with the error of another one that it has called, if there is one; return the value."""
+    with builder.if_then(cgutils.is_not_null(builder, builder.extract_value(answered, 1)), likely=False):
+        builder.ret(answered)
+    return builder.extract_value(answered, 0)
+
+
+def call(context, builder, function, args, then: Callable[[], None] = lambda: None):
+    """Call a helper, raise its error if there is one, and return its value; `then` follows in either case."""
     answered = builder.call(function, args)
     error = builder.extract_value(answered, 1)
+    then()
     with builder.if_then(cgutils.is_not_null(builder, error), likely=False):
         store = builder.store(error, context.call_conv._get_excinfo_argument(builder.function))
         # By this mark LLVM's pass that prunes reference counts knows a block that raises.
@@ -93,3 +108,33 @@ def extents_of(context, builder, kind, value) -> list:
         return [context.cast(builder, value, kind, types.intp)]
     return [context.cast(builder, one, of, types.intp)
             for one, of in zip(cgutils.unpack_tuple(builder, value, len(kind)), kind, strict=True)]
+
+
+def strided(context, builder, kind, array) -> tuple[list, list]:
+    """Return the extents and the strides in bytes of a matrix, or of a vector as one column."""
+    extents, strides = (cgutils.unpack_tuple(builder, of) for of in (array.shape, array.strides))
+    return (extents, strides) if kind.ndim == 2 else ([*extents, WHOLE(1)], [*strides, WHOLE(0)])
+
+
+def copy_matrix(builder, extents, source, strides, target, target_strides) -> None:
+    """Copy a matrix with strides in bytes into one with strides in elements."""
+    function = _copier(builder.module, source.type)
+    builder.call(function, [*extents, source, *strides, target, *target_strides])
+
+
+def _copier(module, pointer) -> ir.Function:
+    name = f"srcdiff.copy.{pointer.pointee}"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [WHOLE, WHOLE, *[pointer, WHOLE, WHOLE] * 2]), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    rows, columns, source, down, along, target, row, column = function.args
+    start = builder.ptrtoint(source, WHOLE)
+    with cgutils.for_range(builder, rows) as i, cgutils.for_range(builder, columns) as j:
+        there = builder.add(start, builder.add(builder.mul(i.index, down), builder.mul(j.index, along)))
+        here = builder.add(builder.mul(i.index, row), builder.mul(j.index, column))
+        builder.store(builder.load(builder.inttoptr(there, pointer)), builder.gep(target, [here]))
+    builder.ret_void()
+    return function

@@ -128,6 +128,30 @@ def _reshape():
     return intrinsic(typed)
 
 
+def _linear_algebra() -> types.ModuleType:
+    """Return a `numpy.linalg` for compiled code; what it takes is imported when something is compiled."""
+    from numba.extending import intrinsic
+
+    def of_one(name):
+        def typed(typingctx, a):
+            from srcdiff.backend.systems import typed
+            return typed(typingctx, name, (a,))
+        return typed
+
+    def of_two(name):
+        def typed(typingctx, a, b):
+            from srcdiff.backend.systems import typed
+            return typed(typingctx, name, (a, b))
+        return typed
+    module = types.ModuleType("numpy.linalg", "NumPy's; functions of a matrix that Numba need not compile.")
+    module.__dict__.update({k: v for k, v in vars(np.linalg).items() if not k.startswith("__")})
+    own = {name: of_one(name) for name in ("inv", "cholesky", "det", "slogdet")} | {"solve": of_two("solve")}
+    for name, typed in own.items():
+        typed.__name__ = typed.__qualname__ = name
+        setattr(module, name, intrinsic(typed))
+    return module
+
+
 @functools.cache
 def numpy_module() -> types.ModuleType:
     """Return a `numpy` for compiled modules, whose new large arrays are on large pages."""
@@ -135,5 +159,5 @@ def numpy_module() -> types.ModuleType:
     module.__dict__.update({k: v for k, v in vars(np).items() if not k.startswith("__")})
     module.empty = _intrinsic("empty", cleared=False)
     module.zeros = _intrinsic("zeros", cleared=True)
-    module.reshape = _reshape()
+    module.reshape, module.linalg = _reshape(), _linear_algebra()
     return module

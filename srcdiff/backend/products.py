@@ -1,7 +1,7 @@
-"""Products of matrices: one function of LLVM's for each type and order, which calls BLAS as Numba does.
+"""Products with matrices: one function of LLVM's for each type and order, which calls BLAS as Numba does.
 
 Numba compiles some ten functions of its own for the first ``a @ b``, and as many for each other order of the operands:
-a second in all.
+a second in all.  A vector is a matrix of one row or one column.  What has other strides is copied, as BLAS needs it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,20 @@ from numba.core import cgutils, ir, types
 from numba.extending import intrinsic
 from numba.np import arrayobj, linalg
 
-from srcdiff.backend.arrays import WHOLE, address, answer, call, fail_if, helper, itemsize_of, structure
-from srcdiff.backend.large_pages import maker
+from srcdiff.backend.arrays import (
+    WHOLE,
+    address,
+    answer,
+    call,
+    copy_matrix,
+    fail_if,
+    helper,
+    itemsize_of,
+    passed_on,
+    strided,
+    structure,
+)
+from srcdiff.backend.large_pages import maker, new_array
 from srcdiff.backend.views import as_numba_does
 
 __all__ = ["product", "with_own_products"]
@@ -21,8 +33,10 @@ __all__ = ["product", "with_own_products"]
 LARGEST = 2 ** 31 - 1               # BLAS counts in C's int
 
 
-def _is_ours(kind) -> bool:
-    return type(kind) is types.Array and kind.ndim == 2 and kind.layout in "CF" and kind.dtype in linalg._blas_kinds
+def _is_ours(a, b) -> bool:
+    kinds = types.float64, types.float32
+    return (all(type(kind) is types.Array and kind.ndim in (1, 2) and kind.dtype in kinds for kind in (a, b))
+            and a.dtype == b.dtype and a.ndim + b.ndim > 2)
 
 
 def _multiplier(context, module, x, y, made):
@@ -39,10 +53,7 @@ def _multiplier(context, module, x, y, made):
     for extent in (m, k, n):
         fail_if(context, builder, builder.icmp_signed(">", extent, WHOLE(LARGEST)), OverflowError,
                 "array size too large to fit in C int")
-    answered = builder.call(make, [m, n])
-    owner, error = (builder.extract_value(answered, i) for i in range(2))
-    with builder.if_then(cgutils.is_not_null(builder, error), likely=False):
-        builder.ret(answered)
+    owner = passed_on(builder, builder.call(make, [m, n]))
     place = address(context, builder, made, owner)
     _multiply(context, builder, (x, (m, k), x_data), (y, (k, n), y_data), (made, (m, n), place))
     return answer(builder, owner)
@@ -75,21 +86,37 @@ def _multiply(context, builder, x, y, out):
 @intrinsic
 def product(typingctx, a, b):
     """Stand for ``a @ b`` in compiled code."""
-    if not (_is_ours(a) and _is_ours(b) and a.dtype == b.dtype):
+    if not _is_ours(a, b):
         numbas = typingctx.resolve_value_type(operator.matmul)
         found = typingctx.resolve_function_type(numbas, (a, b), {})
         return found, as_numba_does(numbas, found)
 
     def generate(context, builder, signature, args):
         linalg.ensure_blas()
-        made = signature.return_type
-        x, y = (arrayobj.make_array(kind)(context, builder, value) for kind, value in zip((a, b), args, strict=True))
-        (m, k), (also_k, n) = (cgutils.unpack_tuple(builder, of.shape) for of in (x, y))
-        multiply = _multiplier(context, builder.module, a, b, made)
-        owner = call(context, builder, multiply, [m, k, also_k, n, x.data, y.data])
-        return structure(context, builder, made, [m, n],
-                         {"meminfo": owner, "data": address(context, builder, made, owner)})
-    return types.Array(a.dtype, 2, "C")(a, b), generate
+        made, copies = signature.return_type, []
+        (x, (m, k), x_data), (y, (also_k, n), y_data) = (
+            _operand(context, builder, kind, value, copies) for kind, value in zip((a, b), args, strict=True))
+        if a.ndim == 1:                                     # a vector is a column, and here a row
+            m, k = k, m
+        multiply = _multiplier(context, builder.module, x, y, types.Array(a.dtype, 2, "C"))
+        owner = call(context, builder, multiply, [m, k, also_k, n, x_data, y_data],
+                     lambda: [context.nrt.decref(builder, x, copy) for copy in copies])
+        extents = [m] * (a.ndim == 2) + [n] * (b.ndim == 2)
+        return structure(context, builder, made, extents, {"meminfo": owner, "data": address(context, builder, made, owner)})
+    return types.Array(a.dtype, a.ndim + b.ndim - 2, "C")(a, b), generate
+
+
+def _operand(context, builder, kind, value, copies: list):
+    """Return the type, the extents and the elements of an operand; a copy that has to be made is noted."""
+    array = arrayobj.make_array(kind)(context, builder, value)
+    extents, strides = strided(context, builder, kind, array)
+    if kind.layout in "CF":
+        return types.Array(kind.dtype, 2, kind.layout), extents, array.data
+    matrix = types.Array(kind.dtype, 2, "C")
+    copies.append(new_array(context, builder, matrix, extents))
+    data = arrayobj.make_array(matrix)(context, builder, copies[-1]).data
+    copy_matrix(builder, extents, array.data, strides, data, (extents[1], WHOLE(1)))
+    return matrix, extents, data
 
 
 def with_own_products(func_ir: ir.FunctionIR) -> None:
