@@ -63,7 +63,8 @@ def _known(t, value, name):
     if isinstance(owner, types.ModuleType) and owner.__name__.split(".")[0] in _OF_CONSTANTS:
         return lift(t, found)
     if isinstance(found, types.MethodType) and found.__self__ is owner and not isinstance(owner, type):
-        return Method(value, name)
+        from srcdiff.frontend.translate.library import of_package
+        return Method(value, name) if of_package(found) is None else Known(found)
     origin = value.origin.attribute(name) if value.origin is not None else None
     return lift(t, found, origin, name)
 

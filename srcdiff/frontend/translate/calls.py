@@ -45,6 +45,7 @@ from srcdiff.frontend.translate.values import (
     Method,
     Partial,
     Poison,
+    PoisonUsed,
     Refused,
     RunTimeText,
     Tuple,
@@ -112,7 +113,7 @@ def _known(t, function, args, keywords, node):
     target = function.value
     if (own := custom.name_of(target)) is not None:
         return _own(t, own, target, args, keywords)
-    handler = _find(HANDLERS, target)
+    handler = _find(HANDLERS, target) or library.of_package(target)
     if handler is not None:
         if (getattr(target, "__module__", None) or "numpy").startswith("numpy"):
             complex_numbers.require_taken(t, target.__name__, (*args, *keywords.values()))
@@ -127,6 +128,9 @@ def _known(t, function, args, keywords, node):
         return constant(t, *args)
     if (inner := local.local_of(target)) is not None:
         return local.call(t, target, inner, args, keywords)
+    if isinstance(getattr(target, "__self__", None), np.random.Generator | np.random.RandomState) or target is np.random.default_rng:
+        raise Refused("random numbers are drawn", why="a derivative is that of one draw, and each call would make another",
+                      fix="draw them outside of the function, and pass the array as an argument", code="SD0231")
     if hasattr(target, "__srcdiff_program__"):
         return inline.spliced(t, target, args, keywords)
     if _is_transform(target):
@@ -145,7 +149,10 @@ def _known(t, function, args, keywords, node):
             getattr(target, "py_func", None), types.FunctionType) or isinstance(
             target, functools._lru_cache_wrapper):
         _hand_over(t, node)
-        return inline.function(t, function, args, keywords)
+        if _is_table(target) and all(isinstance(a, Known | Const) for a in (*args, *keywords.values())):
+            return _now(t, target, args, keywords)
+        called = _of_library if _package_of(target) and not _package_of(t.frame.function) else inline.function
+        return called(t, function, args, keywords)
     if isinstance(getattr(type(target), "__call__", None), types.FunctionType):     # noqa: B004
         method = Known(type(target).__call__)
         return inline.function(t, method, (function, *args), keywords)
@@ -161,6 +168,37 @@ def _known(t, function, args, keywords, node):
     raise Refused(f"no derivative is known for `{shown}`",
                   why=f"`{module}.{name}` is compiled code that srcdiff has no rule for".replace("`.", "`"),
                   fix="write it with NumPy functions, or give a rule: sd.custom_rule(...)", code="SD0231")
+
+
+def _package_of(target) -> bool:
+    """Tell whether a function is one of NumPy's or SciPy's."""
+    return (getattr(target, "__module__", None) or "").split(".")[0] in ("numpy", "scipy")
+
+
+def _is_table(target) -> bool:
+    """Tell whether a function of known numbers is a table: nodes and weights of quadrature, and their like."""
+    return (getattr(target, "__module__", None) or "").startswith(("numpy.polynomial", "scipy.special"))
+
+
+def _of_library(t, function, args, keywords):
+    """Inline a function of NumPy or SciPy; what is wrong inside of it is said of the call."""
+    before, name = len(t.problems), f"{function.value.__module__.split('._')[0]}.{function.value.__name__}"
+    try:
+        made = inline.function(t, function, args, keywords)
+        first = t.problems[before] if len(t.problems) > before else None
+    except Refused as refused:
+        first, made = refused, None
+        t.raised = refused.python
+    except PoisonUsed:
+        if len(t.problems) == before:
+            raise
+        first, made = t.problems[before], None
+    if first is None:
+        return made
+    python = t.raised
+    del t.problems[before:]
+    raise Refused(f"no derivative is known for `{name}`", why=f"it is written in Python that is not followed here: {first.what}",
+                  fix="write it with NumPy functions, or give a rule: sd.custom_rule(...)", code="SD0231", python=python)
 
 
 def _hand_over(t, node):

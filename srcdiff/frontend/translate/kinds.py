@@ -15,7 +15,7 @@ from srcdiff.frontend.translate.values import Dict, MaybeNone, MaybeUnbound, Rec
 from srcdiff.syntax import Array, Const, Scalar, Var
 
 __all__ = ["ARRAY", "NUMPY", "PYTHON", "array_without_axes", "classes_of", "combined", "kind_of", "marked",
-           "number_in", "one_class", "result_kind", "set_cell"]
+           "number_in", "one_class", "require_not_among", "result_kind", "set_cell"]
 
 PYTHON = frozenset({"a Python number"})
 NUMPY = frozenset({"a NumPy scalar"})
@@ -93,14 +93,21 @@ def set_cell(t, old: Var, new) -> None:
         raise Refused("an array without axes is written while a reshaped view of it is in use",
                       why="the view is kept as an array of its own", fix="take a copy first: `.reshape(...).copy()`",
                       code="SD0222")
+    require_not_among(t, old, t.operands[:t.statement_operands])
     made = array_without_axes(t, t.cast(new, t.type_of(old).dtype))
     for place, value in list(t.state.items()):
         if value == old and old.name in t.cells:
             t.state[place] = made
-        elif any(_may_be(t, old, number) for number in _numbers(value)):
-            raise Refused("an array without axes is changed in place that another name may hold too",
-                          why="which array it is depends on the path taken, or it is in a list",
-                          fix="write x = x + ... in place of x += ...", code="SD0220")
+        else:
+            require_not_among(t, old, [value])
+
+
+def require_not_among(t, cell: Var, values) -> None:
+    """Refuse to change an array without axes that some of these values may hold, as a number read before."""
+    if any(_may_be(t, cell, number) for value in values for number in _numbers(value)):
+        raise Refused("an array without axes is changed in place that another name may hold too",
+                      why="which array it is depends on the path taken, or it is in a list, or an operand of the same expression",
+                      fix="write x = x + ... in place of x += ...", code="SD0220")
 
 
 def _may_be(t, cell, number) -> bool:

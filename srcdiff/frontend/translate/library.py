@@ -6,6 +6,8 @@ values are then looked up, so the derivative is that of the lookup.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import inspect
 
 import numpy as np
@@ -18,7 +20,7 @@ from srcdiff.frontend.translate.numpy_shapes import flat
 from srcdiff.frontend.translate.values import Known, Refused, Tuple
 from srcdiff.syntax import Const
 
-__all__ = ["HANDLERS", "METHODS", "argsort", "in_python_call", "sort", "sorted_array", "translated"]
+__all__ = ["HANDLERS", "METHODS", "argsort", "in_python_call", "of_package", "sort", "sorted_array", "translated"]
 
 
 # -- in Python -------------------------------------------------------------------------
@@ -269,6 +271,23 @@ def flatnonzero(t, a):
 HANDLERS = {np.argsort: argsort, np.sort: sort, np.searchsorted: searchsorted, np.interp: interp,
             np.median: median, np.nonzero: nonzero, np.flatnonzero: flatnonzero,
             **{name: translated(function) for name, function in in_python.FUNCTIONS.items()}}
+
+# The packages whose functions are looked up when one of them is called: they are slow to import.
+PACKAGES = {"scipy.linalg": "dense", "scipy.stats": "distributions", "scipy.signal": "signals", "scipy.integrate": "signals"}
+
+
+def of_package(target):
+    """Return the handler of a function of SciPy's packages that is written in Python here, else None."""
+    module = getattr(target, "__module__", None) or ""
+    file = PACKAGES.get(".".join(module.split(".")[:2]))
+    return None if file is None else _handlers(file).get(target)
+
+
+@functools.cache
+def _handlers(file: str) -> dict:
+    functions = importlib.import_module(f"{in_python.__name__}.{file}").FUNCTIONS
+    return {named: translated(function) for named, function in functions.items()}
+
 
 def bit_length(t, n):
     """Translate ``n.bit_length()`` of an integer."""

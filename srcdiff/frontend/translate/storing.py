@@ -17,7 +17,7 @@ from srcdiff.frontend.translate.indexing import (
     load,
     load_array,
 )
-from srcdiff.frontend.translate.kinds import ARRAY, kind_of, set_cell
+from srcdiff.frontend.translate.kinds import ARRAY, kind_of, require_not_among, set_cell
 from srcdiff.frontend.translate.overlaps import check_order
 from srcdiff.frontend.translate.values import (
     Dict,
@@ -123,8 +123,12 @@ def into(t: Translator, out, made, exact: bool = True):
                       fix="give an array of its dtype", code="SD0230")
     for k, extent in enumerate(extents if exact else ()):
         require_equal(t.builder, t.size(value, k), extent, "[SD0340] `out=` has not the shape of the result")
+    if not extents and isinstance(out, Var):
+        require_not_among(t, out, t.operands[:t.first_operand])
+    place = ("out", t.key())
+    t.state[place] = out                # an array without axes is another number afterwards
     store_subscript(t, out, Known(Ellipsis), value)
-    return out
+    return t.state.pop(place)
 
 
 def _store_slice(t, base, index, value):
