@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import srcdiff
 from srcdiff.backend import Options, compile_program, compile_source, harvest, vector_math
 from srcdiff.errors import CompileError, Where
 from srcdiff.notation import read, run
@@ -398,3 +399,9 @@ def test_load_and_compile_a_text():
     assert compile_source("g", text, 1, "numba", MEMORY)(1.0) == (4.0,)
     assert compile_source("g", text, 1, "python")(1.0) == (4.0,)
 
+
+
+def test_what_lapack_gives_in_another_order_is_reshaped():
+    a, b = np.array([[1.0, 0.1], [0.2, 0.9]]), np.array([[0.3], [0.5]])
+    plain = srcdiff.jacrev(srcdiff.differentiate(np.linalg.solve, target="python"))(a, b)
+    np.testing.assert_allclose(srcdiff.jacrev(np.linalg.solve)(a, b), plain, rtol=1e-13)

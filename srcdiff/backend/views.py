@@ -84,4 +84,4 @@ def reshape(typingctx, a, shape):
     def generate(context, builder, signature, args):
         return reshaped(context, builder, signature.return_type, a, args[0], extents_of(context, builder, shape, args[1]))
     own = found.return_type(a, *found.args)
-    return own, generate if is_plain(a) else as_numba_does(method, found.replace(args=(a, *found.args)))
+    return own, generate if is_plain(a) else as_numba_does(method, found)
