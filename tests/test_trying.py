@@ -171,3 +171,27 @@ def test_other_conditions_are_refused(f, args, line):
     with pytest.raises(sd.errors.UnsupportedError, match="SD0211") as caught:
         sd.differentiate(f, target="python").grad(*args)
     assert line in str(caught.value)
+
+
+class NoConvergence(ArithmeticError):
+    pass
+
+
+def refuses_large_numbers(x):
+    if x > 2.0:
+        raise NoConvergence("too large")
+    if x > 1.0:
+        raise LinAlgError("large")
+    if x < 0.0:
+        error = KeyError("small")
+        raise error
+    return x * x
+
+
+@pytest.mark.parametrize("target", ["python", "cpu"])
+def test_exceptions_of_other_modules_are_raised_as_the_builtin_ones_they_are(target):
+    grad = sd.differentiate(refuses_large_numbers, target=target).grad
+    assert grad(0.5) == 1.0
+    for x, kind, message in ((3.0, ArithmeticError, "too large"), (1.5, ValueError, "large"), (-1.0, KeyError, "")):
+        with pytest.raises(kind, match=message):
+            grad(x)

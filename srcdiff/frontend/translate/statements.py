@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 import gast
 
 from srcdiff.frontend.fence import reason
@@ -104,10 +106,18 @@ def raise_(t: Translator, node):
                 message = text_of(call.args[0])
     else:
         raised = evaluate(t, call) if call is not None else Known(t.handling or RuntimeError)
+    if isinstance(raised, Known) and isinstance(raised.value, BaseException):
+        message = message or str(raised.value)
+        raised = Known(type(raised.value))
     if isinstance(raised, Known) and isinstance(raised.value, type):
-        exception = raised.value.__name__
+        exception = _builtin(raised.value)
     t.builder.fail(exception, message)
     t.state = None
+
+
+def _builtin(kind: type) -> str:
+    """Return the name of the built-in exception that a class is, or is derived from: a generated module knows no other."""
+    return next(c.__name__ for c in kind.__mro__ if getattr(builtins, c.__name__, None) is c)
 
 
 def expression(t: Translator, node):
