@@ -192,6 +192,6 @@ def refuses_large_numbers(x):
 def test_exceptions_of_other_modules_are_raised_as_the_builtin_ones_they_are(target):
     grad = sd.differentiate(refuses_large_numbers, target=target).grad
     assert grad(0.5) == 1.0
-    for x, kind, message in ((3.0, ArithmeticError, "too large"), (1.5, ValueError, "large"), (-1.0, KeyError, "")):
+    for x, kind, message in ((3.0, ArithmeticError, "too large"), (1.5, ValueError, "large"), (-1.0, KeyError, None)):
         with pytest.raises(kind, match=message):
             grad(x)
