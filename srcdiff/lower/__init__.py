@@ -13,6 +13,7 @@ sums that it does not wait for, `gather` turns sums into neighbouring elements
 around, `interchange` turns nests of loops, those of adjoints as sums in any
 order allow, all others as `distribute` proves (with `counters` written out),
 `aside` puts sums into neighbouring elements that still hold up a loop into one that gathers,
+`zeroed` stores what would be added to zeros,
 `short` adds another version of deep nests for short innermost loops, `layout`
 puts the axes of local arrays in the order of the loops, `jam` takes two rows at
 a time that are added to a third one, `registers` keeps
@@ -48,12 +49,13 @@ from srcdiff.lower.scalarize import scalarize
 from srcdiff.lower.short import short
 from srcdiff.lower.strength import strength
 from srcdiff.lower.tidy import tidy
+from srcdiff.lower.zeroed import zeroed
 from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
 PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences,
-          gather, interchange, aside, short, layout, jam, registers, reciprocals, at_once)
+          gather, interchange, aside, zeroed, short, layout, jam, registers, reciprocals, at_once)
 # A thread of a GPU has no vectors to fill, and a sample of its own.
 FOR_VECTORS = (aside, gather, interchange, ordered, recurrences, rejoin, short, jam, at_once)
 

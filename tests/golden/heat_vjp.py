@@ -46,7 +46,7 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
     for trip in range(steps - 1, -1, -1):
         for j in range(n_u_2):
             new_bar[j] = u_bar[j] + u_bar_2[j]
-        u_bar_2 = np.zeros(n_u_2)
+        u_bar_2 = np.empty(n_u_2)
         # line 82: for i in range(1, u.shape[0] - 1):
         for i in range(1, n_u_prev):
             # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
@@ -59,10 +59,16 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
             new_bar_part_row_1 = new_bar_part_row[1]
             # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
             t = k * new_bar_part_row_1
+            # line 82: for i in range(1, u.shape[0] - 1):
+            p = n_u - 2
+            u_bar_2[0] = 0.0
+            u_bar_2[1] = 0.0
+            u_bar_2[p] = 0.0
+            u_bar_2[p + 1] = 0.0
+            # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
             u_bar_2[0] += t
             u_bar_2[1] += new_bar_part_row_1 - 2.0 * t
             # line 82: for i in range(1, u.shape[0] - 1):
-            p = n_u - 2
             new_bar_part_row_n_um2 = new_bar_part_row[p]
             # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
             t_2 = k * new_bar_part_row_n_um2
@@ -76,9 +82,11 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
                 # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
                 t_bar = new_bar_part_row_i - 2.0 * (k * new_bar_part_row_i)
                 total = k * new_bar_part_row[i + 1] + t_bar
-                u_bar_2[i] += total + k * new_bar_part_row[i - 1]
+                u_bar_2[i] = total + k * new_bar_part_row[i - 1]
         else:
             # line 82: for i in range(1, u.shape[0] - 1):
+            for j in range(n_u_2):
+                u_bar_2[j] = 0.0
             for i in range(1, n_u_prev):
                 new_bar_part_row_i = new_bar_part_row[i]
                 # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])

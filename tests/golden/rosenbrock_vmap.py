@@ -26,17 +26,17 @@ def rosenbrock_grad_vmap(x):
     x_bar_samples = np.empty((n_samples, n_x_1))
     x_bar = np.empty(n_x_1)
     for sample in range(n_samples):
-        for i in range(n_x_1):
-            x_bar[i] = 0.0
         # line 21: for i in range(len(x) - 1):
         if n_x_1 >= 2:
             # line 22: total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
             x_sample_0 = x[sample, 0]
             t = -400.0 * (x[sample, 1] - x_sample_0 ** 2) * x_sample_0
-            x_bar[0] += t - 2 * (1.0 - x_sample_0)
             # line 21: for i in range(len(x) - 1):
             p = n_x_1 - 1
+            x_bar[0] = 0.0
+            x_bar[p] = 0.0
             # line 22: total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
+            x_bar[0] += t - 2 * (1.0 - x_sample_0)
             x_bar[p] += 200.0 * (x[sample, p] - x[sample, n_x_1 - 2] ** 2)
             # line 21: for i in range(len(x) - 1):
             for i in range(1, p):
@@ -45,7 +45,11 @@ def rosenbrock_grad_vmap(x):
                 t = -200.0 * (x[sample, i + 1] - x_sample_i ** 2)
                 t_2 = 200.0 * (x[sample, i] - x[sample, i - 1] ** 2)
                 total = 2 * x_sample_i * t - 2 * (1.0 - x_sample_i) + t_2
-                x_bar[i] += total
+                x_bar[i] = total
+        else:
+            # line 21: for i in range(len(x) - 1):
+            for i in range(n_x_1):
+                x_bar[i] = 0.0
         for i in range(n_x_1):
             x_bar_samples[sample, i] = x_bar[i]
     return x_bar_samples
