@@ -103,9 +103,9 @@ class Machine:
         """Return what Numba passes for an argument: of an array what its structure holds."""
         if not isinstance(value, np.ndarray):
             return [value]
-        base = value.base if isinstance(value.base, np.ndarray) and not value.flags.c_contiguous else value
-        assert base.ctypes.data == value.ctypes.data and (base.flags.c_contiguous or base.flags.f_contiguous)
-        data = np.lib.stride_tricks.as_strided(base, (base.size,), (base.itemsize,)).view(np.uint8)
+        extents = sum((n - 1) * s for n, s in zip(value.shape, value.strides, strict=True)) + value.itemsize
+        data = np.lib.stride_tricks.as_strided(value.reshape(-1)[:0].view(np.uint8) if not value.size else _bytes(value),
+                                               (extents if value.size else 0,), (1,))
         return [0, 0, value.size, value.itemsize, self._place(name, data), *value.shape, *value.strides]
 
     def call(self, code: Code, params: dict) -> dict:
@@ -151,6 +151,12 @@ class Frame:
         if operand in self.machine.addresses:
             return self.machine.addresses[operand]
         return int(operand, 0)
+
+
+def _bytes(array: np.ndarray) -> np.ndarray:
+    """Return the first byte of an array's memory, as an array of bytes."""
+    first = np.lib.stride_tricks.as_strided(array, (1,), (array.itemsize,))
+    return first.view(np.uint8)[:1]
 
 
 # -- reading the text ---------------------------------------------------------------------------

@@ -11,9 +11,9 @@ import re
 import shutil
 import subprocess
 import tempfile
-import types
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -49,8 +49,8 @@ class Resources:
                 f"{self.spill_bytes} bytes spilled")
 
 
-def compile_ptx(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> str:
-    """Return the PTX text of a kernel.
+def compile_ptx(kernel: Kernel, capability: tuple[int, int] = CAPABILITY, types: tuple | None = None) -> str:
+    """Return the PTX text of a kernel, by default for arrays in C order; `types` are Numba's of its arguments.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def compile_ptx(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> str
     text = module_text([kernel], jit=True).replace("@cuda.jit\n", "")
     scope: dict = {}
     exec(compile(text, f"<{kernel.program.name}>", "exec"), scope)
-    return ptx_of(scope[kernel.program.name], signature(kernel), capability)
+    return ptx_of(scope[kernel.program.name], types or signature(kernel), capability)
 
 
 def ptx_of(function, types_: tuple, capability: tuple[int, int] = CAPABILITY) -> str:
@@ -94,7 +94,7 @@ def _device(capability):
     """Answer for the device that Numba asks for when it compiles device functions."""
     import numba.cuda.compiler
     import numba.cuda.dispatcher
-    fake = types.SimpleNamespace(compute_capability=capability, id=0, name="offline")
+    fake = SimpleNamespace(compute_capability=capability, id=0, name="offline")
     places = [m for m in (numba.cuda.dispatcher, numba.cuda.compiler) if hasattr(m, "get_current_device")]
     kept = [m.get_current_device for m in places]
     for module in places:

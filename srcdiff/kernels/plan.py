@@ -21,6 +21,7 @@ from srcdiff.kernels.budgets import with_budget_tests
 from srcdiff.kernels.kernel import WORDS, Kernel, kernel, memory_of, names_of, require_device_code
 from srcdiff.kernels.loops import trips
 from srcdiff.kernels.parts import in_parts, shareable
+from srcdiff.kernels.placeholders import with_placeholders
 from srcdiff.kernels.results import allocated
 from srcdiff.kernels.sinking import with_cheap, with_small_constants
 from srcdiff.kernels.staging import staged
@@ -81,7 +82,7 @@ def plan(program: Program) -> Plan:
         The samples are not proved independent, or do what a thread cannot do.
     """
     require_device_code(program)
-    program = with_budget_tests(optimize(allocated(without_reserved(program, WORDS))))
+    program = with_budget_tests(optimize(with_placeholders(allocated(without_reserved(program, WORDS)))))
     program = with_small_constants(program)
     made, cheap = _planned(program), with_cheap(program)
     if cheap is program or made.once is None:
