@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.ptx_operations import NAMED, operation
+from bench.ptx_operations import operation
 
 __all__ = ["Machine"]
 
@@ -197,4 +197,4 @@ def _read(statement: str, steps: list, labels: dict) -> None:
         operands = re.findall(r"[\w$]+", rest)
     else:
         operands = [re.sub(r"\s+", "", o) for o in re.findall(r"\{[^}]*\}|\[[^\]]*\]|[^,{\[]+", rest) if o.strip()]
-    steps.append((predicate, bool(negated), name, NAMED.get(name.split(".")[0]) or operation(name), operands))
+    steps.append((predicate, bool(negated), name, operation(name), operands))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import functools
 import math
 import operator
 import re
@@ -15,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["NAMED", "operation"]
+__all__ = ["operation"]
 
 _LIBM = ctypes.CDLL(ctypes.util.find_library("m") or "libm.so.6")
 _LIBM.fma.argtypes, _LIBM.fma.restype = [ctypes.c_double] * 3, ctypes.c_double
@@ -120,8 +121,8 @@ WHOLE = {"add": operator.add, "sub": operator.sub, "div": quotient, "rem": lambd
 
 # -- operations ------------------------------------------------------------------------------------
 
-def operation(name: str) -> Callable:
-    """Return what an instruction does: a function of the frame and the operands."""
+def _arithmetic(name: str) -> Callable:
+    """Return what an arithmetic instruction does."""
     base, *flags = name.split(".")
     kind = next((f for f in reversed(flags) if re.fullmatch(r"[fsub](8|16|32|64)|pred", f)), "b32")
     if base == "fma" or base == "mad" and kind[0] == "f":
@@ -222,7 +223,7 @@ def _compared(flags, kind: str) -> Callable:
         if test in ("num", "nan"):
             found = unordered == (test == "nan")
         elif kind[0] == "f" and unordered:
-            found = test.endswith("u") or test == "ne" and False
+            found = test.endswith("u")
         else:
             found = COMPARE[test if test in COMPARE else test[:-1]](a, b)
         if join:
@@ -350,19 +351,14 @@ def _nothing(frame, operands) -> None:
     """A jump: the machine itself takes it."""
 
 
-class _ByName(dict):
-    """Operations whose full name decides, bound to it when the text is read."""
-
-
 NAMED = {"mov": _move, "cvta": _move, "selp": _chosen, "call": _called, "bra": _nothing, "ret": _nothing, "exit": _nothing}
 BY_NAME = {"ld": _moved, "st": _moved, "shl": _shifted, "shr": _shifted, "not": _inverted, "clz": _leading_zeros,
            "bfi": _inserted, "atom": _atomic}
-_operation = operation
 
 
-def operation(name: str) -> Callable:                    # noqa: F811
+def operation(name: str) -> Callable:
+    """Return what an instruction does: a function of the frame and the operands."""
     base = name.split(".")[0]
-    if base in BY_NAME:
-        function = BY_NAME[base]
-        return lambda frame, operands: function(name, frame, operands)
-    return _operation(name)
+    if base in NAMED:
+        return NAMED[base]
+    return functools.partial(BY_NAME[base], name) if base in BY_NAME else _arithmetic(name)

@@ -107,6 +107,17 @@ def test_arrays_of_another_device_are_refused():
             call(Described(on_device(), device=1))
 
 
+WEIGHTS = numba_cuda.to_device(np.arange(3.0))
+
+
+@pytest.mark.parametrize("weights", [WEIGHTS, Foreign(on_device(X[0]))])
+def test_an_array_on_the_device_that_is_no_argument_is_refused_with_what_to_do(weights):
+    with pytest.raises(sd.errors.UnsupportedError, match=r"array on a device(?s:.*)weights \* x(?s:.*)in_dims=None"):
+        sd.vmap(sd.grad(lambda x: np.sum(weights * x)), target="cuda")(X)
+    passed = sd.vmap(sd.grad(lambda x, w: np.sum(w * x)), in_dims=(0, None), target="cuda")(X, WEIGHTS)
+    np.testing.assert_allclose(passed.copy_to_host(), [np.arange(3.0)] * 5, **EXACT)
+
+
 class Stream:
     def synchronize(self):
         pass

@@ -636,6 +636,36 @@ def test_a_memory_budget_holds_in_each_thread():
     assert "segment_length(" in text and "raise" not in text
 
 
+def nested_steps(x, outer, inner):
+    state = x * 1.0
+    for _ in range(outer):
+        for _ in range(inner):
+            state = state + 0.01 * np.sin(state) * x[1]
+    return np.sum(state)
+
+
+def test_a_memory_budget_divides_loops_inside_loops():
+    gradient = sd.vmap(sd.grad(nested_steps, memory="1KB"), in_dims=(0, None, None), target="cuda")
+    expected = sd.vmap(sd.grad(nested_steps), in_dims=(0, None, None))(X[:2], 2, 60)
+    out = np.empty((2, 3))
+    assert gradient(X[:2], 2, 60, out=out) is out
+    np.testing.assert_allclose(out, expected, **EXACT)
+    before = cuda.launches()
+    np.testing.assert_allclose(gradient(X[:2], 2, 60), expected, **EXACT)
+    assert cuda.launches() == before + 1            # the code that fits is found at once
+
+
+def test_what_all_samples_share_is_computed_once_by_several_threads():
+    def shared(w, x):
+        return np.tanh(np.exp(w) @ x) * np.sum(np.sin(w))
+
+    weights = RNG.normal(size=(4, 3))
+    for derivative in (sd.jacobian(shared, argnums=1), sd.jacobian(shared, argnums=(0, 1))):
+        got, expected = (sd.vmap(derivative, in_dims=(None, 0), target=target)(weights, X) for target in ("cuda", "python"))
+        for a, b in zip(leaves(got), leaves(expected), strict=True):
+            np.testing.assert_allclose(a, b, **EXACT)
+
+
 def test_a_memory_budget_that_is_too_small():
     with pytest.raises(sd.errors.MemoryBudgetError, match="SD0344(?s:.*)give more memory"):
         sd.vmap(sd.grad(steps, memory="50B"), in_dims=(0, None), target="cuda")(X, 90)

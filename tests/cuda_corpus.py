@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import srcdiff as sd
+from bench.ptx_device import ptx_device
 from srcdiff.api.device import on_grid
 from srcdiff.backend import cuda
 from srcdiff.backend.ptx import assembled, ptx_of, resources
@@ -42,7 +43,7 @@ def predict(weights, bias, x):
     return np.tanh(weights @ x + bias)
 
 
-@example(np.ones((2, 2)), 1000, in_dims=(0, None))
+@example(np.ones((2, 2)), 100, in_dims=(0, None))
 def oscillator(p, steps):
     y = np.array([2.0, 0.0])
     h = 0.01
@@ -107,7 +108,7 @@ def run_time_extents(x, n):
     return s + y[0] + np.max(x)
 
 
-@example(np.ones((2, 3)), 1000, transform=lambda f: sd.grad(f, memory="2KB"), in_dims=(0, None))
+@example(np.ones((2, 3)), 100, transform=lambda f: sd.grad(f, memory="2KB"), in_dims=(0, None))
 def within_a_budget(x, n):
     state = x * 1.0
     for _ in range(n):
@@ -202,20 +203,30 @@ def compared(number: int, name: str, modes) -> dict:
             "single": any(np.asarray(leaf).dtype == np.float32 for leaf in leaves(args))}
 
 
-def made(name: str):
-    """Return the kernel of an example."""
+def batched(name: str, target: str):
+    """Return the batch of an example, and its arguments."""
     if name in BY_NAME:
         place, function = name.split(".")
         transform, args, in_dims = BY_NAME[name]
         function = getattr(script(place), function)
     else:
         transform, function, args, in_dims = EXAMPLES[name]
-    return sd.vmap(transform(function), in_dims=in_dims, target="cuda").kernels(*args)[-1]
+    return sd.vmap(transform(function), in_dims=in_dims, target=target), args
+
+
+def made(name: str):
+    """Return the kernel of an example."""
+    function, args = batched(name, "cuda")
+    return function.kernels(*args)[-1]
 
 
 def compiled(name: str) -> dict:
-    """Compile the kernel of an example, and count what it takes."""
-    return vars(resources(made(name)))
+    """Compile the kernel of an example, count what it takes, execute the PTX and compare with the CPU."""
+    (function, args), (on_cpu, _) = batched(name, "cuda"), batched(name, "python")
+    with ptx_device() as device:
+        got = function(*args)
+    *_, (kernel, text) = device.texts.items()
+    return vars(assembled(kernel, text)) | {"difference": difference(got, on_cpu(*args))}
 
 
 def price(spot, volatility):
@@ -262,9 +273,10 @@ def main(task: str, *modes) -> None:
     if task == "run":
         found = {name: compared(i, name, modes) for i, name in enumerate(PROGRAMS)}
     else:
+        on_disk = kept(made("predict"))                # first: what is loaded already is not looked for on the disk
         found = {name: compiled(name) for name in [*EXAMPLES, *BY_NAME]} | {
             "called_in_a_kernel": called_in_a_kernel(), "one_big_problem": one_big_problem()}
-        found = {"kernels": found, "kept": kept(made("predict"))}
+        found = {"kernels": found, "kept": on_disk}
     print(json.dumps(found))
 
 

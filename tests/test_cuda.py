@@ -75,6 +75,9 @@ def test_kernels_compile_to_ptx_spill_nothing_and_are_kept_on_disk():
     assert everything["kept"] == {"hits": [0, 1], "misses": [1, 0]}
     found = everything["kernels"]
     assert {name.split(".")[0] for name in found if "." in name} == {path.stem for path in (ROOT / "examples").glob("*.py")}
+    # What was compiled is executed, instruction by instruction: the simulator runs Python.
+    differences = {name: r["difference"] for name, r in found.items() if "difference" in r}
+    assert len(differences) > 10 and max(differences.values()) <= 1e-12, differences
     if shutil.which("ptxas"):
         assert not {name: r for name, r in found.items() if r["spill_bytes"] or r["registers"] > MOST_REGISTERS}
         assert found["oscillator"]["local_bytes"] == found["predict"]["local_bytes"] == 0      # their arrays are registers

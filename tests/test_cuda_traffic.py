@@ -16,6 +16,14 @@ def elementwise(x):
     return np.sin(x) * x
 
 
+def in_a_branch(x):
+    y = x
+    if x[0] > 0.5:
+        w = np.sin(x)
+        y = np.array([w[1] * x[2], w[2] * w[0], x[0]]) * w
+    return np.sum(y * y * x)
+
+
 def samples_fastest(shape) -> np.ndarray:
     """Return a result as the launcher allocates it on the device: its first axis has the smallest stride."""
     return np.moveaxis(np.empty((*shape[1:], shape[0])), -1, 0)
@@ -60,3 +68,14 @@ def test_an_input_that_is_divided_among_threads_is_read_where_it_is():
     x = np.ones((SAMPLES, 16))
     text = sd.vmap(elementwise, target="cuda").source(x)
     assert "parts" in text and "local" not in text
+
+
+def test_what_a_branch_holds_for_the_reverse_sweep_is_local():
+    """Its shape is known: no workspace, so nothing that can overflow, and no call waits to see whether it did."""
+    (kernel,) = sd.vmap(sd.jacrev(in_a_branch), target="cuda").kernels(np.ones((2, 3)))
+    assert {role for role, _ in kernel.roles} == {"count", "input", "result"}
+
+
+def test_what_all_samples_share_is_computed_by_several_threads():
+    once, _ = sd.vmap(lambda w, x: np.exp(w) @ x, in_dims=(None, 0), target="cuda").kernels(np.ones((M, N)), np.ones((2, N)))
+    assert once.items == M

@@ -8,7 +8,7 @@ results.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,12 +25,12 @@ from srcdiff.api.device_values import (
     kind_of,
     require_own,
 )
-from srcdiff.api.dispatch import Stale, same_value, store
+from srcdiff.api.dispatch import MOST_LEVELS, Stale, same_value, store
 from srcdiff.api.function import Function
 from srcdiff.api.special import Special, refuse
 from srcdiff.api.titles import titled
 from srcdiff.backend import cuda, gpu
-from srcdiff.errors import DeviceError, Problem, ShapeError, SrcdiffError
+from srcdiff.errors import DeviceError, MemoryBudgetError, Problem, ShapeError, SrcdiffError
 from srcdiff.structure import Names, leaves, pack
 from srcdiff.syntax import Static
 
@@ -114,12 +114,14 @@ class OnDevice(Function):
             return function._run(made, captured, args, keywords, out, gpu.as_stream(stream))
         except cuda.Overfull as error:
             return function._in_halves(args, keywords, own, str(error))
+        except MemoryBudgetError as error:
+            return self._within_iterations(error, args, keywords, own)
 
     def _find(self, args, keywords) -> tuple[OnDevice, Made, list]:
         """Return the function that computes a call, its code, and the captured values; the second time by a look-up."""
         key = None
         try:
-            key = tuple(map(call_key, args)), tuple(keywords), tuple(map(call_key, keywords.values()))
+            key = self._call_key(args, keywords)
             function, made = self._found[key]
             return function, made, made.current_captures()
         except (KeyError, TypeError, Stale):            # TypeError: of a value that cannot be hashed, refused below
@@ -136,6 +138,21 @@ class OnDevice(Function):
         if key is not None:
             self._found[key] = function, made
         return function, made, captured
+
+    def _within_iterations(self, error: MemoryBudgetError, args, keywords, own=None):
+        """Run the kernels that take checkpoints inside the iterations of loops too, where these are others; find them at once from now on."""
+        if self.options.memory is None or self.options.levels == MOST_LEVELS:
+            raise error from None
+        deeper = self.with_options(replace(self.options, levels=self.options.levels + 1))
+        if deeper.source(*args, **keywords) == self.source(*args, **keywords):
+            raise error from None
+        result = deeper(*args, **keywords, **(own or {}))
+        self._found[self._call_key(args, keywords)] = deeper._find(args, keywords)[:2]
+        return result
+
+    @staticmethod
+    def _call_key(args, keywords) -> tuple:
+        return tuple(map(call_key, args)), tuple(keywords), tuple(map(call_key, keywords.values()))
 
     def _run(self, made: Made, captured, args, keywords, out, stream):
         host = isinstance(out, np.ndarray) or not (

@@ -8,7 +8,7 @@ from srcdiff.builder import INT, Builder
 from srcdiff.kernels.loops import own, side_by_side, steps, trips
 from srcdiff.syntax import Assign, Atom, Const, For, Store, Var, defined, walk
 
-__all__ = ["in_parts", "shareable"]
+__all__ = ["are_apart", "in_parts", "shareable"]
 
 SHARED = 8                              # iterations from which the last loop of a sample is shared
 
@@ -19,12 +19,16 @@ def shareable(loop: For, types, results: set[str]) -> For | None:
     if not isinstance(inner, For) or (inner.start, inner.step) != (Const(0), Const(1)) or (
             (trips(inner) or 0) < SHARED or steps(inner) < sum(map(steps, before))):
         return None
-    stored = {s.array for s in walk(inner.body) if isinstance(s, Store)}
-    made = {s.target for s in walk(inner.body) if isinstance(s, Assign) and types[s.target].ndim}
-    numbers = {n for s in walk(inner.body) if (n := defined(s)) is not None and not types[n].ndim}
-    apart = all(side_by_side(inner, name) for name in stored - made) and own(inner.body, numbers, {inner.var})
     once = not any(isinstance(s, Store) and s.array in results for s in walk(before))
-    return inner if apart and once else None
+    return inner if once and are_apart(inner, types) else None
+
+
+def are_apart(loop: For, types) -> bool:
+    """Tell whether the iterations of a loop may run in any order: each sets its own numbers, and stores where no other does."""
+    stored = {s.array for s in walk(loop.body) if isinstance(s, Store)}
+    made = {s.target for s in walk(loop.body) if isinstance(s, Assign) and types[s.target].ndim}
+    numbers = {n for s in walk(loop.body) if (n := defined(s)) is not None and not types[n].ndim}
+    return all(side_by_side(loop, name) for name in stored - made) and own(loop.body, numbers, {loop.var})
 
 
 def in_parts(builder: Builder, loop: For, inner: For, parts: str, total: Atom) -> For:

@@ -20,7 +20,7 @@ from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.kernels.budgets import with_budget_tests
 from srcdiff.kernels.kernel import WORDS, Kernel, kernel, memory_of, names_of, require_device_code
 from srcdiff.kernels.loops import trips
-from srcdiff.kernels.parts import in_parts, shareable
+from srcdiff.kernels.parts import are_apart, in_parts, shareable
 from srcdiff.kernels.placeholders import with_placeholders
 from srcdiff.kernels.results import allocated
 from srcdiff.kernels.sinking import with_cheap, with_small_constants
@@ -29,8 +29,10 @@ from srcdiff.lower import lower
 from srcdiff.optimize import optimize
 from srcdiff.syntax import (
     Array,
+    Assign,
     Atom,
     Const,
+    For,
     Load,
     Param,
     Program,
@@ -159,15 +161,17 @@ class _Planner:
         given = tuple((n, program.types[n].dtype, self._extents(shapes, n)) for n in names)
         lowered = lower(program, device=True)
         builder = Builder(lowered.types)
-        builder.append(*lowered.body)
-        targets = []
-        for (_, dtype, extents), atom in zip(given, lowered.results, strict=True):
-            targets.append(builder.fresh("once", Array(dtype, len(extents))))
-            _write(builder, targets[-1], extents, atom, lowered.type_of(atom))
-        params = (*lowered.params, *(Param(n, builder.types[n]) for n in targets))
-        program = replace(lowered, name=f"{self.program.name}_once", body=builder.take(), results=(),
-                          params=params, types=builder.types)
+        targets = [builder.fresh("once", Array(dtype, len(extents))) for _, dtype, extents in given]
+        direct = {a.name: t for a, t in zip(lowered.results, targets, strict=True) if _is_filled(lowered, a)}
+        builder.append(*rename(tuple(s for s in lowered.body if not (isinstance(s, Assign) and s.target in direct)), direct))
+        for target, (_, _, extents), atom in zip(targets, given, lowered.results, strict=True):
+            if target not in direct.values():
+                _write(builder, target, extents, atom, lowered.type_of(atom))
+        body, params = builder.take(), (*lowered.params, *(Param(n, builder.types[n]) for n in targets))
+        program = replace(lowered, name=f"{self.program.name}_once", body=body, results=(), params=params, types=builder.types)
         roles = [("input", i) for i in range(len(lowered.params))] + [("given", n) for n in names]
+        if _is_shared(body, program.types):
+            return kernel(program, roles, body[-1], items=trips(body[-1])), given
         return kernel(program, roles, items=1), given
 
     def _extents(self, shapes: Shapes, name: str) -> tuple[int, ...]:
@@ -218,6 +222,19 @@ class _Planner:
         program = replace(part, name=f"{self.program.name}_kernel", params=(last, *params), types=builder.types,
                           body=(*read, *front, loop))
         return kernel(program, roles, loop, sample=sample)
+
+
+def _is_filled(program: Program, atom: Atom) -> bool:
+    """Tell whether a result is an array made empty, once, for loops to fill: they may as well fill the memory for it."""
+    made = [s for s in walk(program.body) if isinstance(s, Assign) and Var(s.target) == atom]
+    return len(made) == 1 and made[0] in program.body and made[0].op == "empty" and program.results.count(atom) == 1
+
+
+def _is_shared(body, types) -> bool:
+    """Tell whether threads may share what no sample changes: numbers, and one loop whose iterations have nothing in common."""
+    *front, loop = body
+    numbers = all(isinstance(s, Assign | Load) and not types[defined(s)].ndim for s in front)
+    return numbers and isinstance(loop, For) and (trips(loop) or 0) > 1 and are_apart(loop, types)
 
 
 def _renamed(part: Program, last: Param) -> tuple[Program, Param]:

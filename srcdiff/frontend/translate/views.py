@@ -52,8 +52,17 @@ def as_atom(t: Translator, value):
             return lifted
     if isinstance(value, Tuple | Ref | Range | Grown):
         return array_of(t, value)
+    if isinstance(value, Known) and _is_on_device(value.value):
+        raise Refused(f"an array on a device, {describe(value)}, is used here and is no argument",
+                      why="values from outside are fetched by the host at each call",
+                      fix="make it a parameter; vmap with in_dims=None for it leaves it on the device, for all samples to read")
     raise Refused(f"a number or an array is needed here, not {describe(value)}",
                   fix="pass a number or an array")
+
+
+def _is_on_device(value) -> bool:
+    """Tell whether a value is an array in the memory of a GPU: Numba's, or that of a package with CUDA's protocol."""
+    return hasattr(value, "__cuda_array_interface__") or getattr(type(value), "__cuda_ndarray__", False)
 
 
 def checked(t: Translator, value: MaybeUnbound, name: str):
