@@ -97,6 +97,11 @@ def test_read_only_memory_for_results_is_refused():
     np.testing.assert_allclose(GRADIENT(memory).copy_to_host(), EXPECTED, **EXACT)
     with pytest.raises(sd.errors.ArgumentError, match="SD0308.*read-only"):
         GRADIENT(Foreign(on_device()), out=memory)
+    out = np.empty((5, 3))
+    out.setflags(write=False)
+    for target in ("cuda", "python"):
+        with pytest.raises(sd.errors.ArgumentError, match="SD0308.*read-only"):
+            sd.vmap(sd.grad(mixed), target=target)(X, out=out)
 
 
 def test_arrays_of_another_device_are_refused():

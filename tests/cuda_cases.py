@@ -125,6 +125,13 @@ def test_batches_of_different_lengths_are_refused():
 def test_shapes_that_do_not_fit():
     with pytest.raises(sd.errors.ShapeError, match="SD0341"):
         sd.vmap(at, target="cuda")(np.ones((2, 3, 3)), np.ones((2, 2)))
+    with pytest.raises(sd.errors.ShapeError, match="SD0342"):           # found where the adjoint of a broadcast is summed
+        sd.vmap(sd.grad(lambda x, y: np.sum(x * y)), target="cuda")(np.ones((2, 3)), np.ones((2, 2)))
+
+
+def test_what_has_no_hash_is_refused():
+    with pytest.raises(sd.errors.ArgumentError, match="SD0330"):
+        GRADIENT(memoryview(X))
 
 
 def test_the_first_sample_that_fails_raises_with_its_line():

@@ -124,7 +124,7 @@ class OnDevice(Function):
             key = self._call_key(args, keywords)
             function, made = self._found[key]
             return function, made, made.current_captures()
-        except (KeyError, TypeError, Stale):            # TypeError: of a value that cannot be hashed, refused below
+        except (KeyError, TypeError, ValueError, Stale):        # of a value that cannot be hashed, refused below
             args, keywords = self.bind(args, keywords)
         function = self._in_mode(args, keywords)
         made = function._made(args, keywords)
@@ -196,7 +196,7 @@ class OnDevice(Function):
         try:
             key = self._key(args, keywords), shapes
             found = None if anew else self._table.get(key)
-        except TypeError:
+        except (TypeError, ValueError):                 # ValueError: of writable memory
             refuse(f"an argument of {self.__name__} is neither numeric nor hashable", code="SD0301",
                    fix="pass numbers, arrays, strings, None, or tuples, lists, dicts of these")
         if found is None:

@@ -395,5 +395,7 @@ def store(result, out):
         raise ShapeError(Problem(
             "SD0310", f"out has shape {out.shape}, the result has shape {result.shape}",
             fix="allocate it with the shape of the result"))
+    if not out.flags.writeable:
+        raise ArgumentError(Problem("SD0308", "out is read-only", fix="give an array that can be written, or leave out= away"))
     out[...] = result
     return out

@@ -84,8 +84,8 @@ class SideBySide(Function):
         key = tuple([shape_key(v) for v in (*args, *keywords.values())])
         try:
             worth = self._worth[key]
-        except TypeError:
-            return self.base                    # not hashable: the call itself says what is wrong
+        except (TypeError, ValueError):
+            return self.base                    # not hashable (of writable memory: ValueError): the call itself says what is wrong
         except KeyError:
             worth = self._is_worth_it(args, keywords)
             if len(self._worth) < 10_000:

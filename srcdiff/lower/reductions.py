@@ -113,7 +113,7 @@ def _sum_to(ctx, stmt) -> None:
     buffer = ctx.open(stmt.target, dims, [view], op="zeros", same_index=False)
     lead = len(view.dims) - len(dims)
     target = ctx.fit(View(buffer, tuple(Axis(k) for k in range(len(dims))), dims),
-                     view.dims[lead:], "cannot sum an array to these extents")
+                     view.dims[lead:])
     with ctx.nest(view.dims) as at:
         value = ctx.element(view, at)
         ctx.b.store(buffer, ctx.index(target, at[lead:]), value, accumulate=True)

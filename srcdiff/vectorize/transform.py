@@ -118,7 +118,7 @@ class _Vectorizer:
         elif count != self.directions.count:
             differs = self.builder.op("not_equal", count, self.directions.count, stem="differs")
             with self.builder.nested() as body:
-                self.builder.fail("ValueError", "seeds with different numbers of directions")
+                self.builder.fail("ValueError", "[SD0342] seeds with different numbers of directions")
             self.builder.branch(differs, body)
 
     def finish(self) -> Program:
