@@ -6,6 +6,7 @@ device that is full.  Each record is one line of JSON, written as soon as it is 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
