@@ -53,7 +53,26 @@ def appended(x):
     return sum(found)
 
 
-FUNCTIONS = [corners, corners_each_time, below, below_another_time, guarded, rows_on_a_stack, appended]
+def steps_up(x):
+    last = None
+    total = 0.0
+    for v in x:
+        if v > 0:
+            if last is not None:
+                total += (v - last) ** 2
+            last = v
+    return total
+
+
+def least(x):
+    best = None
+    for v in x:
+        if best is None or v < best:
+            best = v
+    return 0.0 if best is None else best * best
+
+
+FUNCTIONS = [steps_up, least, corners, corners_each_time, below, below_another_time, guarded, rows_on_a_stack, appended]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
@@ -76,6 +95,11 @@ def test_elements_of_one_line_are_checked_once(function):
     for length in range(3):
         with pytest.raises(IndexError):
             derivative(X[:length])
+
+
+@pytest.mark.parametrize("function", [steps_up, least], ids=lambda f: f.__name__)
+def test_a_branch_does_not_ask_what_it_has_tested(function):
+    assert "SD0357" not in source(function)
 
 
 def test_the_elements_of_a_mask_are_found_once():

@@ -34,6 +34,7 @@ from collections.abc import Callable, Iterator
 from srcdiff.errors import VerifyError
 from srcdiff.optimize.accumulate import accumulate
 from srcdiff.optimize.branches import branches
+from srcdiff.optimize.conditions import conditions
 from srcdiff.optimize.constants import constants
 from srcdiff.optimize.copies import copies, targets
 from srcdiff.optimize.dead import dead
@@ -53,6 +54,7 @@ Pass = Callable[[Program], Program]
 
 PASSES: tuple[Pass, ...] = (
     versions,           # a name for each value, so that most are assigned once
+    conditions,         # that were tested before
     constants,
     branches,           # with a constant condition
     simplify,           # algebra

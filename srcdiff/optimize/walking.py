@@ -66,13 +66,17 @@ class Forward:
                 self.stamps.bump(*changed(test, body))
                 test = self.block(test)
                 stmt = self.header(stmt)            # the condition is read after the test
-                blocks = (test, self.isolated(body))
+                blocks = (test, self.branch(stmt, body, True))
             case If(then=then, orelse=orelse):
                 stmt = self.header(stmt)
-                blocks = (self.isolated(then), self.isolated(orelse))
+                blocks = (self.branch(stmt, then, True), self.branch(stmt, orelse, False))
                 self.stamps.bump(*changed(then, orelse))
         self.depth -= 1
         return replace_blocks(stmt, blocks)
+
+    def branch(self, stmt: If | While, body, outcome: bool) -> tuple[Stmt, ...]:
+        """Walk a block that runs where the condition of `stmt` has this outcome."""
+        return self.isolated(body)
 
     def isolated(self, body) -> tuple[Stmt, ...]:
         """Walk a block after which what it changed counts as it did before."""
