@@ -1,4 +1,7 @@
-"""Whether a block writes all elements of an array before it reads any of them.
+"""Elements that are written before anyone could read them.
+
+Whether a block writes all elements of an array before it reads any of them, and
+a block without the stores that a later one makes vain.
 
 >>> from srcdiff.notation import read
 >>> program = read('''
@@ -16,6 +19,27 @@
 ... ''')
 >>> [is_overwritten(program, program.body[2].body, name) for name in "ab"]
 [True, False]
+>>> from srcdiff.notation import show
+>>> program = read('''
+... def f(x: "float64[:]", n: "weak int64"):
+...     a = zeros(n, dtype='float64')
+...     a[0] = 0.0
+...     s = 0.0
+...     for i in range(0, n, 1):
+...         v = x[i]
+...         s = add(s, v)
+...     a[0] = s
+...     return a
+... ''')
+>>> print(show(program.with_body(without_overwritten(program.body))), end="")
+def f(x: "float64[:]", n: "weak int64"):
+    a = zeros(n, dtype='float64')
+    s = 0.0
+    for i in range(0, n, 1):
+        v = x[i]
+        s = add(s, v)
+    a[0] = s
+    return a
 """
 
 from __future__ import annotations
@@ -23,9 +47,9 @@ from __future__ import annotations
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import extent
 from srcdiff.lower.moves import mentions
-from srcdiff.syntax import Assign, Const, For, If, Load, Program, Stmt, Store, Var
+from srcdiff.syntax import Assign, Const, For, If, Load, Program, Span, Stmt, Store, Var
 
-__all__ = ["is_overwritten"]
+__all__ = ["is_overwritten", "without_overwritten"]
 
 
 def is_overwritten(program: Program, body: tuple[Stmt, ...], name: str) -> bool:
@@ -89,3 +113,24 @@ def _is_all(index, loops: tuple[For, ...], shape, extents: Extents) -> bool:
         if None in (stop, length) or extent(stop) != length:
             return False
     return True
+
+
+# -- stores made in vain ------------------------------------------------------------------
+
+def without_overwritten(body) -> tuple[Stmt, ...]:
+    """Drop stores of a block that a later one of the same block overwrites before anyone could read."""
+    kept: list[Stmt] = []
+    doomed: set[tuple] = set()          # elements: arrays and places
+    for stmt in reversed(body):
+        if isinstance(stmt, Store) and not any(isinstance(i, Span) for i in stmt.index):
+            element = stmt.array, stmt.index
+            if element in doomed:
+                continue
+            if not stmt.accumulate:
+                doomed.add(element)
+        elif not isinstance(stmt, Store):
+            named = mentions((stmt,))
+            doomed = {(array, index) for array, index in doomed if array not in named
+                      and not any(isinstance(a, Var) and a.name in stmt.changes for a in index)}
+        kept.append(stmt)
+    return tuple(reversed(kept))

@@ -50,7 +50,9 @@ from dataclasses import dataclass, replace
 
 from srcdiff.analysis.inequalities import at_most
 from srcdiff.lower.commuting import is_sum
+from srcdiff.lower.overwritten import without_overwritten
 from srcdiff.lower.walked import Walked
+from srcdiff.optimize.walking import map_blocks
 from srcdiff.syntax import (
     Assign,
     Const,
@@ -80,7 +82,7 @@ def registers(program: Program) -> Program:
         return program
     writer = _Registers(program)
     writer.block(program.body)
-    return replace(program, body=writer.builder.take(), types=writer.builder.types)
+    return map_blocks(replace(program, body=writer.builder.take(), types=writer.builder.types), without_overwritten)
 
 
 @dataclass(frozen=True)

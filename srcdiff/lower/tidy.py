@@ -38,6 +38,7 @@ from dataclasses import replace
 
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import ONE, at_least_zero, plus
+from srcdiff.lower.overwritten import without_overwritten
 from srcdiff.optimize.dead import dead
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
@@ -113,7 +114,7 @@ class _Tidy:
         self.known.pop()
         for name in self.facts.pop():
             del self.same[name]
-        return tuple(_without_overwritten(out))
+        return without_overwritten(out)
 
     def statement(self, stmt):
         match stmt:
@@ -318,27 +319,3 @@ def _apart(a, b) -> bool:
     """Tell whether two indices provably differ: in two different non-negative constants."""
     return any(isinstance(x, Const) and isinstance(y, Const) and x.value != y.value
                and x.value >= 0 and y.value >= 0 for x, y in zip(a, b, strict=True))
-
-
-def _without_overwritten(body):
-    """Drop stores of a block that a later one overwrites before anyone could read."""
-    kept, doomed = [], set()
-    for stmt in reversed(body):
-        if isinstance(stmt, Store) and not any(isinstance(i, Span) for i in stmt.index):
-            key = (stmt.array, stmt.index)
-            if key in doomed:
-                continue
-            if not stmt.accumulate:
-                doomed.add(key)
-        elif not isinstance(stmt, Store):
-            doomed = set() if blocks_of(stmt) else _survivors(doomed, stmt)
-        kept.append(stmt)
-    return reversed(kept)
-
-
-def _survivors(doomed, stmt):
-    if isinstance(stmt, Load | Assign):
-        names = {stmt.target} | ({stmt.array} if isinstance(stmt, Load) else
-                                 {a.name for a in stmt.args if isinstance(a, Var)})
-        return {k for k in doomed if not names & _mentioned(k, Const(0))}
-    return set()

@@ -7,9 +7,9 @@ import gast
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.printing.spelling import constant, converter, dtype_name, expression
 from srcdiff.printing.trees import strength_differs
-from srcdiff.syntax import Array, Assign, Const, Type
+from srcdiff.syntax import Array, Assign, Atom, Const, Type
 
-__all__ = ["convert", "narrowed", "number", "unsigned"]
+__all__ = ["as_element", "convert", "narrowed", "number", "unsigned"]
 
 # Their overflow wraps in NumPy; Numba computes with 64 bits.
 MEETING = frozenset({"add", "subtract", "multiply", "floor_divide", "remainder", "power", "maximum", "minimum",
@@ -24,6 +24,13 @@ def number(atom: Const, declared: Type, narrow: bool) -> gast.expr:
     if kind is None or (narrow and not declared.weak):
         return expression(converter(declared), a=constant(atom.value))
     return constant(kind(atom.value))
+
+
+def as_element(atom: Atom, array: Type) -> Atom:
+    """Return what is stored in an array as a number of its kind: 0.0, not 0, among floats."""
+    if isinstance(atom, Const) and type(atom.value) is int and array.dtype in ("float32", "float64"):
+        return Const(float(atom.value))
+    return atom
 
 
 def narrowed(stmt: Assign, types: tuple[Type, ...], trees: list[gast.expr]) -> list[gast.expr]:

@@ -16,7 +16,7 @@ from srcdiff.errors import Where
 from srcdiff.primitives import infer
 from srcdiff.printing.accumulation import accumulated, with_sign
 from srcdiff.printing.algebra import chosen, tidy, tidy_integers
-from srcdiff.printing.precision import convert, narrowed, number, unsigned
+from srcdiff.printing.precision import as_element, convert, narrowed, number, unsigned
 from srcdiff.printing.sharing import Uses, may_share, shares
 from srcdiff.printing.spelling import constant, expression, range_, spell
 from srcdiff.printing.trees import assign, name_tree, plain_index, same_element, unplaced, width
@@ -303,7 +303,8 @@ class Writer:
 
     def _store(self, stmt, block):
         waiting = block.pending.get(str(stmt.value))
-        value = self._take(stmt.value, block, viewed=waiting is not None and self._memory(stmt.array) not in waiting.reads)
+        value = self._take(as_element(stmt.value, self.types[stmt.array]), block,
+                           viewed=waiting is not None and self._memory(stmt.array) not in waiting.reads)
         index = self._index(stmt.index, block)
         if all(item == Span() for item in stmt.index):
             index = gast.Slice(None, None, None)

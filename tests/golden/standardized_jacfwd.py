@@ -32,7 +32,7 @@ def standardized_jacfwd(x):
     total = 0.0
     t_dot = np.empty(n_x)
     for i in range(n_x):
-        x_dot[i, i] = 1
+        x_dot[i, i] = 1.0
         total += x[i]
         t_dot[i] = 1.0 / n_x
     t = total / n_x
