@@ -52,11 +52,17 @@ def moves(program: Program) -> Program:
     total = mentions(program.body)
     total.update(a.name for a in program.results if isinstance(a, Var))
 
-    def block(body):
+    params = {p.name for p in program.params}
+
+    def is_own(name: str, before, is_top: bool) -> bool:
+        """Tell whether an array belongs to this run of a block: no other iteration reads what it holds now."""
+        return name not in params if is_top else _made_in(before, name) and forms.counts[name] == 1
+
+    def block(body, is_top=False):
         out = []
         for position, stmt in enumerate(body):
             pair = full_copy(stmt, forms, program.types)
-            if pair and _made_in(body[:position], pair[1]) and forms.counts[pair[1]] == 1 \
+            if pair and is_own(pair[1], body[:position], is_top) \
                     and total[pair[1]] == mentions(body[:position + 1])[pair[1]]:
                 stmt = Assign(pair[0], "copy", (Var(pair[1]),), (("move", True),), stmt.where)
             elif blocks_of(stmt):
@@ -64,7 +70,7 @@ def moves(program: Program) -> Program:
             out.append(stmt)
         return tuple(out)
 
-    return dead(program.with_body(block(program.body)))
+    return dead(program.with_body(block(program.body, is_top=True)))
 
 
 def exchange(body, buffers, outside: set[str], forms, builder: Builder):

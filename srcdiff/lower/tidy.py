@@ -57,6 +57,7 @@ from srcdiff.syntax import (
     While,
     blocks_of,
     index_atoms,
+    is_float,
     map_atoms,
     with_blocks,
 )
@@ -64,6 +65,7 @@ from srcdiff.syntax import (
 __all__ = ["tidy"]
 
 EXTENT = Scalar("int64", weak=True)
+EVERYWHERE = ()                 # in the place of an index
 ROUNDS = 2                      # what one round shares can make more values equal in the next
 
 
@@ -79,7 +81,8 @@ class _Tidy:
 
     `same` maps a variable to the atom that replaces it; `known` is a stack of
     maps from what was computed to the atom that holds it, one for each open
-    block; `memory` maps (array, index) to the atom that holds that element.
+    block; `memory` maps (array, index) to the atom that holds that element, and
+    (array, EVERYWHERE) to the zeros that an array consists of.
     """
 
     def __init__(self, program):
@@ -88,6 +91,7 @@ class _Tidy:
         self.same, self.known, self.memory = {}, [], {}
         self.mentions = {}              # variable -> keys of `memory` that have depended on it
         self.tests, self.facts = {}, []
+        self.zeros = set()              # numbers that are 0.0
         self.last = {}                  # loop variable -> form of its greatest value
 
     def run(self) -> Program:
@@ -195,8 +199,10 @@ class _Tidy:
         target, type_ = stmt.target, self.types[stmt.target]
         if self.forms.counts[target] != 1 or isinstance(type_, Array):
             self.kill(target)
+            if stmt.op == "zeros" and is_float(type_):
+                self.remember((target, EVERYWHERE), Const(0.0))
             return (stmt,)
-        value = stmt.args[0] if stmt.op == "copy" else simplified(stmt, self.number, self.last)
+        value = stmt.args[0] if stmt.op == "copy" else self.without_zero(stmt) or simplified(stmt, self.number, self.last)
         if value is not None and self.forwards(value, type_):
             self.same[target] = value
             return ()
@@ -209,6 +215,14 @@ class _Tidy:
         if self.pure(stmt):
             keys.append((stmt.op, stmt.args, stmt.static, type_, stmt.where.of_differential))
         return self.share(stmt, keys)
+
+    def without_zero(self, stmt):
+        """Return what a sum is, one operand of which has been found to be 0.0."""
+        if stmt.op == "add" and self.zeros:
+            for a, b in (stmt.args, stmt.args[::-1]):
+                if isinstance(a, Var) and a.name in self.zeros:
+                    return b
+        return None
 
     def share(self, stmt, keys):
         found = next((known[key] for key in keys for known in self.known if key in known), None)
@@ -238,7 +252,7 @@ class _Tidy:
         if any(isinstance(i, Span) for i in stmt.index) or isinstance(type_, Array):
             self.kill(target)
             return (stmt,)
-        value = self.memory.get(key)
+        value = self.memory.get(key, self.memory.get((stmt.array, EVERYWHERE)))
         if value is None:
             self.kill(target)
             if target not in (a.name for a in index_atoms(stmt.index) if isinstance(a, Var)):
@@ -249,6 +263,8 @@ class _Tidy:
             self.same[target] = value
             return ()
         self.kill(target)
+        if once and value == Const(0.0):
+            self.zeros.add(target)
         convert = self.program.type_of(value) != type_
         if convert:
             return (Assign(target, "cast", (value,), (("dtype", type_.dtype),), stmt.where),)
@@ -257,7 +273,7 @@ class _Tidy:
     def store(self, stmt):
         key = (stmt.array, stmt.index)
         for other in self.mentions.get(stmt.array, ()):
-            if other[0] == stmt.array and (other == key or not _apart(other[1], stmt.index)):
+            if other[0] == stmt.array and (other[1] in (stmt.index, EVERYWHERE) or not _apart(other[1], stmt.index)):
                 self.memory.pop(other, None)
         scalar = not any(isinstance(i, Span) for i in stmt.index) \
             and isinstance(self.program.type_of(stmt.value), Scalar)

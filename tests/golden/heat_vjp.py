@@ -26,7 +26,7 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
 
     Returns
     -------
-    u_bar : float64 array [:]
+    float64 array [:]
     k_bar : float
     """
     n_u = u.shape[0]
@@ -35,18 +35,17 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
     n_u_2 = y_bar.shape[0]
     if n_u_2 != n_u:
         raise ValueError("[SD0310] the cotangent does not have the shape of the output")
-    u_bar_2 = np.empty(n_u_2)
+    u_bar = np.empty(n_u_2)
     for j in range(n_u_2):
-        u_bar_2[j] = y_bar[j]
-    u_bar = np.zeros(n_u_2)
+        u_bar[j] = y_bar[j]
     k_bar = 0.0
     new_bar = np.empty(n_u_2)
     new_bar_part_row = np.empty(max(n_u_prev, 0))
     # line 80: for _ in range(steps):
     for trip in range(steps - 1, -1, -1):
         for j in range(n_u_2):
-            new_bar[j] = u_bar[j] + u_bar_2[j]
-        u_bar_2 = np.empty(n_u_2)
+            new_bar[j] = u_bar[j]
+        u_bar = np.empty(n_u_2)
         # line 82: for i in range(1, u.shape[0] - 1):
         for i in range(1, n_u_prev):
             # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
@@ -61,47 +60,43 @@ def heat_vjp(y_bar, u, steps, k, t_tape):
             t = k * new_bar_part_row_1
             # line 82: for i in range(1, u.shape[0] - 1):
             p = n_u - 2
-            u_bar_2[0] = 0.0
-            u_bar_2[1] = 0.0
-            u_bar_2[p] = 0.0
-            u_bar_2[p + 1] = 0.0
+            u_bar[0] = 0.0
+            u_bar[1] = 0.0
+            u_bar[p] = 0.0
+            u_bar[p + 1] = 0.0
             # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
-            u_bar_2[0] += t
-            u_bar_2[1] += new_bar_part_row_1 - 2.0 * t
+            u_bar[0] += t
+            u_bar[1] += new_bar_part_row_1 - 2.0 * t
             # line 82: for i in range(1, u.shape[0] - 1):
             new_bar_part_row_n_um2 = new_bar_part_row[p]
             # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
             t_2 = k * new_bar_part_row_n_um2
-            u_bar_2[n_u - 1] += t_2
-            u_bar_2[p] += new_bar_part_row_n_um2 - 2.0 * t_2
-            u_bar_2[1] += k * new_bar_part_row[2]
-            u_bar_2[p] += k * new_bar_part_row[n_u - 3]
+            u_bar[n_u - 1] += t_2
+            u_bar[p] += new_bar_part_row_n_um2 - 2.0 * t_2
+            u_bar[1] += k * new_bar_part_row[2]
+            u_bar[p] += k * new_bar_part_row[n_u - 3]
             # line 82: for i in range(1, u.shape[0] - 1):
             for i in range(2, p):
                 new_bar_part_row_i = new_bar_part_row[i]
                 # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
                 t_bar = new_bar_part_row_i - 2.0 * (k * new_bar_part_row_i)
                 total = k * new_bar_part_row[i + 1] + t_bar
-                u_bar_2[i] = total + k * new_bar_part_row[i - 1]
+                u_bar[i] = total + k * new_bar_part_row[i - 1]
         else:
             # line 82: for i in range(1, u.shape[0] - 1):
             for j in range(n_u_2):
-                u_bar_2[j] = 0.0
+                u_bar[j] = 0.0
             for i in range(1, n_u_prev):
                 new_bar_part_row_i = new_bar_part_row[i]
                 # line 83: new[i] = u[i] + k * (u[i - 1] - 2.0 * u[i] + u[i + 1])
                 t = k * new_bar_part_row_i
-                u_bar_2[i + 1] += t
-                u_bar_2[i - 1] += t
-                u_bar_2[i] += new_bar_part_row_i - 2.0 * t
-        u_bar_3 = np.empty(n_u_2)
+                u_bar[i + 1] += t
+                u_bar[i - 1] += t
+                u_bar[i] += new_bar_part_row_i - 2.0 * t
+        u_bar_2 = np.empty(n_u_2)
         # line 81: new = u.copy()
         for j in range(n_u_2):
-            u_bar_3[j] = u_bar_2[j] + new_bar[j]
-        u_bar_2 = u_bar_3
-    u_bar_3 = np.empty(n_u_2)
+            u_bar_2[j] = u_bar[j] + new_bar[j]
+        u_bar = u_bar_2
     # line 80: for _ in range(steps):
-    for j in range(n_u_2):
-        u_bar_3[j] = u_bar[j] + u_bar_2[j]
-    u_bar = u_bar_3
     return u_bar, k_bar
