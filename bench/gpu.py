@@ -18,6 +18,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,14 @@ def has_device() -> bool:
     """Tell whether there is a GPU, in a process of its own: this one may still decide for the simulator."""
     test = "from numba import cuda; raise SystemExit(not cuda.is_available())"
     return subprocess.run([sys.executable, "-c", test], capture_output=True).returncode == 0
+
+
+def driver() -> str:
+    """Return the device's name, driver, memory and highest clocks, as NVIDIA's tool says them; "" where it is not found."""
+    tool = shutil.which("nvidia-smi")
+    asked = "--query-gpu=name,driver_version,memory.total,clocks.max.sm,clocks.max.mem"
+    done = tool and subprocess.run([tool, asked, "--format=csv,noheader"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done else ""
 
 
 def in_process(seconds: float, *arguments) -> str:
@@ -61,7 +70,7 @@ class Results:
         folder.mkdir(parents=True, exist_ok=True)
         now = datetime.now(UTC)
         self.path = folder / f"gpu-{now:%Y-%m-%d}{'-simulator' if simulated else ''}.json"
-        self.about = {"date": f"{now:%Y-%m-%d %H:%M} UTC", "machine": machine()}
+        self.about = {"date": f"{now:%Y-%m-%d %H:%M} UTC", "machine": machine(), "driver": "" if simulated else driver()}
         known = json.loads(self.path.read_text())["microseconds"] if self.path.exists() else []
         self.records = {self._key(r): r for r in known}
 

@@ -15,7 +15,7 @@ from bench.targets import summary
 
 __all__ = ["machine", "save", "table"]
 
-PACKAGES = ("srcdiff", "numpy", "numba", "llvmlite", "scipy", "torch", "jax", "jaxlib", "enzyme-ad", "autograd")
+PACKAGES = ("srcdiff", "numpy", "numba", "numba-cuda", "llvmlite", "scipy", "torch", "jax", "jaxlib", "enzyme-ad", "autograd")
 
 
 def machine() -> dict[str, object]:
