@@ -46,7 +46,7 @@ __all__ = ["Dispatch", "Stale", "into_out", "runner", "store"]
 compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 misfits = lazy("srcdiff.api.misfits")
 
-# What generated code raises: a ValueError, IndexError or TypeError that starts with the code of ours.
+# What generated code raises: an error of Python's that starts with the code of ours.
 STRETCH, SHORTER = "SD0340", "SD0358"
 MOST_LEVELS = 2                 # of loops inside loops that a memory budget divides
 CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
@@ -296,7 +296,7 @@ class Dispatch:
             with self._lock:
                 self._table.pop(self._key(args, keywords), None)
             return self._run(self._first(args, keywords), args, keywords)
-        if (isinstance(error, ValueError | IndexError) or type(error) is TypeError) and (found := CODED.match(str((*error.args, "")[0]))):
+        if not isinstance(error, SrcdiffError) and (found := CODED.match(str((*error.args, "")[0]))):
             if found[1] == STRETCH:
                 return self._run(self._stretched(args, keywords), args, keywords)
             if found[1] == SHORTER and not (self.recipe and self.recipe.is_half):
