@@ -20,6 +20,19 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     return found / (scale if right.ndim == 1 else np.expand_dims(scale, 1))
 
 
+def poly(seq_of_zeros):
+    """The coefficients of the polynomial with these zeros."""
+    zeros = np.atleast_1d(seq_of_zeros)
+    if zeros.ndim != 1:
+        raise NotImplementedError("np.poly of a matrix: its zeros are eigenvalues that may be complex")
+    made = np.zeros(len(zeros) + 1)
+    made[0] = 1.0
+    for k in range(len(zeros)):
+        for i in range(k + 1, 0, -1):
+            made[i] -= zeros[k] * made[i - 1]
+    return made
+
+
 def polyder(p, m=1):
     p = np.asarray(p)
     for _ in range(m):
@@ -58,6 +71,6 @@ def polymul(a1, a2):
 
 
 FUNCTIONS = {
-    np.polyfit: polyfit, np.polyder: polyder, np.polyint: polyint, np.polyadd: polyadd, np.polysub: polysub,
+    np.polyfit: polyfit, np.poly: poly, np.polyder: polyder, np.polyint: polyint, np.polyadd: polyadd, np.polysub: polysub,
     np.polymul: polymul,
 }

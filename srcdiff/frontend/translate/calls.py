@@ -151,8 +151,9 @@ def _known(t, function, args, keywords, node):
         _hand_over(t, node)
         if _is_table(target) and all(isinstance(a, Known | Const) for a in (*args, *keywords.values())):
             return _now(t, target, args, keywords)
-        called = _of_library if _package_of(target) and not _package_of(t.frame.function) else inline.function
-        return called(t, function, args, keywords)
+        if _package_of(target) and not _package_of(t.frame.function):
+            return _of_library(t, target, lambda: inline.function(t, function, args, keywords))
+        return inline.function(t, function, args, keywords)
     if isinstance(getattr(type(target), "__call__", None), types.FunctionType):     # noqa: B004
         method = Known(type(target).__call__)
         return inline.function(t, method, (function, *args), keywords)
@@ -180,11 +181,11 @@ def _is_table(target) -> bool:
     return (getattr(target, "__module__", None) or "").startswith(("numpy.polynomial", "scipy.special"))
 
 
-def _of_library(t, function, args, keywords):
-    """Inline a function of NumPy or SciPy; what is wrong inside of it is said of the call."""
-    before, name = len(t.problems), f"{function.value.__module__.split('._')[0]}.{function.value.__name__}"
+def _of_library(t, target, call):
+    """Translate the call of a function or class of NumPy or SciPy; what is wrong inside of it is said of the call."""
+    before, name = len(t.problems), f"{target.__module__.split('._')[0]}.{target.__name__}"
     try:
-        made = inline.function(t, function, args, keywords)
+        made = call()
         first = t.problems[before] if len(t.problems) > before else None
     except Refused as refused:
         first, made = refused, None
@@ -376,6 +377,8 @@ def _class(t, cls, args, keywords, node):
         if all(isinstance(v, Known | Const) for v in items):
             return Known(cls(v.value for v in items))
     if objects.can_make(cls):
+        if _package_of(cls) and not _package_of(t.frame.function):
+            return _of_library(t, cls, lambda: objects.make(t, cls, args, keywords))
         return objects.make(t, cls, args, keywords)
     if known:
         return _now(t, cls, args, keywords)
