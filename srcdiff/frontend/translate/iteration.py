@@ -14,6 +14,7 @@ from srcdiff.frontend.translate.values import (
     Enumerate,
     Generator,
     Grown,
+    Intrinsic,
     Known,
     Mapped,
     Once,
@@ -30,7 +31,7 @@ from srcdiff.frontend.translate.values import (
 from srcdiff.frontend.translate.views import as_atom, axis_size, given
 from srcdiff.syntax import Const, If, Raise
 
-__all__ = ["SHORTER", "as_range", "item_at", "items_of", "length", "reversed_", "static_items"]
+__all__ = ["SHORTER", "as_range", "item_at", "items_of", "length", "require_length", "reversed_", "static_items", "steps"]
 
 
 SHORTER = "[SD0358] an array is shorter than what it is gone through beside"
@@ -82,6 +83,55 @@ def static_items(t: Translator, value):
     return None
 
 
+def steps(t: Translator, value) -> list | None:
+    """Return what gives the items of an iterable whose length is known, each when its turn has come; else None.
+
+    A list, an array beside a tuple, and what `map` calls are read then, as Python reads them.
+    """
+    if isinstance(value, Poison):
+        t.use_poison(value)
+    value = given(t, value)
+    if isinstance(value, Once):
+        return steps(t, value.iterable)
+    if isinstance(value, Ref) and isinstance(contents := t.contents(value), Tuple):
+        count = len(contents.items)
+        return [functools.partial(_present, t, value, k, count) for k in range(count)]
+    if isinstance(value, Enumerate) and (start := t.static_number(value.start)) is not None:
+        inner = steps(t, value.iterable)
+        return inner and [lambda k=k, item=item: Tuple((Const(start + k), item())) for k, item in enumerate(inner)]
+    if isinstance(value, Zipped):
+        return _steps_of_zip(t, value)
+    if isinstance(value, Mapped):
+        from srcdiff.frontend.translate.calls import call
+        rows = steps(t, Zipped(value.iterables))
+        return rows and [lambda row=row: call(t, value.function, row().items, {}) for row in rows]
+    items = static_items(t, value)
+    return None if items is None else [lambda item=item: item for item in items]
+
+
+def _present(t, ref, k, count):
+    """Return an item of a list, which a loop must leave as long as it was."""
+    require_length(t, ref, count)
+    return t.contents(ref).items[k]
+
+
+def require_length(t, ref, count) -> None:
+    contents = t.contents(ref)
+    if not isinstance(contents, Tuple) or len(contents.items) != count:
+        raise Refused("a list changes its length while a loop goes through it", fix="loop over a copy: list(...)", code="SD0215")
+
+
+def _steps_of_zip(t, value) -> list | None:
+    parts = [steps(t, v) for v in value.iterables]
+    count = _count_of_zip(t, value, parts)
+    if count is None:
+        return None
+
+    def row(k):
+        return Tuple(tuple(p[k]() if p is not None else item_at(t, v, Const(k)) for v, p in zip(value.iterables, parts, strict=True)))
+    return [functools.partial(row, k) for k in range(count)]
+
+
 def _without_end(iterator) -> bool:
     """Tell whether an iterator of `itertools` goes on for ever."""
     return isinstance(iterator, itertools.repeat | itertools.count | itertools.cycle) and operator.length_hint(iterator, -1) < 0
@@ -115,24 +165,29 @@ def _goes_on(value) -> bool:
     return isinstance(value, Endless) or isinstance(value, Known) and _without_end(value.value)
 
 
-def _static_zip(t, value):
-    if not value.iterables:
-        return ()
-    parts = [static_items(t, v) for v in value.iterables]
+def _count_of_zip(t, value, parts) -> int | None:
+    """Return how many rows a `zip` has of which some iterables, `parts` that are not None, have a known number of items.
+
+    Beside a tuple, an array or a range is taken item by item; zip stops at the shortest.
+    """
     known = [len(p) for p in parts if p is not None]
     if not known:
-        return None
-    # Beside a tuple, an array or a range is taken item by item; zip stops at the shortest.
+        return None if parts else 0
     lengths = [length(t, v) for v, p in zip(value.iterables, parts, strict=True) if p is None and not _goes_on(v)]
     count = min(known + [n for m in lengths if (n := t.static_number(m)) is not None])
     for m in lengths:
         if t.static_number(m) is None:
             _require_items(t, m, count)
-    rows = []
-    for k in range(count):
-        rows.append(Tuple(tuple(p[k] if p is not None else item_at(t, v, Const(k))
-                                for v, p in zip(value.iterables, parts, strict=True))))
-    return tuple(rows)
+    return count
+
+
+def _static_zip(t, value):
+    parts = [static_items(t, v) for v in value.iterables]
+    count = _count_of_zip(t, value, parts)
+    if count is None:
+        return None
+    return tuple(Tuple(tuple(p[k] if p is not None else item_at(t, v, Const(k)) for v, p in zip(value.iterables, parts, strict=True)))
+                 for k in range(count))
 
 
 def _require_items(t, length, count) -> None:
@@ -257,6 +312,9 @@ def _combination(t, value, position):
 
 def reversed_(t: Translator, value):
     """Return the iterable backwards."""
+    if isinstance(value, Ref) and isinstance(contents := t.contents(value), Tuple):
+        count = len(contents.items)         # read when its turn has come
+        return Mapped(Intrinsic(lambda t, k: _present(t, value, k.value, count)), (Tuple(tuple(Const(k) for k in reversed(range(count)))),))
     items = static_items(t, value)
     if items is not None:
         return Tuple(tuple(reversed(items)))

@@ -9,22 +9,26 @@ import gast
 from srcdiff.frontend.translate import growing
 from srcdiff.frontend.translate.assignment import assign_to
 from srcdiff.frontend.translate.attempts import Attempt
+from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.carried import UNROLLED_AT_MOST
 from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.expressions import evaluate, lookup
 from srcdiff.frontend.translate.generators import go_through, produced
-from srcdiff.frontend.translate.iteration import as_range, item_at, length, static_items, trips
+from srcdiff.frontend.translate.iteration import as_range, item_at, length, require_length, steps, trips
 from srcdiff.frontend.translate.liveness import assigned_names
 from srcdiff.frontend.translate.numeric import truth_atom
 from srcdiff.frontend.translate.settling import Loop
 from srcdiff.frontend.translate.values import (
+    Dict,
     Endless,
     Enumerate,
+    Intrinsic,
     Mapped,
     Once,
     Produced,
     Product,
     Range,
+    Ref,
     Refused,
     Tuple,
     View,
@@ -40,20 +44,40 @@ __all__ = ["for_", "while_"]
 
 def for_(t: Translator, node):
     """Translate a `for`: counted, over items of arrays, or unrolled over a tuple."""
-    iterable = produced(t, node.iter)
+    iterable = _dict_view(t, node.iter) or produced(t, node.iter)
     if isinstance(iterable, Produced):
         go_through(t, node, iterable, lambda items: over(t, node, items))
     else:
         over(t, node, iterable)
 
 
+def _dict_view(t, node) -> Mapped | None:
+    """Return `d.items()` or `d.values()` of a dict with a name as what reads it item by item."""
+    if not (isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute) and node.func.attr in ("items", "values")
+            and isinstance(node.func.value, gast.Name) and not node.args and not node.keywords):
+        return None
+    ref = lookup(t, node.func.value.id)
+    if not isinstance(ref, Ref) or not isinstance(contents := t.contents(ref), Dict):
+        return None
+    names = [lift(t, key) for key, _ in contents.items]
+
+    def item(t, name):
+        value = t.contents(ref).get(contents.items[names.index(name)][0])
+        return value if node.func.attr == "values" else Tuple((name, value))
+    return Mapped(Intrinsic(item), (Tuple(tuple(names)),))
+
+
 def over(t: Translator, node, iterable) -> None:
     """Translate the `for` loop over an iterable."""
     iterable = given(t, iterable)
-    items = static_items(t, iterable)
+    items = steps(t, iterable)
     if items is not None:
-        with holding(t, Tuple(tuple(items))):
+        lists = [(ref, len(t.contents(ref).items)) for ref in _lists(t, iterable)]
+        with holding(t, Tuple((iterable, *(t.contents(ref) for ref, _ in lists)))):
             unroll(t, node, items)
+        if t.state is not None:
+            for ref, count in lists:
+                require_length(t, ref, count)
         return
     counted = as_range(t, iterable)
     if counted is None:
@@ -103,6 +127,17 @@ def holding(t: Translator, iterable):
     yield
     if t.state is not None:
         t.state.pop(place, None)
+
+
+def _lists(t, value):
+    """Yield the lists of a known number of items that a loop goes through."""
+    if isinstance(value, Enumerate | Once):
+        yield from _lists(t, value.iterable)
+    elif isinstance(value, Zipped | Mapped):
+        for item in value.iterables:
+            yield from _lists(t, item)
+    elif isinstance(value, Ref) and isinstance(t.contents(value), Tuple):
+        yield value
 
 
 def _arrays(value):
