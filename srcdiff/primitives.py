@@ -76,7 +76,7 @@ COMPLEX = frozenset("""
     isnan isinf isfinite cast weaken copy stop_gradient real imag conjugate complex
     sum prod matmul solve inv det
     transpose reshape expand_dims squeeze broadcast_to sum_to concatenate cumsum take tape_grow
-    zeros empty full eye array size
+    zeros empty unset full eye array size
 """.split())
 
 
@@ -358,6 +358,7 @@ _define("tape_grow", "structural", lambda tape, needed: np.concatenate(
 
 _define("zeros", "creation", lambda *extents, dtype: np.zeros(extents, dtype))
 _define("empty", "creation", lambda *extents, dtype: np.zeros(extents, dtype))
+_define("unset", "creation", lambda *, dtype, ndim: np.zeros((0,) * ndim, dtype))        # what nobody reads
 _define("full", "creation", lambda value, *extents, dtype: np.full(extents, value, dtype))
 _define("eye", "creation", lambda n, m, *, dtype: np.eye(n, m, dtype=dtype))
 _define("arange", "creation", lambda start, stop, step, *, dtype: np.arange(

@@ -205,6 +205,8 @@ class Shapes(Forms):
             self._learn(p.name, None, [None if n is None else Extent(n) for n in p.extents or [None] * p.type.ndim])
         for stmt in statements:
             match stmt:
+                case Assign(target=name, op="unset") if self.uses.assigned[name] > 1:
+                    pass                    # nobody sees its extents
                 case Assign(target=name):
                     extents = EXTENTS.get(stmt.op, unknown)(self, stmt)
                     self._learn(name, self._integer(stmt), extents)

@@ -22,7 +22,7 @@ from srcdiff.syntax import Raise, Scalar, Span, Store, walk
 __all__ = ["Primal", "as_function", "differentiate", "within"]
 
 frontend = lazy("srcdiff.frontend")
-bounds = lazy("srcdiff.optimize.bounds", "bounds")
+bounds, unset = lazy("srcdiff.optimize.bounds", "bounds"), lazy("srcdiff.optimize.unset", "unset")
 
 
 class Primal(Function):
@@ -55,7 +55,7 @@ class Primal(Function):
         try:
             with stage("front end"):
                 found = frontend.specialise(self.base, args, keywords)
-                return special(replace(found, program=bounds(found.program)), args, keywords)
+                return special(replace(found, program=bounds(unset(found.program))), args, keywords)
         except UnsupportedError as error:
             if all(p.code == NoSourceError.code for p in error.problems):
                 raise NoSourceError(error.problems) from None

@@ -57,7 +57,7 @@ def f(x: "float64[:,:]", w: "float64[:,:]", y: "float64[:,:]"):
 A nest of four or more loops cannot have long ones only, and which of them are
 short is known when it runs: filters of 3 by 3, three channels.  A vector is
 longer than such an axis, and what a loop costs before its first iteration is more
-than the iterations.  There are two versions of such a nest, then: one with the
+than the iterations.  (Loops with as many iterations as each other are short together.)  There are two versions of such a nest, then: one with the
 loop around it inside, for few iterations of its innermost loop, and itself.
 
 No element is computed in another order (`srcdiff.lower.distribute`), but for sums
@@ -134,7 +134,7 @@ class _Short(Packing):
         if nest is None or len(nest.loops) < 2 or self.depth + 1 + len(nest.loops) < DEEP:
             return False
         late = {loop.var, *changed(loop.body)}
-        return not _are_known(nest.loops[-1]) and not late.intersection(reads_of(nest.loops)) \
+        return not _are_known(nest.loops[-1]) and nest.loops[-1].reads != loop.reads and not late.intersection(reads_of(nest.loops)) \
             and not any(map(is_expensive, nest.front)) and _moves_last_axes(nest, loop, again)
 
     # -- writing ------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ from srcdiff.optimize.hoist import hoist
 from srcdiff.optimize.products import products
 from srcdiff.optimize.simplify import simplify
 from srcdiff.optimize.subexpressions import subexpressions
+from srcdiff.optimize.unset import unset
 from srcdiff.optimize.versions import restore, versions
 from srcdiff.syntax import Program
 from srcdiff.verify import verify
@@ -55,6 +56,7 @@ Pass = Callable[[Program], Program]
 PASSES: tuple[Pass, ...] = (
     versions,           # a name for each value, so that most are assigned once
     conditions,         # that were tested before
+    unset,              # what is not assigned yet
     constants,
     branches,           # with a constant condition
     simplify,           # algebra

@@ -372,6 +372,10 @@ def _array(types, result, operands, static):
     return _typed("np.array", rows, static["dtype"], kinds.pop() if len(kinds) == 1 else None)
 
 
+def _unset(types, result, operands, static):
+    return _typed("np.zeros", [number((0,) * static["ndim"])], static["dtype"])
+
+
 def _size(types, result, operands, static):
     return expression("a.shape[b]", a=operands[0], b=constant(static["axis"]))
 
@@ -387,7 +391,7 @@ def _seed(types, result, operands, static):
 _SPECIAL = {
     "power": _power, "divide": _divide, "cast": _cast, "weaken": _weaken, "transpose": _transpose, "reshape": _reshape, "view": _view,
     "broadcast_to": _broadcast_to, "concatenate": _concatenate, "sum_to": _sum_to, "full": _full,
-    "eye": _eye, "arange": _arange, "array": _array, "size": _size, "trips": _trips, "seed": _seed,
+    "unset": _unset, "eye": _eye, "arange": _arange, "array": _array, "size": _size, "trips": _trips, "seed": _seed,
     **{name: _reduction(name) for name in (
         "sum", "prod", "max", "min", "any", "all", "argmax", "argmin")},
     **{name: _filled(name) for name in ("zeros", "empty")},

@@ -11,7 +11,7 @@ from srcdiff.syntax import ALL, Array, Const, Span
 
 moves("transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "sum_to", "cumsum", "take")
 moves("tape_grow")
-zero("zeros", "empty", "eye", "arange", "seed", "size", "trips")
+zero("zeros", "empty", "unset", "eye", "arange", "seed", "size", "trips")
 zero("segment_length", "segment_within", "next_checkpoint")
 
 

@@ -363,7 +363,7 @@ def fill(t: Translator, name: str, type_: Type, value, block) -> None:
     with t.builder.continued(block):
         if value is UNBOUND:
             if isinstance(type_, Array):
-                t.builder.assign(name, "zeros", *[Const(0)] * type_.ndim, dtype=type_.dtype)
+                t.builder.assign(name, "unset", dtype=type_.dtype, ndim=type_.ndim)
                 return
             value = Const(zero_of(type_.dtype))
         atom = as_atom(t, value)
