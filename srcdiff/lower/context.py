@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from srcdiff.builder import INT, Builder
+from srcdiff.lower.entry import equal_extents
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import ONE, at_least_zero, broadcast, equation, extent, substitute
 from srcdiff.lower.views import Axis, Dim, View, add, identity, multiply, subtract
@@ -44,7 +45,8 @@ class Context:
     def __init__(self, program, stretch: bool = True, blas: bool = True):
         self.stretch, self.blas = stretch, blas
         self.b = Builder(program.types)
-        self.forms = Extents(program)
+        self.equal = {} if stretch else equal_extents(program)
+        self.forms = Extents(program, self.equal)
         self.views: dict[str, View] = {}
         self.allocated: set[str] = set()
         self._dims: list[dict[tuple[str, int], Dim]] = [{}]
@@ -56,6 +58,14 @@ class Context:
         self._stored = {s.array for s in walk(program.body) if isinstance(s, Store)}
 
     # -- facts ----------------------------------------------------------------------
+
+    def compare_on_entry(self) -> None:
+        """Emit the checks of the extents of parameters that are taken to be equal."""
+        for place, other in self.equal.items():
+            differs = self.b.op("not_equal", self.b.size(*place), self.b.size(*other), stem="differs")
+            with self.b.nested() as raising:
+                self.b.fail("ValueError", STRETCHED)
+            self.b.branch(differs, raising)
 
     def is_array(self, atom: Atom) -> bool:
         return isinstance(atom, Var) and isinstance(self.b.types[atom.name], Array)

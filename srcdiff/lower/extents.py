@@ -43,10 +43,19 @@ def definitions(program) -> Counter:
 
 
 class Extents:
-    """Forms of the integer scalars and of the extents of a program."""
+    """Forms of the integer scalars and of the extents of a program.
 
-    def __init__(self, program):
+    Parameters
+    ----------
+    program
+        What to analyse.
+    equal
+        For axes of parameters those of other ones that are as long (`srcdiff.lower.entry`).
+    """
+
+    def __init__(self, program, equal=None):
         self.types = program.types
+        self.equal = equal or {}
         self.counts = definitions(program)
         self.withdrawn: set[tuple[str, int]] = set()
         self.natural = self._counters(program)
@@ -84,7 +93,7 @@ class Extents:
 
     def _define_param(self, p):
         if isinstance(p.type, Array):
-            self.arrays[p.name] = tuple(symbol("size", p.name, k) if n is None else constant(n)
+            self.arrays[p.name] = tuple(symbol("size", *self.equal.get((p.name, k), (p.name, k))) if n is None else constant(n)
                                         for k, n in enumerate(p.extents or (None,) * p.type.ndim))
         elif p.type.dtype == "int64":
             self.scalars[p.name] = symbol("var", p.name)

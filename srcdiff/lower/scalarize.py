@@ -54,6 +54,7 @@ def scalarize(program: Program, stretch: bool = True, blas: bool = True) -> Prog
     """
     ctx = Context(program, stretch, blas)
     uses = Uses(program)
+    ctx.compare_on_entry()
     _block(ctx, uses, program.body)
     results = tuple(Var(ctx.in_memory(a)) if ctx.is_array(a) else a for a in program.results)
     return program.with_body(ctx.b.take(), results=results, types=dict(ctx.b.types))
