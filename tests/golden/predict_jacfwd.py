@@ -29,25 +29,25 @@ def predict_jacfwd(weight, bias, x):
         shape predict.shape + x.shape
     """
     n_x = x.shape[0]
-    n_weight_1 = weight.shape[1]
-    # line 59: return np.tanh(x @ weight + bias)
     if n_x != weight.shape[0]:
-        raise ValueError("[SD0341] the inner extents of a matrix product differ")
-    t = np.zeros(n_weight_1)
-    n_bias = bias.shape[0]
-    if n_bias != n_weight_1:
         raise ValueError(
             "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
+    n_weight_1 = weight.shape[1]
+    if n_weight_1 != bias.shape[0]:
+        raise ValueError(
+            "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
+    t = np.zeros(n_weight_1)
+    # line 59: return np.tanh(x @ weight + bias)
     for i in range(n_x):
         x_i = x[i]
-        for j in range(n_bias):
+        for j in range(n_weight_1):
             t[j] += x_i * weight[i, j]
-    t_2 = np.empty(n_bias)
-    for i in range(n_bias):
+    t_2 = np.empty(n_weight_1)
+    for i in range(n_weight_1):
         tanh = math.tanh(t[i] + bias[i])
         t_2[i] = 1 - tanh * tanh
-    jacobian = np.empty((n_bias, n_x))
-    for i in range(n_bias):
+    jacobian = np.empty((n_weight_1, n_x))
+    for i in range(n_weight_1):
         t_i = t_2[i]
         for j in range(n_x):
             jacobian[i, j] = t_i * weight[j, i]

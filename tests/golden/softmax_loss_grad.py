@@ -28,15 +28,13 @@ def softmax_loss_grad(logits, labels):
         gradient with respect to logits, shaped like it
     """
     n_logits = logits.shape[0]
-    # line 63: shifted = logits - np.max(logits)
-    if n_logits == 0:
-        raise ValueError("zero-size array to reduction operation maximum which has no identity")
-    largest = -np.inf
-    # line 65: return np.sum(labels * (log_normalizer - shifted))
     if n_logits != labels.shape[0]:
         raise ValueError(
             "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
     # line 63: shifted = logits - np.max(logits)
+    if n_logits == 0:
+        raise ValueError("zero-size array to reduction operation maximum which has no identity")
+    largest = -np.inf
     for i in range(n_logits):
         largest = np.maximum(largest, logits[i])
     exp = np.empty(n_logits)
