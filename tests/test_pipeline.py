@@ -248,3 +248,18 @@ def test_loops_of_long_functions_are_not_unrolled(monkeypatch, long):
     x, y = np.ones((3, 3)), np.ones((3, 3))
     marked = [one for one in lowered(load("many", MANY, long), (x, y), monkeypatch) if "llvm.loop" in one.metadata]
     assert len(marked) == (0 if long else 2) and np.array_equal(y, [[2, 2, 2]] * 3)
+
+
+def test_long_functions_whose_names_are_split_are_not_too_deep(monkeypatch):
+    branches = "".join(f"    if x[0, 0] > {i}:\n        y = np.empty((2, 2))\n" for i in range(100))
+    text = f"import numpy as np\n\n__all__ = ['f']\n\n\ndef f(x):\n    y = x.T\n{branches}    return y[0, 0]\n"
+    limits = []
+    split = ReconstructSSA.run_pass
+
+    def noted(self, state):
+        limits.append(sys.getrecursionlimit())
+        return split(self, state)
+    monkeypatch.setattr(ReconstructSSA, "run_pass", noted)
+    before = sys.getrecursionlimit()
+    assert load("f", text)(np.zeros((2, 2))) == 0.0
+    assert limits == [passes.DEEP] and sys.getrecursionlimit() == before

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import types as python_types
 from collections import Counter
 
@@ -31,6 +32,7 @@ from srcdiff.backend.notes import Notes
 
 __all__ = ["passes"]
 
+DEEP = 100_000                          # calls inside calls of Python functions, which need no stack of C's
 NOTHING_TO_DO = {IRProcessing, InlineClosureLikes, ReconstructSSA, PreLowerStripPhis, NopythonRewrites}
 
 
@@ -80,10 +82,22 @@ class TypesOfNames(NopythonTypeInference):
                 return True
         except errors.NumbaError:
             pass                                # said again below, of the variables that Numba would speak of
-        ReconstructSSA().run_pass(state)
+        with _deep_recursion():
+            ReconstructSSA().run_pass(state)
         super().run_pass(state)
         PreLowerStripPhis().run_pass(state)
         return True
+
+
+@contextlib.contextmanager
+def _deep_recursion():
+    """Let Numba follow the branches of a long function: it calls itself for each of them."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEP))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 @contextlib.contextmanager
