@@ -49,12 +49,14 @@ from srcdiff.lower.scalarize import scalarize
 from srcdiff.lower.short import short
 from srcdiff.lower.strength import strength
 from srcdiff.lower.tidy import tidy
+from srcdiff.optimize.branches import branches
+from srcdiff.optimize.constants import constants
 from srcdiff.lower.zeroed import zeroed
 from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
 
-PASSES = (reciprocals, checks, tidy, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences,
+PASSES = (reciprocals, checks, tidy, constants, branches, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences,
           gather, interchange, aside, zeroed, short, layout, jam, registers, reciprocals, at_once)
 # A thread of a GPU has no vectors to fill, and a sample of its own.
 FOR_VECTORS = (aside, gather, interchange, ordered, recurrences, rejoin, short, jam, at_once)

@@ -40,7 +40,6 @@ def softmax_loss_grad(logits, labels):
         # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
         exp[i] = np.exp(logits[i] - largest)
     total = np.float64(0)
-    t_bar = np.float32(1.0)
     t = np.empty(n_logits, dtype=np.float32)
     # line 65: return np.sum(labels * (log_normalizer - shifted))
     total_2 = np.float64(0)
@@ -48,7 +47,7 @@ def softmax_loss_grad(logits, labels):
     for i in range(n_logits):
         total += exp[i]
         # line 65: return np.sum(labels * (log_normalizer - shifted))
-        t_2 = labels[i] * t_bar
+        t_2 = labels[i] * np.float32(1.0)
         t[i] = t_2
         total_2 += t_2
     # line 64: log_normalizer = np.log(np.sum(np.exp(shifted)))
