@@ -86,6 +86,11 @@ EARLY = {
                [([],), ([1, 5],), ([1],)]),
     "for else": ("def f(x):\n for v in x:\n  if v > 2:\n   break\n else:\n  return 'none'\n return v",
                  [([],), ([1, 5, 1],), ([1],)]),
+    "for else that returns a name": ("def f(x, y):\n for v in x:\n  y = y + v\n else:\n  if y > 3:\n   return x\n return y",
+                                     [([], 0), ([1, 5], 1), ([1], 0)]),
+    "for else that returns what the loop returns": (
+        "def f(x, y):\n for v in x:\n  if v > 4:\n   return x\n else:\n  if y > 3:\n   return x\n return y",
+        [([], 0), ([], 4), ([1, 5], 1), ([1], 7), ([1], 0)]),
     "nested return": ("def f(x):\n for i in x:\n  for j in x:\n   if i * j == 6:\n    return i, j\n  else:\n"
                       "   if i == 5:\n    break\n else:\n  return 'else'\n return 'end'",
                       [([],), ([2, 3],), ([1, 5, 2, 3],), ([5],)]),

@@ -9,6 +9,7 @@ import pytest
 
 from srcdiff.forward import tangent
 from srcdiff.lower import lower
+from srcdiff.lower.names import names
 from srcdiff.lower.fuse import fuse
 from srcdiff.lower.tidy import tidy
 from srcdiff.notation import read, run, show
@@ -480,3 +481,19 @@ def f(x: "float64[:]"):
     return z
 ''')
     assert "where" not in show(tidy(program))
+
+
+def test_a_loop_takes_no_name_from_a_loop_inside():
+    program = read("""
+def f(m: "float64[:,:]"):
+    n = size(m, axis=0)
+    k = size(m, axis=1)
+    s = 0.0
+    for i_5 in range(0, n, 1):
+        for i in range(0, k, 1):
+            e = m[i_5, i]
+            s = add(s, e)
+    return s
+""")
+    text = show(names(program, frozenset()))
+    assert "for i in range(0, n, 1)" in text and "for j in range(0, k, 1)" in text and "e = m[i, j]" in text

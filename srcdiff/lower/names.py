@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from srcdiff.builder import Builder
-from srcdiff.syntax import For, Program, blocks_of, rename, walk, with_blocks
+from srcdiff.syntax import For, Program, Var, blocks_of, map_atoms, rename, walk, with_blocks
 
 __all__ = ["apart", "names"]
 
@@ -59,24 +59,25 @@ def names(program: Program, keep: frozenset[str], old: Mapping[str, str] = {}) -
     taken = (set(program.types) | {p.name for p in program.params}) - mine
     types = {name: t for name, t in program.types.items() if name not in mine}
 
-    def block(body, outer):
-        return tuple(one(s, outer) for s in body)
+    def block(body, outer, new):
+        return tuple(one(s, outer, new) for s in body)
 
-    def one(stmt, outer):
-        if isinstance(stmt, For) and stmt.var in mine:
-            name = old.get(stmt.var)
-            inner = {s.var for s in walk(stmt.body) if isinstance(s, For)}
-            if name is None or name in outer | inner:
-                name = _free(taken, outer)
-            types[name] = program.types[stmt.var]
-            body = rename(stmt.body, {stmt.var: name})
-            return For(name, stmt.start, stmt.stop, stmt.step, block(body, outer | {name}), stmt.where, stmt.at_once)
+    def one(stmt, outer, new):
+        """Rename what a statement reads; the name of a loop may be the old one of a loop inside."""
+        stmt = map_atoms(stmt, lambda a: Var(new.get(a.name, a.name)) if isinstance(a, Var) else a)
         if isinstance(stmt, For):
-            outer = outer | {stmt.var}
-        return with_blocks(stmt, [block(b, outer) for b in blocks_of(stmt)]) \
-            if blocks_of(stmt) else stmt
+            name = named(stmt, outer) if stmt.var in mine else stmt.var
+            types[name] = program.types[stmt.var]
+            outer, new = outer | {name}, new | {stmt.var: name}
+            return For(name, stmt.start, stmt.stop, stmt.step, block(stmt.body, outer, new), stmt.where, stmt.at_once)
+        return with_blocks(stmt, [block(b, outer, new) for b in blocks_of(stmt)]) if blocks_of(stmt) else stmt
 
-    return program.with_body(block(program.body, frozenset()), types=types)
+    def named(loop, outer):
+        name = old.get(loop.var)
+        inner = {s.var for s in walk(loop.body) if isinstance(s, For)}
+        return _free(taken, outer) if name is None or name in outer | inner else name
+
+    return program.with_body(block(program.body, frozenset(), {}), types=types)
 
 
 def _free(taken, outer) -> str:

@@ -330,8 +330,11 @@ class _Exits:
         return [*start, stmt], orelse + rest, "return" in kinds
 
     def postponed(self, loop, scope):
-        """Return what all returns of an outermost loop give, if names tell it after the loop, too; these then set flags only."""
-        returns = [n for n in own_nodes([loop]) if isinstance(n, gast.Return)]
+        """Return what all returns of an outermost loop give, if names tell it after the loop, too; these then set flags only.
+
+        What stands in its `else` is no part of the loop: it follows it.
+        """
+        returns = [n for n in own_nodes(loop.body) if isinstance(n, gast.Return)]
         if scope.flags or self.cleans_up or len({gast.dump(n.value) if n.value else "" for n in returns}) != 1:
             return None
         value = returns[0].value
