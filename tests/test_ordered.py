@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from srcdiff.lower import lower
 from srcdiff.lower.ordered import ordered
 from srcdiff.notation import read, run
 from srcdiff.syntax import Assign, For, walk
@@ -111,3 +112,24 @@ def test_the_function_is_what_comes_first():
     new = ordered(read(loop(*SUM)))
     first, second = (s for s in walk(new.body) if isinstance(s, For))
     assert [any(isinstance(s, Assign) and s.op == "exp" for s in one.body) for one in (first, second)] == [True, False]
+
+
+def test_what_an_iteration_leaves_for_the_next_one_is_not_set_before_it_is_read():
+    program = read("""
+def f(x: "float64[:]", c: "float64"):
+    n = size(x, axis=0)
+    y = zeros(n, dtype='float64')
+    s = copy(c)
+    for i in range(0, n, 1):
+        t = x[i]
+        u = exp(t)
+        v = multiply(s, u)
+        s = 0.0
+        r = remainder(i, 2)
+        y[r] += v
+    return y, s
+""")
+    x = np.linspace(0.0, 1.0, 5)
+    for one in (ordered(program), lower(program)):
+        for ours, theirs in zip(run(one, x, 3.0), run(program, x, 3.0), strict=True):
+            np.testing.assert_array_equal(ours, theirs)

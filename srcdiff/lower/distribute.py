@@ -339,12 +339,15 @@ def _is_pushed(found: Counted) -> bool:
 
 
 def computed_again(loop: For) -> tuple[Assign | Load, ...]:
-    """Return the cheap statements of a body that are computed of what no iteration changes, and its variable."""
+    """Return the cheap statements of a body that are computed of what no iteration changes, and its variable.
+
+    They come first in each part of the body, so no statement may read what an earlier iteration has left in their targets.
+    """
     targets = [s.target for s in walk(loop.body) if isinstance(s, Assign | Load)]
-    late = set(changed(loop.body))
+    late, handed = set(changed(loop.body)), exposed(loop.body)
     found = []
     for s in loop.body:
-        if isinstance(s, Assign | Load) and targets.count(s.target) == 1 and not late.intersection(reads_of((s,))) \
+        if isinstance(s, Assign | Load) and targets.count(s.target) == 1 and s.target not in handed and not late.intersection(reads_of((s,))) \
                 and not (isinstance(s, Assign) and s.op in SLOW):
             late.discard(s.target)
             found.append(s)
