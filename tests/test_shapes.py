@@ -1,6 +1,7 @@
 """Symbolic extents: what is provable is proved, and nothing else is."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -196,3 +197,17 @@ def f(x: "float64[:]", start: "weak int64", stop: "weak int64"):
         x = np.zeros(n)
         assert run(written, x, start, stop) == len(run(program, x, start, stop))
     assert "arange" not in {getattr(s, "op", "") for s in written.body}
+
+
+def test_seeds_of_arrays_that_were_made_with_the_extents_of_other_seeds():
+    program = read("""
+def f(x: "float64[:]", a_bar: "float64[:]", b_bar: "float64[:]"):
+    n = size(b_bar, axis=0)
+    m = size(a_bar, axis=0)
+    a = zeros(n, dtype='float64')
+    b = zeros(m, dtype='float64')
+    return a, b
+""")
+    x, *seeds = program.params
+    shapes = Shapes(replace(program, params=(x, *(replace(p, like=p.name[0]) for p in seeds))))
+    assert shapes.same_shape("a", "b") and shapes.same_shape("a_bar", "b_bar")

@@ -117,9 +117,12 @@ class Shapes(Forms):
         is made in a loop has been of other extents in other iterations.
         """
         params = {p.name for p in self.program.params}
-        if primal is None or seed == primal:
+        if primal is None:
             return False
-        if self._leaf(seed) and self.depends(primal) <= params:
+        seed, primal = self._resolved(seed), self._resolved(primal)
+        if seed == primal:
+            return False
+        if self._leaf(seed) and self._leaf(seed).key[0] not in self.depends(primal) <= params:
             self._equal[self._leaf(seed)] = primal
             return True
         root = self._leaf(primal)

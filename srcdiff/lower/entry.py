@@ -40,14 +40,16 @@ SQUARE = ("solve", "inv", "cholesky", "det", "eigvalsh", "eigenvectors", "logabs
 def equal_extents(program: Program) -> dict[Place, Place]:
     """Return for axes of parameters those of other ones that have to be as long."""
     equal: dict[Place, Place] = {}
-    params = {p.name for p in program.params}
+    # A seed has the extents of its primal, not the other way round.
+    order = sorted(range(len(program.params)), key=lambda i: bool(program.params[i].like))
+    params = {program.params[i].name: rank for rank, i in enumerate(order)}
     statements = list(_always(program.body))
     while True:
         forms = Extents(program, equal)
         found = next(_new_pairs(forms, statements, params), None)
         if found is None:
             return equal
-        first, other = sorted(found)
+        first, other = sorted(found, key=lambda place: (params[place[0]], place[1]))
         equal = {place: first if target == other else target for place, target in equal.items()} | {other: first}
 
 

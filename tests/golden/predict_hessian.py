@@ -32,25 +32,25 @@ def predict_hessian(weight, bias, x):
     if n_x != weight.shape[0]:
         raise ValueError(
             "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
-    n_weight_1 = weight.shape[1]
-    if n_weight_1 != bias.shape[0]:
+    n_bias = bias.shape[0]
+    if n_bias != weight.shape[1]:
         raise ValueError(
             "[SD0340] axes of different lengths: this version does not stretch an axis of length 1")
-    t = np.zeros(n_weight_1)
+    t = np.zeros(n_bias)
     # line 59: return np.tanh(x @ weight + bias)
     for i in range(n_x):
         x_i = x[i]
-        for j in range(n_weight_1):
+        for j in range(n_bias):
             t[j] += x_i * weight[i, j]
-    tanh = np.empty(n_weight_1)
-    t_2 = np.empty(n_weight_1)
-    for i in range(n_weight_1):
+    tanh = np.empty(n_bias)
+    t_2 = np.empty(n_bias)
+    for i in range(n_bias):
         tanh_i = math.tanh(t[i] + bias[i])
         tanh[i] = tanh_i
         t_2[i] = 1 - tanh_i * tanh_i
-    t_dot = np.empty((n_weight_1, n_x))
-    hessian = np.empty((n_weight_1, n_x, n_x))
-    for i in range(n_weight_1):
+    t_dot = np.empty((n_bias, n_x))
+    hessian = np.empty((n_bias, n_x, n_x))
+    for i in range(n_bias):
         t_i = t_2[i]
         tanh_i = tanh[i]
         for j in range(n_x):
