@@ -9,8 +9,8 @@ import pytest
 
 from srcdiff.forward import tangent
 from srcdiff.lower import lower
-from srcdiff.lower.names import names
 from srcdiff.lower.fuse import fuse
+from srcdiff.lower.names import names
 from srcdiff.lower.tidy import tidy
 from srcdiff.notation import read, run, show
 from srcdiff.optimize import optimize

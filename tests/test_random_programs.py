@@ -25,7 +25,7 @@ from tests.random_checks import (
 from tests.random_programs import Generated, load
 
 SEEDS = range(100_000, 100_040)
-SHARES = {check_optimised: 2, check_lowered: 6, check_memory: 4, check_halves: 3, check_second: 10, check_vectorized: 10}
+SHARES = {check_optimised: 2, check_lowered: 3, check_memory: 4, check_halves: 3, check_second: 10, check_vectorized: 10}
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,9 +1,10 @@
 """From array statements to loops: `lower(program) -> Program`.
 
-The passes, in order: `scalarize` writes each array statement as a loop nest,
+The passes, in order: `scalarize` writes each array statement as a loop nest (where
+no axis is stretched, `entry` says which extents of parameters are equal),
 `reciprocals` multiplies differentials by what they would be divided by,
 `checks` compares extents before the loops, `tidy` names equal extents once,
-`rejoin` runs loops where their values are needed, `fuse` joins neighbouring
+what that decides is decided (`optimize.constants`, `branches`), `rejoin` runs loops where their values are needed, `fuse` joins neighbouring
 loops, `tidy` turns the temporaries inside them into scalars, `hoist` moves
 allocations out of loops, `moves` hands arrays on that need no copy, `masks`
 compares again what loops of the same row need, `guarded` moves sums into the
@@ -49,9 +50,9 @@ from srcdiff.lower.scalarize import scalarize
 from srcdiff.lower.short import short
 from srcdiff.lower.strength import strength
 from srcdiff.lower.tidy import tidy
+from srcdiff.lower.zeroed import zeroed
 from srcdiff.optimize.branches import branches
 from srcdiff.optimize.constants import constants
-from srcdiff.lower.zeroed import zeroed
 from srcdiff.syntax import For, Program, walk
 
 __all__ = ["PASSES", "lower"]
