@@ -160,7 +160,8 @@ def test_linear_algebra(name):
 
 def test_no_operation_is_without_a_test():
     tested = {p.name for p in ELEMENTWISE} | {name for name, _, _ in STRUCTURE} | set(LINALG)
-    assert set(PRIMITIVES) - tested <= {"seed", "empty", "view"}           # `view`: tests/test_ravel.py
+    # `view`: tests/test_ravel.py, `unset`: tests/test_entry.py
+    assert set(PRIMITIVES) - tested <= {"seed", "empty", "unset", "view"}
 
 
 def test_seeds_are_refused():

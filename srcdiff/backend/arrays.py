@@ -62,16 +62,20 @@ def passed_on(builder, answered):
 
 
 def call(context, builder, function, args, then: Callable[[], None] = lambda: None):
-    """Call a helper, raise its error if there is one, and return its value; `then` follows in either case."""
+    """Call a helper, raise its error if there is one, and return its value; `then` follows in either case.
+
+    In a `try` Numba goes on after an error, with null for a value, until it asks whether there was one.
+    """
     answered = builder.call(function, args)
-    error = builder.extract_value(answered, 1)
+    value, error = (builder.extract_value(answered, i) for i in range(2))
     then()
     with builder.if_then(cgutils.is_not_null(builder, error), likely=False):
         store = builder.store(error, context.call_conv._get_excinfo_argument(builder.function))
         # By this mark LLVM's pass that prunes reference counts knows a block that raises.
         store.set_metadata("numba_exception_output", builder.module.add_metadata([ir.IntType(1)(1)]))
-        context.call_conv._return_errcode_raw(builder, RETCODE_USEREXC)
-    return builder.extract_value(answered, 0)
+        with builder.if_then(builder.not_(context.call_conv.check_try_status(builder).in_try)):
+            context.call_conv._return_errcode_raw(builder, RETCODE_USEREXC)
+    return builder.select(cgutils.is_null(builder, error), value, ir.Constant(value.type, None))
 
 
 def itemsize_of(context, kind) -> int:

@@ -37,7 +37,7 @@ def available() -> bool:
     except ImportError:
         return False
     needed = {arrayobj: ("ty_parse_dtype", "ty_parse_shape"), callconv: ("RETCODE_USEREXC", "excinfo_ptr_t"),
-              callconv.CPUCallConv: ("build_excinfo_struct", "_get_excinfo_argument", "_return_errcode_raw")}
+              callconv.CPUCallConv: ("build_excinfo_struct", "_get_excinfo_argument", "_return_errcode_raw", "check_try_status")}
     return all(hasattr(part, name) for part, names in needed.items() for name in names)
 
 

@@ -151,7 +151,7 @@ def _known(t, function, args, keywords, node):
         _hand_over(t, node)
         if _is_table(target) and all(isinstance(a, Known | Const) for a in (*args, *keywords.values())):
             return _now(t, target, args, keywords)
-        if _package_of(target) and not _package_of(t.frame.function):
+        if _package_of(target) and not (t.frame and _package_of(t.frame.function)):
             return _of_library(t, target, lambda: inline.function(t, function, args, keywords))
         return inline.function(t, function, args, keywords)
     if isinstance(getattr(type(target), "__call__", None), types.FunctionType):     # noqa: B004
@@ -377,7 +377,7 @@ def _class(t, cls, args, keywords, node):
         if all(isinstance(v, Known | Const) for v in items):
             return Known(cls(v.value for v in items))
     if objects.can_make(cls):
-        if _package_of(cls) and not _package_of(t.frame.function):
+        if _package_of(cls) and not (t.frame and _package_of(t.frame.function)):
             return _of_library(t, cls, lambda: objects.make(t, cls, args, keywords))
         return objects.make(t, cls, args, keywords)
     if known:
