@@ -8,7 +8,7 @@ results.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from srcdiff.api.device_values import (
     kind_of,
     require_own,
 )
-from srcdiff.api.dispatch import MOST_LEVELS, Stale, same_value, store
+from srcdiff.api.dispatch import Stale, one_level_deeper, same_value, store
 from srcdiff.api.function import Function
 from srcdiff.api.special import Special, refuse
 from srcdiff.api.titles import titled
@@ -141,11 +141,7 @@ class OnDevice(Function):
 
     def _within_iterations(self, error: MemoryBudgetError, args, keywords, own=None):
         """Run the kernels that take checkpoints inside the iterations of loops too, where these are others; find them at once from now on."""
-        if self.options.memory is None or self.options.levels == MOST_LEVELS:
-            raise error from None
-        deeper = self.with_options(replace(self.options, levels=self.options.levels + 1))
-        if deeper.source(*args, **keywords) == self.source(*args, **keywords):
-            raise error from None
+        deeper = one_level_deeper(self, error, args, keywords)
         result = deeper(*args, **keywords, **(own or {}))
         self._found[self._call_key(args, keywords)] = deeper._find(args, keywords)[:2]
         return result

@@ -41,7 +41,7 @@ from srcdiff.log import in_stage, stage
 from srcdiff.structure import Names, array_of_list, expressions, key_of, pack, pack_leaf, ready
 from srcdiff.syntax import Raise, walk
 
-__all__ = ["Dispatch", "Stale", "into_out", "runner", "store"]
+__all__ = ["Dispatch", "Stale", "into_out", "one_level_deeper", "runner", "store"]
 
 compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 misfits = lazy("srcdiff.api.misfits")
@@ -327,11 +327,7 @@ class Dispatch:
         MemoryBudgetError
             There is nothing more to divide.
         """
-        if self.options.memory is None or self.options.levels == MOST_LEVELS:
-            raise error from None
-        deeper = self.with_options(replace(self.options, levels=self.options.levels + 1))
-        if deeper.source(*args, **keywords) == self.source(*args, **keywords):
-            raise error from None
+        deeper = one_level_deeper(self, error, args, keywords)
         result = deeper(*args, **keywords)
         with self._lock:
             self._replace(self._key(args, keywords), deeper, args)
@@ -354,6 +350,23 @@ class Dispatch:
             run, key = self._make(given, given_keywords, sized=True), self._key(args, keywords)
             self._replace(key, run, args)
         return self._compiling(key, run)
+
+
+def one_level_deeper(function, error: MemoryBudgetError, args, keywords):
+    """Return a function that divides one more level of loops inside loops, for a call that did not fit.
+
+    Raises
+    ------
+    MemoryBudgetError
+        There is nothing more to divide.
+    """
+    options = function.options
+    if options.memory is None or options.levels == MOST_LEVELS:
+        raise error from None
+    deeper = function.with_options(replace(options, levels=options.levels + 1))
+    if deeper.source(*args, **keywords) == function.source(*args, **keywords):
+        raise error from None
+    return deeper
 
 
 def over_budget(what: str, allowed: int, needed: int, memory: int | None) -> MemoryBudgetError:
