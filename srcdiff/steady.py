@@ -32,23 +32,15 @@ left alone, and so is one whose shape depends on its elements.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from srcdiff.analysis.shapes import Extent, Shapes
 from srcdiff.analysis.uses import changed, exposed
-from srcdiff.assemble import require_equal
-from srcdiff.builder import Builder
-from srcdiff.reverse.extents import KnownExtents, Source, emit
-from srcdiff.reverse.nodes import Tree
-from srcdiff.syntax import Array, Assign, For, Load, Program, Stmt, Var, While, blocks_of, walk, with_blocks
+from srcdiff.reverse.settled import Handed, checked, first_shapes
+from srcdiff.syntax import Array, Assign, For, Load, Program, While, blocks_of, walk
 
 __all__ = ["steady"]
 
 MESSAGE = "[SD0340] axes of different lengths: this version takes arrays to keep their shapes in loops"
 FIXED = ("extent", "value")             # kinds of roots that may well turn out to be the same number
-
-Handed = dict[int, frozenset[str]]      # for each loop, by its id: the arrays that it hands on and whose shapes may change
-First = dict[int, dict[str, tuple[Source, ...]]]        # where their first shapes are read
 
 
 def steady(program: Program) -> Program:
@@ -57,13 +49,13 @@ def steady(program: Program) -> Program:
     open_ = {name for name, type_ in program.types.items() if isinstance(type_, Array) and None in shapes.extents(name)}
     handed = _handed(program, open_) if open_ else {}
     while handed:
-        first = _first_shapes(program, handed)
-        checked, new = _checked(program, first)
-        likeness = Likeness(checked)
+        first = first_shapes(program, handed)
+        made, new = checked(program, first, MESSAGE, "broadcast_to")
+        likeness = Likeness(made)
         lost = {name for loop, names in handed.items() for name in names if name not in first.get(loop, ())}
         lost |= {name for other, name in new.items() if not likeness.agree(other, name)}
         if not lost:
-            return checked
+            return made
         handed = {loop: left for loop, names in handed.items() if (left := names - lost)}
     return program
 
@@ -72,68 +64,6 @@ def _handed(program: Program, open_: set[str]) -> Handed:
     loops = [s for s in walk(program.body) if isinstance(s, For | While)]
     found = {id(loop): frozenset(open_.intersection(changed(*blocks_of(loop))) & exposed((loop,))) for loop in loops}
     return {loop: names for loop, names in found.items() if names}
-
-
-# -- first shapes -----------------------------------------------------------------------
-
-def _first_shapes(program: Program, handed: Handed) -> First:
-    """Return where the extents are read that arrays have before the loops, where these extents are known."""
-    loops: dict[int, Stmt] = {}
-    before = program.with_body(_without(program.body, handed, frozenset(), loops))
-    tree = Tree(before)
-    nodes = {id(node.stmt): node for node in tree.top.walk()}
-    known = KnownExtents(before, tree)
-    first: First = {}
-    for loop, names in handed.items():
-        sources = {name: known.sources(name, before=nodes[id(loops[loop])]) for name in names}
-        first[loop] = {name: found for name, found in sources.items() if found is not None}
-    return first
-
-
-def _without(body, handed: Handed, names: frozenset[str], loops: dict[int, Stmt]) -> tuple[Stmt, ...]:
-    """Return a block without what loops assign to the arrays that they hand on; note in `loops` what a loop has become."""
-    out = []
-    for stmt in body:
-        if isinstance(stmt, Assign | Load) and stmt.target in names:
-            continue
-        inner = names | handed.get(id(stmt), frozenset())
-        left = with_blocks(stmt, [_without(b, handed, inner, loops) for b in blocks_of(stmt)])
-        loops[id(stmt)] = left
-        out.append(left)
-    return tuple(out)
-
-
-# -- checks -----------------------------------------------------------------------------
-
-def _checked(program: Program, first: First) -> tuple[Program, dict[str, str]]:
-    """Return the program with its checks, and what each array that is checked is assigned to."""
-    builder = Builder(program.types)
-    new: dict[str, str] = {}
-
-    def block(body, shapes) -> tuple[Stmt, ...]:
-        with builder.nested() as out:
-            for stmt in body:
-                if isinstance(stmt, Assign | Load) and stmt.target in shapes:
-                    with builder.at(stmt.where):
-                        new[_check(builder, stmt, shapes[stmt.target])] = stmt.target
-                else:
-                    inner = {**shapes, **first.get(id(stmt), {})}
-                    builder.append(with_blocks(stmt, [block(b, inner) for b in blocks_of(stmt)]))
-        return tuple(out)
-
-    body = block(program.body, {})
-    return program.with_body(body, types=builder.types), new
-
-
-def _check(builder: Builder, stmt: Assign | Load, sources: tuple[Source, ...]) -> str:
-    """Append an assignment of a value that must have the first shape; returns the name of the value."""
-    new = builder.fresh(f"{stmt.target}_new", builder.types[stmt.target])
-    builder.append(replace(stmt, target=new))
-    extents = emit(builder, sources)
-    for axis, extent in enumerate(extents):
-        require_equal(builder, builder.size(new, axis), extent, MESSAGE)
-    builder.assign(stmt.target, "broadcast_to", Var(new), *extents)
-    return new
 
 
 # -- what a loop surely changes ---------------------------------------------------------

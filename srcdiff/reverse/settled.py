@@ -36,78 +36,93 @@ from srcdiff.assemble import require_equal
 from srcdiff.builder import Builder
 from srcdiff.reverse.extents import KnownExtents, Source, emit
 from srcdiff.reverse.nodes import Tree
-from srcdiff.syntax import Array, Assign, For, If, Load, Program, Stmt, Var, blocks_of, with_blocks
+from srcdiff.syntax import Array, Assign, For, Load, Program, Stmt, Var, blocks_of, with_blocks
 
-__all__ = ["settled"]
+__all__ = ["Handed", "checked", "first_shapes", "settled"]
 
 MESSAGE = "[SD0345] an array changes its shape in a loop that is held to a memory budget"
 
 
+Handed = dict[int, frozenset[str]]      # for each loop, by its id: the arrays that it hands on and whose shapes may change
+First = dict[int, dict[str, tuple[Source, ...]]]        # where their first shapes are read
+
+
 def settled(program: Program, loops: set[int]) -> Program:
     """Return `program` with the shapes of what some `for` loops, given by their ids, hand on settled where needed."""
-    builder = Builder(program.types)
-
-    def block(body) -> tuple[Stmt, ...]:
-        out = []
-        for stmt in body:
-            if id(stmt) in loops and isinstance(stmt, For):
-                shapes = _first_shapes(program, stmt)
-                stmt = with_blocks(stmt, [_settled(builder, stmt.body, shapes)]) if shapes else stmt
-            elif isinstance(stmt, If):
-                stmt = with_blocks(stmt, [block(b) for b in blocks_of(stmt)])
-            out.append(stmt)
-        return tuple(out)
-
-    body = block(program.body)
-    return program.with_body(body, types=builder.types)
-
-
-def _first_shapes(program: Program, loop: For) -> dict[str, tuple[Source, ...]]:
-    """Return where the extents are read that the arrays have before the loop, for those that may have others in it."""
     tree = Tree(program)
-    node = next(n for n in tree.top.walk() if n.stmt is loop)
     known = KnownExtents(program, tree)
-    open_ = {name for name in changed(loop.body) if name in exposed(loop.body)
-             and isinstance(program.types[name], Array) and known.sources(name, before=node) is None}
-    if not open_:
-        return {}
-    without = replace(loop, body=_without(loop.body, open_))
-    before = _replaced(program, loop, without)
+    handed: Handed = {}
+    for node in tree.top.walk():
+        if id(node.stmt) in loops and isinstance(node.stmt, For):
+            body = node.stmt.body
+            handed[id(node.stmt)] = frozenset(
+                name for name in exposed(body).intersection(changed(body))
+                if isinstance(program.types[name], Array) and known.sources(name, before=node) is None)
+    if not any(handed.values()):
+        return program
+    return checked(program, first_shapes(program, handed), MESSAGE, "reshape")[0]
+
+
+# -- first shapes -----------------------------------------------------------------------
+
+def first_shapes(program: Program, handed: Handed) -> First:
+    """Return where the extents are read that arrays have before the loops, where these extents are known."""
+    loops: dict[int, Stmt] = {}
+    before = program.with_body(_without(program.body, handed, frozenset(), loops))
     tree = Tree(before)
-    node = next(n for n in tree.top.walk() if n.stmt is without)
+    nodes = {id(node.stmt): node for node in tree.top.walk()}
     known = KnownExtents(before, tree)
-    found = {name: known.sources(name, before=node) for name in open_}
-    return {name: sources for name, sources in found.items() if sources is not None}
+    first: First = {}
+    for loop, names in handed.items():
+        sources = {name: known.sources(name, before=nodes[id(loops[loop])]) for name in names}
+        first[loop] = {name: found for name, found in sources.items() if found is not None}
+    return first
 
 
-def _without(body, names: set[str]) -> tuple[Stmt, ...]:
-    """Return a block without what assigns some variables."""
-    return tuple(with_blocks(s, [_without(b, names) for b in blocks_of(s)]) for s in body
-                 if not (isinstance(s, Assign | Load) and s.target in names))
-
-
-def _replaced(program: Program, old: Stmt, new: Stmt) -> Program:
-    def block(body):
-        return tuple(new if s is old else with_blocks(s, [block(b) for b in blocks_of(s)]) for s in body)
-    return program.with_body(block(program.body))
-
-
-def _settled(builder: Builder, body, shapes) -> tuple[Stmt, ...]:
-    """Return a block in which what is assigned to some arrays has their first shape, or raises."""
-    with builder.nested() as out:
-        for stmt in body:
-            if isinstance(stmt, Assign | Load) and stmt.target in shapes:
-                with builder.at(stmt.where):
-                    _settle(builder, stmt, shapes[stmt.target])
-            else:
-                builder.append(with_blocks(stmt, [_settled(builder, b, shapes) for b in blocks_of(stmt)]))
+def _without(body, handed: Handed, names: frozenset[str], loops: dict[int, Stmt]) -> tuple[Stmt, ...]:
+    """Return a block without what loops assign to the arrays that they hand on; note in `loops` what a loop has become."""
+    out = []
+    for stmt in body:
+        if isinstance(stmt, Assign | Load) and stmt.target in names:
+            continue
+        inner = names | handed.get(id(stmt), frozenset())
+        left = with_blocks(stmt, [_without(b, handed, inner, loops) for b in blocks_of(stmt)])
+        loops[id(stmt)] = left
+        out.append(left)
     return tuple(out)
 
 
-def _settle(builder: Builder, stmt: Assign | Load, sources) -> None:
+# -- checks -----------------------------------------------------------------------------
+
+def checked(program: Program, first: First, message: str, shaped: str) -> tuple[Program, dict[str, str]]:
+    """Return a program that raises where arrays do not keep their first shapes, and what each value that is checked is assigned to.
+
+    `shaped` is the operation that gives a value of the extents that it has been checked to have.
+    """
+    builder = Builder(program.types)
+    new: dict[str, str] = {}
+
+    def block(body, shapes) -> tuple[Stmt, ...]:
+        with builder.nested() as out:
+            for stmt in body:
+                if isinstance(stmt, Assign | Load) and stmt.target in shapes:
+                    with builder.at(stmt.where):
+                        new[_check(builder, stmt, shapes[stmt.target], message, shaped)] = stmt.target
+                else:
+                    inner = {**shapes, **first.get(id(stmt), {})}
+                    builder.append(with_blocks(stmt, [block(b, inner) for b in blocks_of(stmt)]))
+        return tuple(out)
+
+    body = block(program.body, {})
+    return program.with_body(body, types=builder.types), new
+
+
+def _check(builder: Builder, stmt: Assign | Load, sources: tuple[Source, ...], message: str, shaped: str) -> str:
+    """Append an assignment of a value that must have the first shape; returns the name of the value."""
     new = builder.fresh(f"{stmt.target}_new", builder.types[stmt.target])
     builder.append(replace(stmt, target=new))
     extents = emit(builder, sources)
     for axis, extent in enumerate(extents):
-        require_equal(builder, builder.size(new, axis), extent, MESSAGE)
-    builder.assign(stmt.target, "reshape", Var(new), *extents)
+        require_equal(builder, builder.size(new, axis), extent, message)
+    builder.assign(stmt.target, shaped, Var(new), *extents)
+    return new
