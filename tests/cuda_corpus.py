@@ -97,6 +97,18 @@ def impedance(x):
     return np.abs(z) + (np.conj(z) * z / (1.0 + z)).real * x[3]
 
 
+@example(np.array([[0.3, -0.8, 1.7], [0.5, 0.1, -0.2]]), transform=sd.grad)
+def fourier_power(x):
+    n = len(x)                                      # numbers of several kinds meet: an integer divides a complex one
+    total = 0.0
+    for m in range(n):
+        c = 0j
+        for j in range(n):
+            c += x[j] * np.exp(-2j * math.pi * m * j / n)
+        total += (m + 1) * np.abs(c / 2 + 1 / (c + 3)) ** 2
+    return total
+
+
 @example(np.ones((2, 4)), 6, transform=sd.grad, in_dims=(0, None))
 def run_time_extents(x, n):
     y = np.zeros(n)

@@ -183,7 +183,10 @@ def _template(op: str, types: tuple[Type, ...], result: Type, count: int) -> str
     if op == "conjugate":
         return "a.conjugate()" if "complex" in result.dtype else "a"
     if op in ("divide", "reciprocal") and "complex" in result.dtype:
-        text = "complex_quotient(a, b)" if op == "divide" else "complex_quotient(1.0, a)"
+        # `imag` of an integer is the integer itself in Numba's CUDA target.
+        a, b = ("1.0 + 0.0j", "a") if op == "reciprocal" else (
+            name if "complex" in t.dtype else f"complex({name}, 0.0)" for name, t in zip("ab", types, strict=True))
+        text = f"complex_quotient({a}, {b})"
         return f"np.complex64({text})" if result.dtype == "complex64" else text
     if kinds & {"complex64", "complex128"}:
         return _call(COMPLEX[op], count, result) if op in COMPLEX else None
