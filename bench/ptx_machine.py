@@ -102,7 +102,7 @@ class Machine:
     def _flat(self, name: str, value) -> list:
         """Return what Numba passes for an argument: of an array what its structure holds."""
         if not isinstance(value, np.ndarray):
-            return [value]
+            return [value.real, value.imag] if isinstance(value, complex | np.complexfloating) else [value]
         extents = sum((n - 1) * s for n, s in zip(value.shape, value.strides, strict=True)) + value.itemsize
         data = np.lib.stride_tricks.as_strided(value.reshape(-1)[:0].view(np.uint8) if not value.size else _bytes(value),
                                                (extents if value.size else 0,), (1,))

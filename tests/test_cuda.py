@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import srcdiff as sd
+from srcdiff.backend import gpu
 from tests.programs import PROGRAMS
 
 MOST_REGISTERS = 168                    # with more, fewer than three blocks of 128 threads share a multiprocessor
@@ -103,6 +105,18 @@ def test_without_a_gpu_the_error_says_what_to_do():
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment(False),
                           check=False)
     assert "[SD0510]" in done.stdout and "NUMBA_ENABLE_CUDASIM=1" in done.stdout
+
+
+def test_where_numbas_cuda_target_cannot_be_loaded_the_error_says_what_to_install(monkeypatch):
+    def refresh(context):
+        raise AttributeError("module 'numpy' has no attribute 'row_stack'")
+
+    descriptor = pytest.importorskip("numba.cuda.descriptor")
+    monkeypatch.setattr(type(descriptor.cuda_target.typing_context), "refresh", refresh)
+    monkeypatch.setattr(gpu, "_why_not", lambda: "")
+    monkeypatch.setattr(gpu, "_unloadable", gpu._unloadable.__wrapped__)
+    with pytest.raises(sd.errors.DeviceError, match=r"(?s)SD0514.*NumPy.*AttributeError.*row_stack.*fix: .*numpy<2\.5"):
+        gpu.require_device()
 
 
 @pytest.mark.skipif(not nvvm() or not shutil.which("ptxas"), reason="NVVM or ptxas is not installed")

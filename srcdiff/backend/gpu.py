@@ -11,7 +11,7 @@ import numpy as np
 from srcdiff.errors import ArgumentError, DeviceError, Problem
 
 __all__ = ["as_device_array", "as_out", "as_stream", "capability", "compiler", "current_device", "free_bytes", "is_device_array",
-           "is_stream", "number", "require_device", "require_here", "require_out", "shape_of", "simulated", "stand_in"]
+           "is_stream", "number", "require_device", "require_here", "require_out", "require_target", "shape_of", "simulated", "stand_in"]
 
 CUDA = 2                                # the kind of device, in the protocol of DLPack
 
@@ -42,6 +42,28 @@ def require_device() -> None:
             "SD0510", 'target="cuda" needs a GPU', why=why,
             fix="on a machine with an NVIDIA GPU: install its driver and srcdiff[cuda]; without one, set "
                 'NUMBA_ENABLE_CUDASIM=1 before Numba is imported (a slow simulator), or use target="numba"'))
+    require_target()
+
+
+@functools.cache
+def _unloadable() -> str:
+    """Return why Numba's CUDA target cannot be loaded, "" if it can be."""
+    try:
+        if not simulated():
+            from numba.cuda.descriptor import cuda_target
+            cuda_target.typing_context.refresh()
+            cuda_target.target_context.refresh()
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error).strip()}".split("\n")[0]
+    return ""
+
+
+def require_target() -> None:
+    """Raise `DeviceError` where Numba's CUDA target cannot be loaded, as beside a NumPy that it does not know."""
+    if why := _unloadable():
+        raise DeviceError(Problem(
+            "SD0514", f"Numba's CUDA target ({compiler()}) cannot be loaded beside NumPy {np.__version__}", why=why,
+            fix="install versions that fit one another: a newer numba-cuda, or an older NumPy (numba-cuda 0.30.4 needs numpy<2.5)"))
 
 
 def is_device_array(value) -> bool:

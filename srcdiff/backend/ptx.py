@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from srcdiff.backend.gpu import require_target
 from srcdiff.errors import DeviceError, Problem
 from srcdiff.kernels import Kernel, module_text
 
@@ -55,7 +56,7 @@ def compile_ptx(kernel: Kernel, capability: tuple[int, int] = CAPABILITY, types:
     Raises
     ------
     DeviceError
-        NVVM is not installed.
+        NVVM is not installed, or Numba's CUDA target cannot be loaded.
     """
     text = module_text([kernel], jit=True).replace("@cuda.jit\n", "")
     scope: dict = {}
@@ -66,6 +67,7 @@ def compile_ptx(kernel: Kernel, capability: tuple[int, int] = CAPABILITY, types:
 def ptx_of(function, types_: tuple, capability: tuple[int, int] = CAPABILITY) -> str:
     """Return the PTX text of a Python function as a kernel."""
     from numba import cuda
+    require_target()
     with _device(capability):
         try:
             return cuda.compile_ptx(function, types_, cc=capability)[0]
