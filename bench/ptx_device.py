@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.ptx_machine import Machine
 from srcdiff.backend import cuda as launching
-from srcdiff.backend import gpu
+from srcdiff.backend import device_memory, gpu, grid
 from srcdiff.backend.ptx import compile_ptx
 
 __all__ = ["Device", "Placed", "place", "ptx_device"]
@@ -57,7 +57,7 @@ class Placed:
         return Placed(found) if isinstance(found, np.ndarray) else found
 
 
-def place(array, stream=0) -> Placed:
+def place(array, stream=0, to=None) -> Placed:
     """Return a copy of an array on the device."""
     return Placed(np.array(array))
 
@@ -113,9 +113,10 @@ def ptx_device(threads: int = 8):
     from numba import cuda
     device = Device()
     places = [(cuda, "to_device", place), (cuda, "device_array", empty), (gpu, "_why_not", lambda: ""),
-              (gpu, "current_device", lambda: 0), (gpu, "free_bytes", lambda: FREE), (gpu, "_memory", _memory),
+              (gpu, "current_device", lambda: 0), (gpu, "free_bytes", lambda: FREE), (gpu, "device_count", lambda: 1),
+              (gpu, "address", lambda a: a.array.ctypes.data), (device_memory, "pool", lambda: None),
               (gpu, "capability", lambda: ()), (launching, "free_bytes", lambda: FREE),
-              (launching, "ENOUGH_THREADS", threads), (launching, "GRID_THREADS", threads),
+              (launching, "ENOUGH_THREADS", threads), (grid, "GRID_THREADS", threads),
               (launching.Kernels, "_run", lambda *given: device.run(*given))]
     before = [(place_, name, getattr(place_, name, None)) for place_, name, _ in places]
     try:
@@ -126,6 +127,3 @@ def ptx_device(threads: int = 8):
         for place_, name, value in before:
             setattr(place_, name, value)
 
-
-def _memory(array: Placed) -> tuple[int, int]:
-    return np.lib.array_utils.byte_bounds(array.array) if array.size else (0, 0)

@@ -303,8 +303,8 @@ def grid(program: Program, shapes: Shapes) -> GridPlan:
 
 @_remembered
 def build_grid(program: Program, shapes: Shapes, options: Options):
-    """Return what runs the kernels of one problem with large arrays (`srcdiff.backend.cuda.GridLauncher`)."""
-    from srcdiff.backend.cuda import GridLauncher
+    """Return what runs the kernels of one problem with large arrays (`srcdiff.backend.grid.GridLauncher`)."""
+    from srcdiff.backend.grid import GridLauncher
     return GridLauncher(grid(program, shapes), options)
 
 

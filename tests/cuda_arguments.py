@@ -50,6 +50,77 @@ def test_host_memory_for_the_result_of_device_arrays():
     np.testing.assert_allclose(out, EXPECTED, **EXACT)
 
 
+# -- calls like one before, which the host does not look at anew -----------------------------------
+
+
+def placed(array):
+    return numba_cuda.to_device(np.ascontiguousarray(array))
+
+
+def scaled_sum(x, c):
+    return c * mixed(x)
+
+
+def test_a_call_is_made_again_with_the_arrays_and_numbers_of_each_call():
+    function = sd.vmap(sd.grad(scaled_sum), in_dims=(0, None), target="cuda")
+    results = [function(placed(k * X), k + 0.5) for k in (1, 1, 2, 3)]
+    assert len(function._repeated) == 1 and all(function._repeated.values())
+    for k, result in zip((1, 1, 2, 3), results, strict=True):
+        expected = sd.vmap(sd.grad(scaled_sum), in_dims=(0, None))(k * X, k + 0.5)
+        np.testing.assert_allclose(result.copy_to_host(), expected, **EXACT)
+    assert len({gpu.address(r) for r in results}) == 4
+
+
+def test_other_types_extents_and_strides_are_other_calls():
+    function = sd.vmap(sd.grad(mixed), target="cuda")
+    turned = sd.vmap(sd.grad(mixed), target="cuda")(placed(X))      # samples side by side
+    for given in (placed(X), placed(X.astype(np.float32)), placed(np.concatenate([X, X])), turned) * 2:
+        expected = sd.vmap(sd.grad(mixed))(given.copy_to_host())
+        np.testing.assert_allclose(function(given).copy_to_host(), expected, rtol=1e-6 if given.dtype == "f4" else 1e-14)
+    assert len(function._repeated) == 4
+
+
+def test_memory_for_the_result_of_a_repeated_call():
+    function, out = sd.vmap(sd.grad(mixed), target="cuda"), numba_cuda.device_array((5, 3))
+    for k in (1.0, 2.0):
+        given = placed(k * X)
+        assert function(given, out=out) is out
+        np.testing.assert_allclose(out.copy_to_host(), sd.vmap(sd.grad(mixed))(k * X), **EXACT)
+    with pytest.raises(sd.errors.ArgumentError, match="shares memory"):
+        function(out, out=out)
+    with pytest.raises(sd.errors.ArgumentError, match="SD0308"):
+        function(placed(X), stream=3)
+
+
+def test_a_repeated_call_sees_that_a_value_outside_has_changed():
+    def shifted(x):
+        return FACTORS[0] * mixed(x)
+
+    function = sd.vmap(sd.grad(shifted), target="cuda")
+    for FACTORS[0] in (2.0, 2.0, 3.0):
+        np.testing.assert_allclose(function(placed(X)).copy_to_host(), FACTORS[0] * EXPECTED, **EXACT)
+
+
+FACTORS = [1.0]
+
+
+def powers(x, n):
+    total = np.zeros(n)
+    for i in range(n):
+        total[i] = x[0] ** i
+    return total
+
+
+def test_numbers_that_decide_extents_are_looked_at_in_each_call():
+    function = sd.vmap(sd.jacfwd(powers), in_dims=(0, None), target="cuda")
+    for n in (2, 3, 2):
+        expected = sd.vmap(sd.jacfwd(powers), in_dims=(0, None))(X, n)
+        np.testing.assert_allclose(function(placed(X), n).copy_to_host(), expected, **EXACT)
+
+
+# -- other arguments --------------------------------------------------------------------------------
+
+
 def test_a_device_array_without_axes_is_a_number():
     scaled = sd.vmap(sd.grad(lambda x, c: c * mixed(x)), in_dims=(0, None), target="cuda")
     two = numba_cuda.to_device(np.full(1, 2.0)).reshape(())

@@ -230,6 +230,7 @@ def test_a_batch_that_does_not_fit_is_cut_in_two(monkeypatch):
         return run(self, flat, outs, stream, host)
 
     monkeypatch.setattr(cuda.Launcher, "__call__", small_device)
+    monkeypatch.setattr(cuda.Prepared, "__call__", small_device)
     np.testing.assert_allclose(GRADIENT(X), EXPECTED, **EXACT)
     with pytest.raises(sd.errors.DeviceError, match="SD0511"):
         GRADIENT(numba_cuda.to_device(X))

@@ -13,24 +13,25 @@ import threading
 import types
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from srcdiff.backend import gpu, modules, python
 from srcdiff.backend import numba as numba_backend
+from srcdiff.backend.device_memory import new_array, to_device
 from srcdiff.backend.gpu import as_device_array, free_bytes, is_device_array, require_out, simulated, stand_in
 from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import DeviceError, Problem
-from srcdiff.kernels import GridPlan, Kernel, Plan, module_text
+from srcdiff.kernels import Kernel, Plan, module_text
 from srcdiff.syntax import Load, Program, Var, atoms_of, walk
 
-__all__ = ["GridLauncher", "Launcher", "Overfull", "launches", "load"]
+__all__ = ["Kernels", "Launcher", "Overfull", "Prepared", "full_device", "launches", "load"]
 
 BLOCK = 128                             # threads
 MOST_MEASURED = 512                     # calls whose sizes are remembered
 ENOUGH_THREADS = 1 << 18                # to keep a device busy; with fewer samples, several share one
 SIMULATED_THREADS = 24                  # at most, of one launch: each takes a millisecond to start
-GRID_THREADS = 1 << 17                  # of a shared loop: as many on every device, so that sums are the same
 FIRST_SLOTS = 64
 MOST_BYTES = 1 << 30                    # of the workspace, and a quarter of what is free
 NOTHING = np.iinfo(np.int64).max        # the status of a launch in which no sample failed
@@ -96,14 +97,15 @@ class Kernels:
 
     def _on_device(self, value, position: int, stream):
         """Bring an argument to the device, if a kernel reads it."""
-        from numba import cuda
         if not np.ndim(value) and not is_device_array(value):
             return value
         if not any(("input", position) in k.roles for k in self.kernels):
             return None
-        if is_device_array(value):
-            return as_device_array(value)
-        return cuda.to_device(np.ascontiguousarray(value), stream=stream)
+        return as_device_array(value) if is_device_array(value) else to_device(value, stream)
+
+    def prepare(self, flat: Sequence) -> Prepared | None:
+        """Return the launches for arguments like these, if they are the same each time."""
+        return None
 
     # -- one kernel -----------------------------------------------------------------------------
 
@@ -156,15 +158,12 @@ class Kernels:
         return count if count <= most else most // BLOCK * BLOCK
 
     def _work(self, kernel: Kernel, threads: int, stream) -> dict:
-        from numba import cuda
-        return {dtype: cuda.device_array((self._slots[dtype], threads), dtype, stream=stream)
-                for dtype in kernel.work}
+        return {dtype: new_array((self._slots[dtype], threads), dtype, stream=stream) for dtype in kernel.work}
 
     def _status(self, kernel: Kernel, stream):
-        from numba import cuda
         if ("status", "") not in kernel.roles:
             return None
-        return cuda.to_device(np.array([NOTHING] + [0] * len(kernel.work)), stream=stream)
+        return to_device(np.array([NOTHING] + [0] * len(kernel.work)), stream)
 
     def _failed(self, kernel: Kernel, status: np.ndarray, stream) -> bool:
         """Raise what the first sample raised; tell whether there was too little room."""
@@ -180,6 +179,39 @@ class Kernels:
             exception, message = kernel.failures[status[0] % len(kernel.failures)]
             raise {"ValueError": ValueError, "IndexError": IndexError}.get(exception, RuntimeError)(message)
         return False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The launches of a batch for arrays of known types, extents and strides: only addresses and numbers are open.
+
+    Attributes
+    ----------
+    launches
+        Kernels, the number of their threads, their arguments, and which of these are parameters and results:
+        pairs of positions.
+    shapes, size
+        Of the results; how many bytes they take in all.
+    """
+
+    launcher: Launcher
+    launches: tuple[tuple[Kernel, int, list, tuple, tuple], ...]
+    shapes: tuple[tuple[int, ...], ...]
+    size: int
+
+    def __call__(self, flat: Sequence, outs: Sequence, stream=0) -> list:
+        """Launch, and return the results, on the device; see `Launcher.__call__`."""
+        with full_device(self.launcher.plan.name, self.size):
+            results = [self.launcher.allocate(i, shape, stream) if out is None else out
+                       for i, (shape, out) in enumerate(zip(self.shapes, outs, strict=True))]
+        for kernel, threads, fixed, params, places in self.launches:
+            args = fixed.copy()
+            for at, position in params:
+                args[at] = flat[position]
+            for at, position in places:
+                args[at] = results[position]
+            self.launcher._run(kernel, threads, args, stream)
+        return results
 
 
 class Launcher(Kernels):
@@ -201,7 +233,7 @@ class Launcher(Kernels):
         super().__init__(plan, [k for k in (plan.once, plan.each) if k is not None], options)
         self.sizes, self._host_constants, self._constants = sizes, constants, {}
         self._measured: dict = {}
-        self._by_shape = not _values_read(plan.sizes)
+        self._by_shape, self._by_number = not _values_read(plan.sizes), _numbers_read(plan.sizes)
 
     def __call__(self, flat: Sequence, outs: Sequence, stream=0, host: bool = True) -> list:
         """Run; return the results, on the host or on the device.
@@ -219,15 +251,14 @@ class Launcher(Kernels):
         count, sizes, shapes = self._measure(flat)
         if not count:
             return self._empty(shapes, outs, host)
-        with _out_of_memory(self.plan.name, sum(
-                math.prod(s) * np.dtype(d).itemsize for s, (d, _, _) in zip(shapes, self.plan.results, strict=True))):
+        with full_device(self.plan.name, self._bytes_of(shapes)):
             flat = [self._on_device(v, i, stream) for i, v in enumerate(flat)]
-            results = [self._allocate(i, shape, stream, host) if out is None else
+            results = [self.allocate(i, shape, stream, host) if out is None else
                        require_out(out, self.plan.results[i][0], shape)
                        for i, (shape, out) in enumerate(zip(shapes, outs, strict=True))]
             given = self._given(stream)
             numbers = dict(zip(self.plan.size_names, sizes, strict=True))
-            parts = _parts(count, dict(self.plan.each.roles).get("parts", 1))
+            parts = self._parts(count)
             for kernel in self.kernels:
                 self._launch(kernel, kernel.items or count * parts,
                              {"parts": lambda _: parts, "count": lambda _: count, "input": flat.__getitem__, "given": given.__getitem__,
@@ -239,7 +270,28 @@ class Launcher(Kernels):
             stream.synchronize()
         return copies
 
+    def prepare(self, flat: Sequence) -> Prepared | None:
+        """Return the launches for arrays of the device like these; None where values, a status or a workspace decide what is launched."""
+        if not self._by_shape or self._by_number or self.plan.given or any(k.work or ("status", "") in k.roles for k in self.kernels):
+            return None
+        count, sizes, shapes = self._measure(flat)
+        parts, numbers, given = self._parts(count), dict(zip(self.plan.size_names, sizes, strict=True)), self._given(0)
+        known = {"parts": lambda _: parts, "count": lambda _: count, "given": given.get, "size": numbers.get}
+        launches = tuple((k, self._threads(k, k.items or count * parts),
+                          [known[role](what) if role in known else None for role, what in k.roles],
+                          _places(k, "input"), _places(k, "result")) for k in self.kernels)
+        return Prepared(self, launches, tuple(shapes), self._bytes_of(shapes)) if count else None
+
     # -- arrays -------------------------------------------------------------------------------
+
+    def _bytes_of(self, shapes) -> int:
+        """Return how much memory results of these shapes take."""
+        return sum(math.prod(s) * np.dtype(dtype).itemsize for s, (dtype, _, _) in zip(shapes, self.plan.results, strict=True))
+
+    def _parts(self, count: int) -> int:
+        """Return how many threads share a sample."""
+        most = dict(self.plan.each.roles).get("parts", 1)
+        return max(1, min(most, (SIMULATED_THREADS if simulated() else ENOUGH_THREADS) // max(count, 1)))
 
     def _measure(self, flat) -> tuple[int, list, list[tuple[int, ...]]]:
         """Return the number of samples, the sizes that kernels take, and the shapes of the results."""
@@ -262,92 +314,34 @@ class Launcher(Kernels):
         return shapes
 
     def _empty(self, shapes, outs, host):
-        from numba import cuda
         if host:
             return [np.empty(s, dtype) for s, (dtype, _, _) in zip(shapes, self.plan.results, strict=True)]
-        return [cuda.device_array(s, dtype) if out is None else require_out(out, dtype, s)
+        return [new_array(s, dtype) if out is None else require_out(out, dtype, s)
                 for s, (dtype, _, _), out in zip(shapes, self.plan.results, outs, strict=True)]
 
-    def _allocate(self, position: int, shape, stream, host: bool):
+    def allocate(self, position: int, shape, stream, host: bool = False):
         """Return memory for a result: in C order for the host, else with the samples side by side.
 
         Threads that are neighbours write neighbouring addresses in the second
         layout; what goes to the host is better in its order there.
         """
-        from numba import cuda
         dtype, _, axis = self.plan.results[position]
         if host or len(shape) < 2:
-            return cuda.device_array(shape, dtype, stream=stream)
+            return new_array(shape, dtype, stream=stream)
         order = [*(k for k in range(len(shape)) if k != axis), axis]
         strides, step = [0] * len(shape), np.dtype(dtype).itemsize
         for k in reversed(order):
             strides[k] = step
             step *= shape[k]
-        return cuda.device_array(shape, dtype, strides=tuple(strides), stream=stream)
+        return new_array(shape, dtype, tuple(strides), stream)
 
     def _given(self, stream) -> dict:
         """Return the constant arrays, which stay on the device, and memory for what `once` computes."""
-        from numba import cuda
         here = gpu.current_device() if self._host_constants else 0
         if here not in self._constants:
-            self._constants[here] = {name: cuda.to_device(v) for name, v in self._host_constants.items()}
-        return self._constants[here] | {name: cuda.device_array(extents, dtype, stream=stream)
-                                  for name, dtype, extents in self.plan.given}
-
-
-class GridLauncher(Kernels):
-    """Calls the kernels of one big problem, one after another."""
-
-    def __init__(self, plan: GridPlan, options):
-        super().__init__(plan, list(plan.kernels), options)
-
-    def __call__(self, flat: Sequence, outs: Sequence, stream=0, host: bool = True) -> list:
-        """Run; return the results: numbers, and arrays on the host or on the device."""
-        size = sum(math.prod(e) * np.dtype(d).itemsize for _, d, e in self.plan.given)
-        with _out_of_memory(self.plan.name, size):
-            flat = [self._on_device(v, i, stream) for i, v in enumerate(flat)]
-            given = self._memory(outs, stream)
-            for kernel in self.kernels:
-                self._launch(kernel, kernel.items, {"input": flat.__getitem__, "given": given.__getitem__}, stream)
-        results = [self._result(*result, flat, given, stream, host) for result in self.plan.results]
-        if host and stream:
-            stream.synchronize()
-        return [r[0] if kind == "number" else r
-                for r, (kind, _) in zip(results, self.plan.results, strict=True)]
-
-    def _memory(self, outs, stream) -> dict:
-        """Return the arrays that the kernels share; a result that the caller gives memory for is there already."""
-        from numba import cuda
-        made = {name: out for (kind, name), out in zip(self.plan.results, outs, strict=True)
-                if out is not None and kind == "array"}
-        threads = self._limited(GRID_THREADS)
-        for name, dtype, extents in self.plan.given:
-            if name in made:
-                made[name] = require_out(made[name], dtype, extents)
-                continue
-            shape = tuple(threads if e < 0 else e for e in extents)
-            made[name] = cuda.device_array(tuple(max(e, 1) for e in shape), dtype, stream=stream)
-        return made
-
-    def _threads(self, kernel: Kernel, count: int) -> int:
-        # All of them, even where there are fewer iterations: each has a part of a reduction.
-        return 1 if kernel.items == 1 else self._limited(super()._threads(kernel, GRID_THREADS))
-
-    @staticmethod
-    def _limited(threads: int) -> int:
-        return min(threads, SIMULATED_THREADS) if simulated() else threads
-
-    def _result(self, kind: str, what, flat, given, stream, host: bool):
-        match kind:
-            case "constant":
-                return what
-            case "input":
-                value = flat[what]
-            case _:
-                value = given[what]
-        if not hasattr(value, "copy_to_host"):
-            return value
-        return value.copy_to_host(stream=stream) if host or kind == "number" else value
+            self._constants[here] = {name: to_device(v) for name, v in self._host_constants.items()}
+        return self._constants[here] | {name: new_array(extents, dtype, stream=stream)
+                                        for name, dtype, extents in self.plan.given}
 
 
 def _values_read(program: Program) -> bool:
@@ -358,9 +352,16 @@ def _values_read(program: Program) -> bool:
                for s in walk(program.body))
 
 
-def _parts(count: int, most: int) -> int:
-    """Return how many threads share a sample."""
-    return max(1, min(most, (SIMULATED_THREADS if simulated() else ENOUGH_THREADS) // count))
+def _numbers_read(program: Program) -> bool:
+    """Tell whether a program reads a parameter that is a number."""
+    numbers = {p.name for p in program.params if not p.type.ndim}
+    read = {a.name for s in walk(program.body) for a in atoms_of(s) if isinstance(a, Var)}
+    return bool(numbers & (read | {a.name for a in program.results if isinstance(a, Var)}))
+
+
+def _places(kernel: Kernel, wanted: str) -> tuple[tuple[int, int], ...]:
+    """Return which arguments of a kernel have a role, and what they are of it."""
+    return tuple((at, what) for at, (role, what) in enumerate(kernel.roles) if role == wanted)
 
 
 def _shape_only(value):
@@ -368,7 +369,7 @@ def _shape_only(value):
 
 
 @contextlib.contextmanager
-def _out_of_memory(name: str, size: int):
+def full_device(name: str, size: int):
     """Turn Numba's error for a device that is full into `Overfull`."""
     try:
         yield

@@ -10,12 +10,14 @@ import numpy as np
 
 from srcdiff.errors import ArgumentError, DeviceError, Problem
 
-__all__ = ["as_device_array", "as_out", "as_stream", "capability", "compiler", "current_device", "free_bytes", "is_device_array",
-           "is_stream", "number", "require_device", "require_here", "require_out", "require_target", "shape_of", "simulated", "stand_in"]
+__all__ = ["address", "as_device_array", "as_out", "as_stream", "capability", "compiler", "current_device", "device_count", "free_bytes", "is_device_array",
+           "is_stream", "number", "require_apart", "require_device", "require_here", "require_out", "require_target", "shape_of", "simulated", "span",
+           "stand_in"]
 
 CUDA = 2                                # the kind of device, in the protocol of DLPack
 
 
+@functools.cache
 def simulated() -> bool:
     """Tell whether kernels run in Numba's simulator, on the CPU."""
     from numba.core import config
@@ -150,6 +152,15 @@ def current_device() -> int:
     return cuda.get_current_device().id
 
 
+@functools.cache
+def device_count() -> int:
+    """Return how many devices there are."""
+    if simulated():
+        return 1
+    from numba import cuda
+    return len(cuda.gpus)
+
+
 def _device_of(value) -> int | None:
     """Return the number of the device an array lives on, None where it does not say: by DLPack's protocol, or Numba's own."""
     if hasattr(type(value), "__dlpack_device__"):
@@ -180,29 +191,45 @@ def as_out(value, given):
     ArgumentError
         It cannot be written, or shares memory with one of the arrays that are `given` to the kernels.
     """
-    why = ""
     if not _is_numbas(value) and value.__cuda_array_interface__["data"][1]:
-        why = "out is read-only"
+        _refuse_out("out is read-only")
     array = as_device_array(value)
-    first, last = _memory(array)
-    for other in map(as_device_array, filter(is_device_array, given)):
-        start, stop = _memory(other)
-        if start < last and first < stop:
-            why = "out shares memory with an argument, which threads read while others write"
-    if why:
-        raise ArgumentError(Problem("SD0308", why, fix="give the result memory of its own, or leave out= away"))
+    require_apart(_memory(array), map(_memory, map(as_device_array, filter(is_device_array, given))))
     return array
 
 
-def _memory(array) -> tuple[int, int]:
-    """Return the first address of a device array, and the one behind its last; (0, 0) for one without elements."""
+def require_apart(memory: tuple[int, int], others) -> None:
+    """Raise `ArgumentError` where the memory for a result, its first address and the one behind it, overlaps that of an argument."""
+    first, last = memory
+    for start, stop in others:
+        if start < last and first < stop:
+            _refuse_out("out shares memory with an argument, which threads read while others write")
+
+
+def _refuse_out(why: str):
+    raise ArgumentError(Problem("SD0308", why, fix="give the result memory of its own, or leave out= away"))
+
+
+def span(array) -> tuple[int, int]:
+    """Return how many bytes from a device array's first element its memory begins, and ends; (0, 0) for one without elements."""
     if 0 in array.shape:
         return 0, 0
-    if simulated():
-        return np.lib.array_utils.byte_bounds(array._ary)
-    start = array.__cuda_array_interface__["data"][0]
     ends = [(n - 1) * s for n, s in zip(array.shape, array.strides, strict=True)]
-    return start + sum(e for e in ends if e < 0), start + sum(e for e in ends if e > 0) + array.dtype.itemsize
+    return sum(e for e in ends if e < 0), sum(e for e in ends if e > 0) + array.dtype.itemsize
+
+
+def address(array) -> int:
+    """Return the address of the first element of Numba's device array."""
+    if simulated():
+        return array._ary.__array_interface__["data"][0]
+    pointer = array.device_ctypes_pointer
+    return int(getattr(pointer, "value", pointer) or 0)
+
+
+def _memory(array) -> tuple[int, int]:
+    """Return the first address of a device array, and the one behind its last; equal for one without elements."""
+    start, (first, last) = address(array), span(array)
+    return start + first, start + last
 
 
 def is_stream(value) -> bool:
