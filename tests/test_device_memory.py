@@ -1,7 +1,9 @@
 """The pool of device memory, with a driver that counts; on a GPU arrays come from it (tests/cuda_arguments.py)."""
 
+import numpy as np
 import pytest
 
+from srcdiff.backend import device_memory, gpu
 from srcdiff.backend.device_memory import Pool
 
 
@@ -60,3 +62,39 @@ def test_a_driver_that_makes_no_pool_is_reported():
     driver.cuMemPoolCreate = lambda pool, properties: 801
     with pytest.raises(OSError, match="801"):
         Pool(driver, 0, 1 << 20)
+
+
+@pytest.fixture
+def pool(monkeypatch):
+    """A pool from which `new_array` takes, with a driver that is not there."""
+    from numba import cuda
+    found = Pool(Driver(), 0, 1 << 20)
+    monkeypatch.setattr(device_memory, "pool", lambda: found)
+    monkeypatch.setattr(cuda, "current_context", lambda: "context")
+    device_memory._form.cache_clear()
+    yield found
+    device_memory._form.cache_clear()
+
+
+@pytest.mark.skipif(gpu.simulated(), reason="the simulator has arrays of its own")
+def test_arrays_of_the_pool_have_their_form_and_free_their_memory_with_their_last_view(pool):
+    live = pool._library.live
+    array, turned = device_memory.new_array((4, 3), "float32"), device_memory.new_array((4, 3), "float64", (8, 32))
+    assert (array.shape, array.strides, array.dtype, array.alloc_size) == ((4, 3), (12, 4), np.float32, 48)
+    assert (turned.strides, turned.size, turned.alloc_size) == ((8, 32), 12, 96)
+    assert [gpu.address(array), gpu.address(turned)] == live
+    assert array.is_c_contiguous() and turned.is_f_contiguous()
+    rows, kept = array.gpu_data.view(12, 36), list(live)          # what a slice of the array holds
+    del array
+    assert live == kept
+    del rows
+    assert live == kept[1:]
+
+
+@pytest.mark.skipif(gpu.simulated(), reason="the simulator has arrays of its own")
+def test_what_finds_no_room_is_asked_of_numba(pool, monkeypatch):
+    from numba import cuda
+    monkeypatch.setattr(cuda, "device_array", lambda shape, dtype, strides=None: ("Numba's", shape, strides))
+    pool._library.room = 0
+    assert device_memory.new_array((2, 2), "float64", (8, 16)) == ("Numba's", (2, 2), (8, 16))
+    assert pool._library.trimmed == 1

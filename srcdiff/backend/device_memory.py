@@ -27,6 +27,7 @@ THRESHOLD = 4                           # CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
 PINNED, ON_DEVICE = 1, 1                # CU_MEM_ALLOCATION_TYPE_PINNED, CU_MEM_LOCATION_TYPE_DEVICE
 KEPT = 4                                # what is free in the pool stays there up to a quarter of the device's memory
 DEFAULT_STREAM = None
+NOWHERE = 1                             # an address that nobody reads
 
 
 class _Location(ctypes.Structure):
@@ -163,7 +164,7 @@ def _form(shape: tuple[int, ...], dtype, strides):
     if strides is None:
         strides = tuple(dtype.itemsize * math.prod(shape[k + 1:]) for k in range(len(shape)))
     size = dtype.itemsize + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    return DeviceNDArray(shape, strides, dtype, gpu_data=_memory(cuda.current_context(), 0, size))
+    return DeviceNDArray(shape, strides, dtype, gpu_data=_memory(cuda.current_context(), NOWHERE, size))
 
 
 def _memory(context, address: int, size: int, owner=None):
