@@ -114,7 +114,7 @@ def ptx_device(threads: int = 8):
     device = Device()
     places = [(cuda, "to_device", place), (cuda, "device_array", empty), (gpu, "_why_not", lambda: ""),
               (gpu, "current_device", lambda: 0), (gpu, "free_bytes", lambda: FREE), (gpu, "device_count", lambda: 1),
-              (gpu, "address", lambda a: a.array.ctypes.data), (device_memory, "pool", lambda: None),
+              (gpu, "address", lambda a: a.array.ctypes.data), (device_memory, "kept", lambda: None),
               (gpu, "capability", lambda: ()), (launching, "free_bytes", lambda: FREE),
               (launching, "ENOUGH_THREADS", threads), (grid, "GRID_THREADS", threads),
               (launching.Kernels, "_run", lambda *given: device.run(*given))]

@@ -1,100 +1,153 @@
-"""The pool of device memory, with a driver that counts; on a GPU arrays come from it (tests/cuda_arguments.py)."""
+"""Memory for results, and launches that are made again, with a device that is not there; on a GPU see tests/cuda_arguments.py."""
+
+import ctypes
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from srcdiff.backend import device_memory, gpu
-from srcdiff.backend.device_memory import Pool
+from srcdiff.backend import device_memory, direct, gpu
+from srcdiff.backend.device_memory import Kept
 
 
-class Driver:
-    """What the pool asks of CUDA's driver."""
-
-    def __init__(self, room: int = 10):
-        self.room, self.live, self.has_context, self.trimmed = room, [], True, 0
-
-    def cuMemPoolCreate(self, pool, properties):
-        return 0
-
-    def cuMemPoolSetAttribute(self, pool, attribute, value):
-        return 0
-
-    def cuMemAllocFromPoolAsync(self, address, size, pool, stream):
-        if len(self.live) == self.room:
-            return 2
-        address._obj.value = 1000 + len(self.live)
-        self.live.append(address._obj.value)
-        return 0
-
-    def cuMemFreeAsync(self, address, stream):
-        if not self.has_context:
-            return 201
-        self.live.remove(address.value)
-        return 0
-
-    def cuMemPoolTrimTo(self, pool, size):
-        self.trimmed += 1
-        return 0
+def test_a_piece_is_taken_by_its_size():
+    place = Kept(100)
+    place.add("a", 10)
+    assert place.take(11) is None and place.size == 10
+    assert place.take(10) == "a" and place.take(10) is None and place.size == 0
 
 
-def test_memory_is_taken_and_given_back():
-    driver = Driver(room=1)
-    pool = Pool(driver, 0, 1 << 20)
-    address = pool.take(64)
-    assert driver.live == [address] and pool.take(64) is None
-    pool.give_back(address)
-    assert not driver.live and pool.take(64) == address
+def test_what_was_not_asked_for_lately_is_let_go_of_first():
+    place = Kept(25)
+    place.add("old", 10)
+    place.add("new", 12)
+    place.add(place.take(10), 10)
+    place.add("newest", 5)
+    assert place.take(12) is None and place.take(10) == "old" and place.take(5) == "newest" and place.size == 0
+    place.add("too large", 26)
+    assert place.take(26) is None and place.size == 0
 
 
-def test_what_a_thread_without_a_context_frees_is_freed_by_the_next_call():
-    driver = Driver(room=1)
-    pool = Pool(driver, 0, 1 << 20)
-    address = pool.take(64)
-    driver.has_context = False
-    pool.give_back(address)
-    assert driver.live == [address]
-    driver.has_context = True
-    assert pool.take(64) == address and driver.live == [address]
+def test_all_is_let_go_of():
+    place = Kept(100)
+    place.add("a", 10)
+    place.clear()
+    assert place.take(10) is None and place.size == 0
 
 
-def test_a_driver_that_makes_no_pool_is_reported():
-    driver = Driver()
-    driver.cuMemPoolCreate = lambda pool, properties: 801
-    with pytest.raises(OSError, match="801"):
-        Pool(driver, 0, 1 << 20)
+class Device:
+    """What allocates for Numba: pieces at addresses that grow; counts them."""
+
+    def __init__(self):
+        self.addresses, self.room = [], 10
+
+    def device_array(self, size, dtype=None, strides=None, stream=0):
+        if len(self.addresses) == self.room:
+            raise MemoryError("CUDA_ERROR_OUT_OF_MEMORY")
+        self.addresses.append(4096 * (1 + len(self.addresses)))
+        return SimpleNamespace(gpu_data=SimpleNamespace(device_pointer=ctypes.c_void_p(self.addresses[-1])))
 
 
 @pytest.fixture
-def pool(monkeypatch):
-    """A pool from which `new_array` takes, with a driver that is not there."""
+def device(monkeypatch):
     from numba import cuda
-    found = Pool(Driver(), 0, 1 << 20)
-    monkeypatch.setattr(device_memory, "pool", lambda: found)
+    found, place = Device(), Kept(1 << 20)
+    monkeypatch.setattr(device_memory, "kept", lambda: place)
     monkeypatch.setattr(cuda, "current_context", lambda: "context")
+    monkeypatch.setattr(cuda, "device_array", found.device_array)
     device_memory._form.cache_clear()
     yield found
     device_memory._form.cache_clear()
 
 
-@pytest.mark.skipif(gpu.simulated(), reason="the simulator has arrays of its own")
-def test_arrays_of_the_pool_have_their_form_and_free_their_memory_with_their_last_view(pool):
-    live = pool._library.live
+pytestmark = pytest.mark.skipif(gpu.simulated(), reason="the simulator has arrays of its own")
+
+
+def test_arrays_have_their_form_and_memory_of_their_own(device):
     array, turned = device_memory.new_array((4, 3), "float32"), device_memory.new_array((4, 3), "float64", (8, 32))
     assert (array.shape, array.strides, array.dtype, array.alloc_size) == ((4, 3), (12, 4), np.float32, 48)
     assert (turned.strides, turned.size, turned.alloc_size) == ((8, 32), 12, 96)
-    assert [gpu.address(array), gpu.address(turned)] == live
+    assert [gpu.address(array), gpu.address(turned)] == device.addresses
     assert array.is_c_contiguous() and turned.is_f_contiguous()
-    rows, kept = array.gpu_data.view(12, 36), list(live)          # what a slice of the array holds
+
+
+def test_memory_is_used_again_when_the_last_view_is_gone(device):
+    array = device_memory.new_array((4, 3), "float32")
+    rows, first = array.gpu_data.view(12, 36), gpu.address(array)           # what a slice of the array holds
     del array
-    assert live == kept
+    other = device_memory.new_array((4, 3), "float32")
+    assert gpu.address(other) != first
     del rows
-    assert live == kept[1:]
+    assert gpu.address(device_memory.new_array((2, 6), "int32")) == first and len(device.addresses) == 2
 
 
-@pytest.mark.skipif(gpu.simulated(), reason="the simulator has arrays of its own")
-def test_what_finds_no_room_is_asked_of_numba(pool, monkeypatch):
-    from numba import cuda
-    monkeypatch.setattr(cuda, "device_array", lambda shape, dtype, strides=None: ("Numba's", shape, strides))
-    pool._library.room = 0
-    assert device_memory.new_array((2, 2), "float64", (8, 16)) == ("Numba's", (2, 2), (8, 16))
-    assert pool._library.trimmed == 1
+def test_a_full_device_gets_back_what_is_kept(device):
+    device_memory.new_array((4, 3), "float32")
+    device.room = 1
+    with pytest.raises(MemoryError):
+        device_memory.new_array((5, 3), "float32")
+    assert device_memory.kept().size == 0
+
+
+class Library:
+    """A driver that writes down what a kernel would be given."""
+
+    def __init__(self):
+        self.launches, self.status = [], 0
+
+    def cuLaunchKernel(self, handle, *rest):
+        grid, (_, words, _) = rest[:7], rest[7:]
+        self.launches.append((handle, grid, [ctypes.c_int64.from_address(w).value for w in words]))
+        return self.status
+
+
+class Dispatcher:
+    """One that has compiled a kernel of a float64 matrix, a number and the matrix of results, with Numba's own preparation."""
+
+    def __init__(self):
+        from numba import types
+        from numba.cuda.dispatcher import _Kernel
+        matrix = types.Array(types.float64, 2, "C")
+        types_ = matrix, types.int64, types.Array(types.float64, 2, "F")
+        kernel = SimpleNamespace(argument_types=types_, extensions=[], _codelibrary=SimpleNamespace(
+            get_cufunc=lambda: SimpleNamespace(handle=ctypes.c_void_p(77))))
+        kernel._prepare_args = lambda *given: _Kernel._prepare_args(kernel, *given)
+        self.overloads = {types_: kernel}
+        self.typeof_pyval = lambda value: types.int64 if isinstance(value, int) else types_[0 if value.strides[0] == 24 else 2]
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    found = Library()
+    monkeypatch.setattr(direct, "library", lambda: found)
+    return found
+
+
+def arrays(count=1):
+    return [(device_memory.new_array((4, 3), "float64"), k, device_memory.new_array((4, 3), "float64", (8, 32)))
+            for k in range(count)]
+
+
+def test_a_launch_is_made_again_with_other_addresses_and_numbers(device, driver):
+    first, second = arrays(2)
+    launch = direct.direct(Dispatcher(), 5, 128, first, (0, 1, 2))
+    assert launch(second) and not driver.status
+    (handle, grid, words), (x, y) = driver.launches[0], (second[0], second[2])
+    assert (handle, grid) == (77, (5, 1, 1, 128, 1, 1, 0))
+    assert words == [0, 0, 12, 8, gpu.address(x), 4, 3, 24, 8, 1, 0, 0, 12, 8, gpu.address(y), 4, 3, 8, 32]
+    driver.status = 201
+    assert not launch(second)
+
+
+def test_what_numba_prepares_in_another_way_is_left_to_it(device, driver):
+    [args] = arrays()
+    for changed in ({"strides": (8, 24)}, {"shape": (4, 4)}):
+        other = arrays()[0][0]
+        vars(other).update(changed)
+        dispatcher = Dispatcher()
+        dispatcher.typeof_pyval = lambda v, o=other, t=dispatcher.typeof_pyval, a=args[0]: t(a if v is o else v)
+        kernel, = dispatcher.overloads.values()
+        prepare = kernel._prepare_args
+        kernel._prepare_args = lambda t, v, *rest, p=prepare, o=other, a=args[0]: p(t, a if v is o else v, *rest)
+        assert direct.direct(dispatcher, 5, 128, (other, *args[1:]), (0,)) is None
+    assert direct.direct(SimpleNamespace(overloads={}), 5, 128, args, (0,)) is None

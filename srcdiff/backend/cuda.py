@@ -20,6 +20,7 @@ import numpy as np
 from srcdiff.backend import gpu, modules, python
 from srcdiff.backend import numba as numba_backend
 from srcdiff.backend.device_memory import new_array, to_device
+from srcdiff.backend.direct import Direct, direct
 from srcdiff.backend.gpu import as_device_array, free_bytes, is_device_array, require_out, simulated, stand_in
 from srcdiff.backend.machine_code import keep_machine_code
 from srcdiff.errors import DeviceError, Problem
@@ -69,7 +70,8 @@ def _jit_functions(module, options) -> None:
     for key, value in list(vars(module).items()):
         if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
             device = key not in module.__all__
-            dispatcher = cuda.jit(value, device=device, fastmath=fastmath)
+            registers = {} if device or simulated() else {"max_registers": gpu.MOST_REGISTERS}
+            dispatcher = cuda.jit(value, device=device, fastmath=fastmath, **registers)
             if not device and not simulated() and modules.is_on_disk(module):
                 keep_machine_code(dispatcher)           # its index names the compute capability and CUDA's version
             setattr(module, key, dispatcher)
@@ -121,8 +123,7 @@ class Kernels:
                 return
 
     def _run(self, kernel: Kernel, threads: int, args, stream) -> None:
-        block = min(BLOCK, threads, SIMULATED_THREADS // 2 if simulated() else BLOCK)
-        blocks = -(-threads // block)
+        blocks, block = _grid(threads)
         _COUNT[0] += 1
         function = getattr(self.module, kernel.program.name)
         if not simulated():
@@ -136,6 +137,10 @@ class Kernels:
         with _LOCK, warnings.catch_warnings():          # the simulator runs one kernel at a time
             warnings.simplefilter("ignore", RuntimeWarning)
             function[blocks, block, stream](*args)
+
+    def direct(self, kernel: Kernel, threads: int, args, changing) -> Direct | None:
+        """Return the launch of a kernel that has run with such arguments; see `srcdiff.backend.direct`."""
+        return direct(getattr(self.module, kernel.program.name), *_grid(threads), args, changing)
 
     @staticmethod
     def _file(kernel: Kernel) -> str:
@@ -181,21 +186,57 @@ class Kernels:
         return False
 
 
+def _grid(threads: int) -> tuple[int, int]:
+    """Return the number of blocks, and of threads in a block."""
+    block = min(BLOCK, threads, SIMULATED_THREADS // 2 if simulated() else BLOCK)
+    return -(-threads // block), block
+
+
+class Launch:
+    """A launch for arrays of known types, extents and strides; only addresses and numbers are open.
+
+    Parameters
+    ----------
+    fixed
+        The arguments, with None in the place of parameters and results.
+    params, results
+        Which arguments these are: pairs of positions.
+    """
+
+    def __init__(self, launcher: Launcher, kernel: Kernel, threads: int, fixed: list):
+        self.launcher, self.kernel, self.threads, self.fixed = launcher, kernel, threads, fixed
+        self.params, self.results = _places(kernel, "input"), _places(kernel, "result")
+        self._direct, self._is_new = None, True
+
+    def __call__(self, flat: Sequence, results: Sequence, stream) -> None:
+        """Launch with these parameters and results."""
+        args = self.fixed.copy()
+        for at, position in self.params:
+            args[at] = flat[position]
+        for at, position in self.results:
+            args[at] = results[position]
+        if stream or self._direct is None or not self._direct(args):
+            self.launcher._run(self.kernel, self.threads, args, stream)
+            if self._is_new:
+                self._is_new = False
+                changing = [at for at, _ in (*self.params, *self.results)]
+                self._direct = self.launcher.direct(self.kernel, self.threads, args, changing)
+        else:
+            _COUNT[0] += 1
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """The launches of a batch for arrays of known types, extents and strides: only addresses and numbers are open.
+    """The launches of a batch for arrays of known types, extents and strides.
 
     Attributes
     ----------
-    launches
-        Kernels, the number of their threads, their arguments, and which of these are parameters and results:
-        pairs of positions.
     shapes, size
         Of the results; how many bytes they take in all.
     """
 
     launcher: Launcher
-    launches: tuple[tuple[Kernel, int, list, tuple, tuple], ...]
+    launches: tuple[Launch, ...]
     shapes: tuple[tuple[int, ...], ...]
     size: int
 
@@ -204,13 +245,8 @@ class Prepared:
         with full_device(self.launcher.plan.name, self.size):
             results = [self.launcher.allocate(i, shape, stream) if out is None else out
                        for i, (shape, out) in enumerate(zip(self.shapes, outs, strict=True))]
-        for kernel, threads, fixed, params, places in self.launches:
-            args = fixed.copy()
-            for at, position in params:
-                args[at] = flat[position]
-            for at, position in places:
-                args[at] = results[position]
-            self.launcher._run(kernel, threads, args, stream)
+        for launch in self.launches:
+            launch(flat, results, stream)
         return results
 
 
@@ -277,9 +313,9 @@ class Launcher(Kernels):
         count, sizes, shapes = self._measure(flat)
         parts, numbers, given = self._parts(count), dict(zip(self.plan.size_names, sizes, strict=True)), self._given(0)
         known = {"parts": lambda _: parts, "count": lambda _: count, "given": given.get, "size": numbers.get}
-        launches = tuple((k, self._threads(k, k.items or count * parts),
-                          [known[role](what) if role in known else None for role, what in k.roles],
-                          _places(k, "input"), _places(k, "result")) for k in self.kernels)
+        launches = tuple(Launch(self, k, self._threads(k, k.items or count * parts),
+                                [known[role](what) if role in known else None for role, what in k.roles])
+                         for k in self.kernels)
         return Prepared(self, launches, tuple(shapes), self._bytes_of(shapes)) if count else None
 
     # -- arrays -------------------------------------------------------------------------------

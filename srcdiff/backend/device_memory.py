@@ -1,126 +1,88 @@
 """Memory of the device for what a call returns.
 
-CUDA's plain allocation waits for the device, and takes as long as a kernel on
-100,000 small samples.  So arrays of the default stream come from a pool of the
-driver: it hands out again what was freed, in the order of that stream, and
-nobody waits.  An array on another stream is allocated as Numba does it, because
-it may be read there when it is freed.
+CUDA's allocation and its release take as long as a kernel on 100,000 small
+samples, and wait for the device.  So memory of the default stream that is freed
+is kept for the next array of its size: what has been queued before it is freed
+is done before what is queued after.  An array on another stream is allocated as
+Numba does it, because it may be read there when it is freed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import ctypes
 import functools
 import math
-import os
+import threading
+from collections import OrderedDict
 
 import numpy as np
 
 from srcdiff.backend.gpu import current_device, device_count, simulated
 
-__all__ = ["new_array", "to_device", "trim"]
+__all__ = ["kept", "new_array", "to_device"]
 
-SUPPORTED = 115                         # CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED
-THRESHOLD = 4                           # CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
-PINNED, ON_DEVICE = 1, 1                # CU_MEM_ALLOCATION_TYPE_PINNED, CU_MEM_LOCATION_TYPE_DEVICE
-KEPT = 4                                # what is free in the pool stays there up to a quarter of the device's memory
-DEFAULT_STREAM = None
+PART = 8                                # of the device's memory may be kept: an eighth
 NOWHERE = 1                             # an address that nobody reads
 
 
-class _Location(ctypes.Structure):
-    _fields_ = (("type", ctypes.c_int), ("id", ctypes.c_int))
+class Kept:
+    """Memory of one device that nobody uses now; at most `most` bytes."""
+
+    def __init__(self, most: int):
+        self.most, self.size = most, 0
+        self._by_size: OrderedDict[int, list] = OrderedDict()           # what was used last at the end
+        self._lock = threading.RLock()                                  # the collector of garbage may come while it is held
+
+    def take(self, size: int):
+        """Return a piece of exactly this size, None where there is none."""
+        with self._lock:
+            pieces = self._by_size.get(size)
+            if not pieces:
+                return None
+            self.size -= size
+            return pieces.pop()
+
+    def add(self, piece, size: int) -> None:
+        """Keep a piece; for that, let go of those of the sizes that were not asked for lately."""
+        with self._lock:
+            self._by_size.setdefault(size, []).append(piece)
+            self._by_size.move_to_end(size)
+            self.size += size
+            while self.size > self.most:
+                oldest = next(iter(self._by_size))
+                if pieces := self._by_size[oldest]:
+                    pieces.pop()
+                    self.size -= oldest
+                else:
+                    del self._by_size[oldest]
+
+    def clear(self) -> None:
+        """Let go of all."""
+        with self._lock:
+            self._by_size.clear()
+            self.size = 0
 
 
-class _Properties(ctypes.Structure):
-    """CUmemPoolProps."""
+class _Owner:
+    """Owns a piece of memory for Numba's arrays and for views of them; the last of these gives it back."""
 
-    _fields_ = (("alloc_type", ctypes.c_int), ("handle_types", ctypes.c_int), ("location", _Location),
-                ("security", ctypes.c_void_p), ("max_size", ctypes.c_size_t), ("reserved", ctypes.c_ubyte * 56))
-
-
-class Pool:
-    """A memory pool of one device.
-
-    Parameters
-    ----------
-    library
-        CUDA's driver, or what answers like it.
-    device
-        The number of the device.
-    kept
-        How many free bytes stay in the pool when the device is waited for.
-    """
-
-    def __init__(self, library, device: int, kept: int):
-        self._library, self._pool, self._unfreed = library, ctypes.c_void_p(), []
-        properties = _Properties(PINNED, 0, _Location(ON_DEVICE, device))
-        self._require(library.cuMemPoolCreate(ctypes.byref(self._pool), ctypes.byref(properties)))
-        self._require(library.cuMemPoolSetAttribute(self._pool, THRESHOLD, ctypes.byref(ctypes.c_uint64(kept))))
-
-    @staticmethod
-    def _require(status: int) -> None:
-        if status:
-            raise OSError(f"CUDA's driver answers {status}")
-
-    def take(self, size: int) -> int | None:
-        """Return the address of so many bytes, None where there is no room."""
-        if self._unfreed:
-            self._free_the_rest()
-        address = ctypes.c_uint64()
-        status = self._library.cuMemAllocFromPoolAsync(ctypes.byref(address), ctypes.c_size_t(size), self._pool,
-                                                       DEFAULT_STREAM)
-        return None if status else address.value
-
-    def give_back(self, address: int) -> None:
-        """Free memory, when all that has been queued before is done."""
-        if self._library.cuMemFreeAsync(ctypes.c_uint64(address), DEFAULT_STREAM):
-            self._unfreed.append(address)       # a thread that has no context, such as one that collects garbage
-
-    def _free_the_rest(self) -> None:
-        with contextlib.suppress(IndexError):           # two threads may do so
-            while True:
-                self._library.cuMemFreeAsync(ctypes.c_uint64(self._unfreed.pop()), DEFAULT_STREAM)
-
-    def trim(self) -> None:
-        """Give what is free back to the device."""
-        self._library.cuMemPoolTrimTo(self._pool, ctypes.c_size_t(0))
-
-
-class _Block:
-    """Owns a piece of the pool, for Numba's arrays and views of it."""
-
-    def __init__(self, pool: Pool, address: int):
-        self.pool, self.address = pool, address
+    def __init__(self, place: Kept, piece, size: int):
+        self.place, self.piece, self.size = place, piece, size
 
     def __del__(self):
-        self.pool.give_back(self.address)
+        self.place.add(self.piece, self.size)
 
 
-def pool() -> Pool | None:
-    """Return the pool of the current device, None where there is none."""
-    return None if simulated() else _pool_of(0 if device_count() == 1 else current_device())
+def kept() -> Kept | None:
+    """Return what is kept for the current device, None in the simulator."""
+    return None if simulated() else _kept_for(0 if device_count() == 1 else current_device())
 
 
 @functools.cache
-def _pool_of(device: int) -> Pool | None:
+def _kept_for(device: int) -> Kept:
     from numba import cuda
-    supported = ctypes.c_int()
-    try:
-        library = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-        if library.cuDeviceGetAttribute(ctypes.byref(supported), SUPPORTED, device) or not supported.value:
-            return None
-        return Pool(library, device, cuda.current_context().get_memory_info()[1] // KEPT)
-    except (OSError, AttributeError):           # no driver here, or an older one
-        return None
-
-
-def trim() -> None:
-    """Give what is free in the pool back to the device."""
-    if found := pool():
-        found.trim()
+    return Kept(cuda.current_context().get_memory_info()[1] // PART)
 
 
 def new_array(shape, dtype, strides=None, stream=0):
@@ -129,22 +91,20 @@ def new_array(shape, dtype, strides=None, stream=0):
     Parameters
     ----------
     strides
-        In bytes; those of C order by default.
+        In bytes, without gaps; those of C order by default.
     stream
-        On which it is used; only arrays of the default stream come from the pool.
+        On which it is used.
     """
     from numba import cuda
     shape = tuple(shape)
-    found = None if stream or not math.prod(shape) else pool()
-    if found is None:
+    place = None if stream or not math.prod(shape) else kept()
+    if place is None:
         return cuda.device_array(shape, dtype, strides=strides, stream=stream)
     form = _form(shape, np.dtype(dtype), strides)
-    address = found.take(form.alloc_size)
-    if address is None:
-        found.trim()
-        return cuda.device_array(shape, dtype, strides=strides)
+    size = form.alloc_size
+    piece = place.take(size) or _allocated(place, size)
     array = copy.copy(form)
-    array.gpu_data = _memory(form.gpu_data.context, address, form.alloc_size, _Block(found, address))
+    array.gpu_data = _memory(form.gpu_data.context, piece.device_pointer, size, _Owner(place, piece, size))
     return array
 
 
@@ -152,8 +112,18 @@ def to_device(array: np.ndarray, stream=0):
     """Return a copy of a host array on the device."""
     from numba import cuda
     array = np.ascontiguousarray(array)
-    place = None if pool() is None else new_array(array.shape, array.dtype, stream=stream)
+    place = None if kept() is None else new_array(array.shape, array.dtype, stream=stream)
     return cuda.to_device(array, stream=stream, to=place)
+
+
+def _allocated(place: Kept, size: int):
+    """Return new memory; where there is no room, without what is kept."""
+    from numba import cuda
+    try:
+        return cuda.device_array(size, np.uint8).gpu_data
+    except Exception:                           # a full device, or an error that comes again
+        place.clear()
+        return cuda.device_array(size, np.uint8).gpu_data
 
 
 @functools.lru_cache(maxsize=256)
@@ -163,14 +133,11 @@ def _form(shape: tuple[int, ...], dtype, strides):
     from numba.cuda.cudadrv.devicearray import DeviceNDArray
     if strides is None:
         strides = tuple(dtype.itemsize * math.prod(shape[k + 1:]) for k in range(len(shape)))
-    size = dtype.itemsize + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    return DeviceNDArray(shape, strides, dtype, gpu_data=_memory(cuda.current_context(), NOWHERE, size))
+    memory = _memory(cuda.current_context(), ctypes.c_void_p(NOWHERE), dtype.itemsize * math.prod(shape))
+    return DeviceNDArray(shape, strides, dtype, gpu_data=memory)
 
 
-def _memory(context, address: int, size: int, owner=None):
+def _memory(context, pointer, size: int, owner=None):
     """Return what Numba's arrays take for their memory."""
     from numba.cuda.cudadrv import driver
-    pointer = ctypes.c_void_p(address)
-    if getattr(driver, "USE_NV_BINDING", False):
-        pointer = driver.binding.CUdeviceptr(address)
     return driver.MemoryPointer(context, pointer, size, owner=owner)

@@ -10,10 +10,11 @@ import numpy as np
 
 from srcdiff.errors import ArgumentError, DeviceError, Problem
 
-__all__ = ["address", "as_device_array", "as_out", "as_stream", "capability", "compiler", "current_device", "device_count", "free_bytes", "is_device_array",
+__all__ = ["MOST_REGISTERS", "address", "as_device_array", "as_out", "as_stream", "capability", "compiler", "current_device", "device_count", "free_bytes", "is_device_array",
            "is_stream", "number", "require_apart", "require_device", "require_here", "require_out", "require_target", "shape_of", "simulated", "span",
            "stand_in"]
 
+MOST_REGISTERS = 168                    # three blocks share a multiprocessor; without a number ptxas saves registers, and loses speed
 CUDA = 2                                # the kind of device, in the protocol of DLPack
 
 

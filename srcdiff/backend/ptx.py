@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from srcdiff.backend.gpu import require_target
+from srcdiff.backend.gpu import MOST_REGISTERS, require_target
 from srcdiff.errors import DeviceError, Problem
 from srcdiff.kernels import Kernel, module_text
 
@@ -127,8 +127,8 @@ def assembled(name: str, ptx: str, capability: tuple[int, int] = CAPABILITY) -> 
     with tempfile.TemporaryDirectory() as place:
         source = Path(place) / "kernel.ptx"
         source.write_text(ptx)
-        arch = "-arch=sm_{}{}".format(*capability)
-        done = subprocess.run([program, "-v", arch, str(source), "-o", str(source.with_suffix(".cubin"))],
+        options = ["-v", "-arch=sm_{}{}".format(*capability), f"-maxrregcount={MOST_REGISTERS}"]
+        done = subprocess.run([program, *options, str(source), "-o", str(source.with_suffix(".cubin"))],
                               capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     if done.returncode:
