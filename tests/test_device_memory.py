@@ -1,6 +1,8 @@
 """Memory for results, and launches that are made again, with a device that is not there; on a GPU see tests/cuda_arguments.py."""
 
 import ctypes
+import gc
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,29 +12,48 @@ from srcdiff.backend import device_memory, direct, gpu
 from srcdiff.backend.device_memory import Kept
 
 
+def made(size):
+    return f"new {size}"
+
+
+def never(size):
+    raise MemoryError
+
+
 def test_a_piece_is_taken_by_its_size():
     place = Kept(100)
-    place.add("a", 10)
-    assert place.take(11) is None and place.size == 10
-    assert place.take(10) == "a" and place.take(10) is None and place.size == 0
+    number, piece = place.take(10, made)
+    assert piece == "new 10" and place.size == 0
+    place.give_back(number)
+    assert place.size == 10 and place.take(11, made)[1] == "new 11"
+    assert place.take(10, never)[1] == "new 10" and place.size == 0
 
 
-def test_what_was_not_asked_for_lately_is_let_go_of_first():
+def test_what_was_not_given_back_lately_is_let_go_of_first():
     place = Kept(25)
-    place.add("old", 10)
-    place.add("new", 12)
-    place.add(place.take(10), 10)
-    place.add("newest", 5)
-    assert place.take(12) is None and place.take(10) == "old" and place.take(5) == "newest" and place.size == 0
-    place.add("too large", 26)
-    assert place.take(26) is None and place.size == 0
+    first, second, third = (place.take(size, made)[0] for size in (10, 12, 5))
+    for number in (first, second):
+        place.give_back(number)
+    place.give_back(place.take(10, never)[0])
+    place.give_back(third)
+    assert place.size == 15 and [place.take(size, never)[1] for size in (10, 5)] == ["new 10", "new 5"]
+    with pytest.raises(MemoryError):
+        place.take(12, never)
+    place.give_back(place.take(26, made)[0])
+    assert place.size == 0
 
 
-def test_all_is_let_go_of():
+def test_all_that_waits_is_let_go_of():
     place = Kept(100)
-    place.add("a", 10)
+    place.give_back(place.take(10, made)[0])
     place.clear()
-    assert place.take(10) is None and place.size == 0
+    with pytest.raises(MemoryError):
+        place.take(10, never)
+
+
+class Piece:
+    def __init__(self, device_pointer):
+        self.device_pointer = device_pointer
 
 
 class Device:
@@ -45,7 +66,7 @@ class Device:
         if len(self.addresses) == self.room:
             raise MemoryError("CUDA_ERROR_OUT_OF_MEMORY")
         self.addresses.append(4096 * (1 + len(self.addresses)))
-        return SimpleNamespace(gpu_data=SimpleNamespace(device_pointer=ctypes.c_void_p(self.addresses[-1])))
+        return SimpleNamespace(gpu_data=Piece(ctypes.c_void_p(self.addresses[-1])))
 
 
 @pytest.fixture
@@ -79,6 +100,18 @@ def test_memory_is_used_again_when_the_last_view_is_gone(device):
     assert gpu.address(other) != first
     del rows
     assert gpu.address(device_memory.new_array((2, 6), "int32")) == first and len(device.addresses) == 2
+
+
+def test_garbage_that_holds_an_array_gives_its_memory_back_whole(device):
+    freed = []
+    array = device_memory.new_array((4, 3), "float32")
+    circle = [array]
+    circle.append(circle)
+    piece = next(iter(device_memory.kept()._lent.values()))[0]
+    weakref.finalize(piece, freed.append, "as Numba frees memory")
+    del array, circle, piece
+    gc.collect()
+    assert not freed and device_memory.kept().size == 48
 
 
 def test_a_full_device_gets_back_what_is_kept(device):

@@ -9,9 +9,9 @@ Numba does it, because it may be read there when it is freed.
 
 from __future__ import annotations
 
-import copy
 import ctypes
 import functools
+import itertools
 import math
 import threading
 from collections import OrderedDict
@@ -22,56 +22,69 @@ from srcdiff.backend.gpu import current_device, device_count, simulated
 
 __all__ = ["kept", "new_array", "to_device"]
 
-PART = 8                                # of the device's memory may be kept: an eighth
+PART = 4                                # of the device's memory may be kept: a quarter
 NOWHERE = 1                             # an address that nobody reads
 
 
 class Kept:
-    """Memory of one device that nobody uses now; at most `most` bytes."""
+    """Memory of one device: what is lent to arrays, and what waits for the next array of its size.
+
+    It holds what it lends, because Numba frees memory when the collector of garbage finds it with an array.
+
+    Parameters
+    ----------
+    most
+        How many bytes may wait.
+    """
 
     def __init__(self, most: int):
         self.most, self.size = most, 0
-        self._by_size: OrderedDict[int, list] = OrderedDict()           # what was used last at the end
-        self._lock = threading.RLock()                                  # the collector of garbage may come while it is held
+        self._waiting: OrderedDict[int, list] = OrderedDict()           # by size; what was given back last at the end
+        self._lent: dict[int, tuple[object, int]] = {}
+        self._numbers = itertools.count()
+        self._lock = threading.RLock()                                  # the collector may come while it is held
 
-    def take(self, size: int):
-        """Return a piece of exactly this size, None where there is none."""
+    def take(self, size: int, allocate):
+        """Return a number to give it back by, and a piece of exactly this size; `allocate` makes one where none waits."""
         with self._lock:
-            pieces = self._by_size.get(size)
-            if not pieces:
-                return None
-            self.size -= size
-            return pieces.pop()
+            pieces = self._waiting.get(size)
+            if pieces:
+                self.size -= size
+            piece = pieces.pop() if pieces else allocate(size)
+            number = next(self._numbers)
+            self._lent[number] = piece, size
+        return number, piece
 
-    def add(self, piece, size: int) -> None:
-        """Keep a piece; for that, let go of those of the sizes that were not asked for lately."""
+    def give_back(self, number: int) -> None:
+        """Let a piece wait; for that, let go of pieces of the sizes that were not given back lately."""
         with self._lock:
-            self._by_size.setdefault(size, []).append(piece)
-            self._by_size.move_to_end(size)
+            piece, size = self._lent.pop(number)
+            self._waiting.setdefault(size, []).append(piece)
+            self._waiting.move_to_end(size)
             self.size += size
             while self.size > self.most:
-                oldest = next(iter(self._by_size))
-                if pieces := self._by_size[oldest]:
+                oldest = next(iter(self._waiting))
+                if pieces := self._waiting[oldest]:
                     pieces.pop()
                     self.size -= oldest
                 else:
-                    del self._by_size[oldest]
+                    del self._waiting[oldest]
 
     def clear(self) -> None:
-        """Let go of all."""
+        """Let go of what waits."""
         with self._lock:
-            self._by_size.clear()
+            self._waiting.clear()
             self.size = 0
 
 
 class _Owner:
-    """Owns a piece of memory for Numba's arrays and for views of them; the last of these gives it back."""
+    """Owns a piece for Numba's arrays and for views of them; the last of these gives it back."""
 
-    def __init__(self, place: Kept, piece, size: int):
-        self.place, self.piece, self.size = place, piece, size
+    def __init__(self, place: Kept, number: int):
+        self.place, self.number = place, number
 
     def __del__(self):
-        self.place.add(self.piece, self.size)
+        self.place.give_back(self.number)
 
 
 def kept() -> Kept | None:
@@ -101,10 +114,10 @@ def new_array(shape, dtype, strides=None, stream=0):
     if place is None:
         return cuda.device_array(shape, dtype, strides=strides, stream=stream)
     form = _form(shape, np.dtype(dtype), strides)
-    size = form.alloc_size
-    piece = place.take(size) or _allocated(place, size)
-    array = copy.copy(form)
-    array.gpu_data = _memory(form.gpu_data.context, piece.device_pointer, size, _Owner(place, piece, size))
+    number, piece = place.take(form.alloc_size, functools.partial(_allocated, place))
+    array = type(form).__new__(type(form))
+    vars(array).update(vars(form))
+    array.gpu_data = _memory(form.gpu_data.context, piece.device_pointer, form.alloc_size, _Owner(place, number))
     return array
 
 
