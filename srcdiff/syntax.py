@@ -49,6 +49,7 @@ anything" is `==`.  `where` does not take part in comparison.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import is_
@@ -59,7 +60,7 @@ __all__ = [
     "Array", "Assign", "Atom", "Const", "Doc", "For", "If", "Load", "Param", "Program",
     "Raise", "Scalar", "Span", "Stmt", "Store", "Type", "Var", "While",
     "atoms_of", "blocks_of", "const_type", "defined", "index_atoms", "is_complex", "is_float", "map_atoms",
-    "map_index", "rename", "walk", "with_blocks",
+    "map_index", "mentions", "rename", "walk", "with_blocks",
 ]
 
 
@@ -201,6 +202,15 @@ class _Compound(_Statement):
     @fact
     def nested(self):
         return tuple(inner for block in self.blocks for stmt in block for inner in (stmt, *stmt.nested))
+
+    @fact
+    def mentions(self) -> Counter:
+        """How often it and its nested statements read or change each variable."""
+        counts = Counter(a.name for a in self.reads if isinstance(a, Var))
+        counts.update([self.var] if isinstance(self, For) else ())
+        for block in self.blocks:
+            counts.update(mentions(block))
+        return counts
 
     @fact
     def changes(self):
@@ -446,6 +456,17 @@ def walk(body) -> Iterator[Stmt]:
         yield stmt
         if stmt.nested:
             yield from stmt.nested
+
+
+def mentions(body) -> Counter:
+    """Count how often each variable is read or changed in a block."""
+    simple = [s for s in body if not s.blocks]
+    counts = Counter([a.name for s in simple for a in s.reads if isinstance(a, Var)])
+    counts.update([name for s in simple for name in s.changes])
+    for stmt in body:
+        if stmt.blocks:
+            counts.update(stmt.mentions)
+    return counts
 
 
 def index_atoms(index) -> Iterator[Atom]:

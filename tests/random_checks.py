@@ -186,8 +186,9 @@ def check_second(case: Case):
         close("second order", forward, [p[0] for p in pairs], 1e-5, 1e-6,
               [np.max(p[1], initial=0.0) for p in pairs])
     for name, program, own in zip(("forward", "reverse"), case.second_programs(), (forward, reverse), strict=True):
-        better = sound(optimize(program))
-        for what, run in (("optimised", better), ("lowered", sound(lower(better)))):
+        better = case.remembered(f"optimised {name} over reverse", lambda program=program: optimize(program))
+        lowered = case.remembered(f"lowered {name} over reverse", lambda better=better: lower(better))
+        for what, run in (("optimised", better), ("lowered", lowered)):
             close(f"{what} {name} over reverse", case.call(run, *cotangents, *direction)[-len(own):], own, 1e-9, 1e-10)
 
 

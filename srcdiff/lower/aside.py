@@ -63,10 +63,9 @@ from srcdiff.lower.forwards import Forwards
 from srcdiff.lower.gains import SLOW, reads_of
 from srcdiff.lower.gather import gather
 from srcdiff.lower.halved import Halving, is_long
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.recurrences import LEAST_SUMS
 from srcdiff.lower.scatter import scatter_of
-from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Store, Var, map_atoms, walk
+from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Store, Var, map_atoms, mentions, walk
 
 __all__ = ["aside", "taken_aside"]
 

@@ -35,8 +35,7 @@ from dataclasses import replace
 
 from srcdiff.analysis.independent import Own
 from srcdiff.lower.commuting import Commuting, accesses, meeting
-from srcdiff.lower.moves import mentions
-from srcdiff.syntax import Assign, For, Load, Program, Store, Var, While, walk
+from srcdiff.syntax import Assign, For, Load, Program, Store, Var, While, mentions, walk
 
 __all__ = ["at_once"]
 

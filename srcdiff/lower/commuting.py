@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from srcdiff.analysis.independent import Own
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.walked import Walked
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
@@ -31,6 +30,7 @@ from srcdiff.syntax import (
     Store,
     Var,
     blocks_of,
+    mentions,
     rename,
     walk,
 )

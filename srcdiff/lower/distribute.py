@@ -62,7 +62,6 @@ from srcdiff.lower.commuting import Access, Commuting, accesses, is_sum
 from srcdiff.lower.counters import Counted, counted
 from srcdiff.lower.gains import SLOW, is_faster_turned, reads_of
 from srcdiff.lower.layout import local_arrays
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.nests import inside, nest_of
 from srcdiff.syntax import (
     Assign,
@@ -76,6 +75,7 @@ from srcdiff.syntax import (
     Var,
     blocks_of,
     is_float,
+    mentions,
     rename,
     walk,
 )

@@ -42,7 +42,6 @@ from dataclasses import replace
 
 from srcdiff.lower.effects import Effects, Order, effects_of
 from srcdiff.lower.extents import Extents, definitions
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.scatter import scatter_of
 from srcdiff.syntax import (
     Const,
@@ -52,6 +51,7 @@ from srcdiff.syntax import (
     atoms_of,
     blocks_of,
     defined,
+    mentions,
     rename,
     walk,
     with_blocks,

@@ -25,8 +25,7 @@ from collections.abc import Iterable
 from srcdiff.analysis.uses import exposed
 from srcdiff.lower.effects import Sum, follow, followed
 from srcdiff.lower.expensive import EXPENSIVE
-from srcdiff.lower.moves import mentions
-from srcdiff.syntax import Assign, For, Load, Store, Var, atoms_of
+from srcdiff.syntax import Assign, For, Load, Store, Var, atoms_of, mentions
 
 __all__ = ["SLOW", "accesses_handed_on", "chain", "depends_on", "handed_on", "is_faster_turned", "strides"]
 

@@ -49,7 +49,6 @@ from srcdiff.builder import Builder
 from srcdiff.lower.effects import Sum, follow
 from srcdiff.lower.extents import Extents, definitions
 from srcdiff.lower.forms import ZERO, constant, plus
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.scatter import Group, Scatter, rows_of, scatter_of
 from srcdiff.lower.views import add, subtract
 from srcdiff.optimize.dead import dead
@@ -64,6 +63,7 @@ from srcdiff.syntax import (
     atoms_of,
     blocks_of,
     map_atoms,
+    mentions,
     rename,
     walk,
     with_blocks,

@@ -35,9 +35,20 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from srcdiff.lower.moves import mentions
 from srcdiff.optimize.dead import dead
-from srcdiff.syntax import Assign, Const, If, Program, Store, Var, blocks_of, index_atoms, walk, with_blocks
+from srcdiff.syntax import (
+    Assign,
+    Const,
+    If,
+    Program,
+    Store,
+    Var,
+    blocks_of,
+    index_atoms,
+    mentions,
+    walk,
+    with_blocks,
+)
 
 __all__ = ["guarded"]
 

@@ -37,7 +37,7 @@ from collections import Counter, defaultdict
 from srcdiff.builder import Builder
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import at_least_zero
-from srcdiff.lower.moves import exchange, mentions
+from srcdiff.lower.moves import exchange
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
     Assign,
@@ -51,6 +51,7 @@ from srcdiff.syntax import (
     While,
     blocks_of,
     defined,
+    mentions,
     walk,
     with_blocks,
 )

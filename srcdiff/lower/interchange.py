@@ -48,9 +48,22 @@ from srcdiff.lower.distribute import PART, needed
 from srcdiff.lower.expensive import is_expensive
 from srcdiff.lower.forwards import Forwards, strided
 from srcdiff.lower.hoist import hoist
-from srcdiff.lower.moves import mentions
 from srcdiff.optimize.dead import dead
-from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Stmt, Store, Var, atoms_of, rename, walk
+from srcdiff.syntax import (
+    Assign,
+    Atom,
+    Const,
+    For,
+    Load,
+    Program,
+    Stmt,
+    Store,
+    Var,
+    atoms_of,
+    mentions,
+    rename,
+    walk,
+)
 
 __all__ = ["interchange"]
 

@@ -57,9 +57,8 @@ from srcdiff.lower.commuting import Access, Commuting, accesses, is_sum, meeting
 from srcdiff.lower.distribute import PART
 from srcdiff.lower.expensive import is_expensive
 from srcdiff.lower.gains import depends_on, reads_of
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.nests import Nest, nest_of
-from srcdiff.syntax import Assign, Const, For, Load, Program, Stmt, Store, Var, rename, walk
+from srcdiff.syntax import Assign, Const, For, Load, Program, Stmt, Store, Var, mentions, rename, walk
 
 __all__ = ["jam"]
 

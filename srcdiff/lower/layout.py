@@ -33,7 +33,6 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 
 from srcdiff.builder import Builder
-from srcdiff.lower.moves import mentions
 from srcdiff.syntax import (
     Array,
     Assign,
@@ -44,6 +43,7 @@ from srcdiff.syntax import (
     Scalar,
     Store,
     Var,
+    mentions,
     rename,
     walk,
     with_blocks,

@@ -22,8 +22,6 @@ allocates.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from srcdiff.builder import Builder
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import extent
@@ -36,10 +34,8 @@ from srcdiff.syntax import (
     Program,
     Store,
     Var,
-    atoms_of,
     blocks_of,
-    defined,
-    walk,
+    mentions,
     with_blocks,
 )
 
@@ -129,13 +125,6 @@ def full_copy(stmt, forms, types) -> tuple[str, str] | None:
 def _length(forms, stop):
     form = forms.scalar(stop)
     return None if form is None else extent(form)
-
-
-def mentions(body) -> Counter:
-    """Count how often each variable is read or changed in a block."""
-    counts = Counter(a.name for s in walk(body) for a in atoms_of(s) if isinstance(a, Var))
-    counts.update(defined(s) for s in walk(body))
-    return counts
 
 
 def _made_in(body, name) -> bool:

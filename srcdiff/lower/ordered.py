@@ -40,8 +40,7 @@ from srcdiff.lower.distribute import Division, Pair, Part, computed_again
 from srcdiff.lower.expensive import is_expensive
 from srcdiff.lower.gains import accesses_handed_on, chain, handed_on, reads_of
 from srcdiff.lower.halved import Halving, is_long
-from srcdiff.lower.moves import mentions
-from srcdiff.syntax import Assign, For, Load, Program, Stmt, Store, walk
+from srcdiff.syntax import Assign, For, Load, Program, Stmt, Store, mentions, walk
 
 __all__ = ["ordered"]
 

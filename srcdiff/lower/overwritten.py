@@ -46,8 +46,7 @@ from __future__ import annotations
 
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import extent
-from srcdiff.lower.moves import mentions
-from srcdiff.syntax import Assign, Const, For, If, Load, Program, Span, Stmt, Store, Var
+from srcdiff.syntax import Assign, Const, For, If, Load, Program, Span, Stmt, Store, Var, mentions
 
 __all__ = ["is_overwritten", "without_overwritten"]
 

@@ -7,9 +7,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from srcdiff.builder import Builder
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.views import multiply
-from srcdiff.syntax import Assign, Atom, Const, Load, Program, Stmt, Store, Var, blocks_of, walk, with_blocks
+from srcdiff.syntax import (
+    Assign,
+    Atom,
+    Const,
+    Load,
+    Program,
+    Stmt,
+    Store,
+    Var,
+    blocks_of,
+    mentions,
+    walk,
+    with_blocks,
+)
 
 __all__ = ["MADE", "PlacedViews"]
 

@@ -60,7 +60,6 @@ from srcdiff.analysis.inequalities import at_most
 from srcdiff.lower.distribute import needed
 from srcdiff.lower.effects import Sum, follow, followed
 from srcdiff.lower.extents import definitions
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.names import apart
 from srcdiff.lower.placed_views import MADE, PlacedViews
 from srcdiff.lower.views import multiply
@@ -83,6 +82,7 @@ from srcdiff.syntax import (
     atoms_of,
     blocks_of,
     defined,
+    mentions,
     rename,
     walk,
     with_blocks,

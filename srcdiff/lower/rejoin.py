@@ -52,7 +52,6 @@ from srcdiff.builder import Builder
 from srcdiff.lower.effects import Sum, effects_of
 from srcdiff.lower.extents import Extents
 from srcdiff.lower.forms import ONE, plus
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.overwritten import is_overwritten
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import (
@@ -70,6 +69,7 @@ from srcdiff.syntax import (
     atoms_of,
     blocks_of,
     defined,
+    mentions,
     rename,
     walk,
     with_blocks,

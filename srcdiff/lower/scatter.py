@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from srcdiff.lower.effects import Sum, follow, followed
 from srcdiff.lower.expensive import is_expensive
 from srcdiff.lower.extents import Extents
-from srcdiff.lower.moves import mentions as counted
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Assign, Atom, Const, For, Load, Program, Scalar, Store, Var, atoms_of, map_atoms
+from srcdiff.syntax import mentions as counted
 
 __all__ = ["Group", "Scatter", "rows_of", "scatter_of"]
 

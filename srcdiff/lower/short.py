@@ -74,11 +74,24 @@ from srcdiff.lower.distribute import PART, Division
 from srcdiff.lower.expensive import is_expensive
 from srcdiff.lower.gains import depends_on, reads_of
 from srcdiff.lower.hoist import hoist
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.nests import Nest, nest_of
 from srcdiff.lower.packed import Packing
 from srcdiff.optimize.dead import dead
-from srcdiff.syntax import Assign, Atom, Const, For, If, Load, Program, Stmt, Store, Var, rename, walk
+from srcdiff.syntax import (
+    Assign,
+    Atom,
+    Const,
+    For,
+    If,
+    Load,
+    Program,
+    Stmt,
+    Store,
+    Var,
+    mentions,
+    rename,
+    walk,
+)
 
 __all__ = ["short"]
 

@@ -49,7 +49,6 @@ from dataclasses import dataclass, replace
 from srcdiff.analysis.inequalities import at_most
 from srcdiff.lower.commuting import is_sum
 from srcdiff.lower.distribute import needed
-from srcdiff.lower.moves import mentions
 from srcdiff.lower.views import add
 from srcdiff.lower.walked import Walked
 from srcdiff.optimize.dead import dead
@@ -66,6 +65,7 @@ from srcdiff.syntax import (
     Stmt,
     Store,
     Var,
+    mentions,
     walk,
     with_blocks,
 )
