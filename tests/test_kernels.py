@@ -66,12 +66,16 @@ def printed(program, *args):
     return compile_program(program, "python")(*values)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_value_tangent_and_adjoint(name):
-    function, args = sample(name)
-    modes = Modes(function, args, optimize, printed)
+# One for both tests of a kernel: they run one after the other, and the derivatives are made once.
+@pytest.fixture(scope="module")
+def modes(request):
+    return Modes(*sample(request.param), optimize, printed)
+
+
+@pytest.mark.parametrize("modes", NAMES, indirect=True)
+def test_value_tangent_and_adjoint(modes):
     rng = np.random.default_rng(4)
-    for got, expected in zip(modes.call(modes.program), primal_results(function, args), strict=True):
+    for got, expected in zip(modes.call(modes.program), primal_results(modes.function, modes.args), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-13)
     direction = modes.directions(rng)
     tangents = modes.jvp(direction)
@@ -82,19 +86,16 @@ def test_value_tangent_and_adjoint(name):
     cotangents = modes.random(rng, tangents)
     adjoints = modes.vjp(cotangents)
     assert any(np.any(a != 0) for a in adjoints)
-    assert_adjoint(tangents, cotangents, adjoints, direction, rtol=1e-12, context=name)
+    assert_adjoint(tangents, cotangents, adjoints, direction, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_loops_compute_what_arrays_compute(name):
-    function, args = sample(name)
-    plain, rng = Modes(function, args, execute=printed), np.random.default_rng(5)
-    lowered = Modes(function, args, lambda p: lower(optimize(p)), printed)
-    direction = plain.directions(rng)
-    tangents = plain.jvp(direction)
-    cotangents = plain.random(rng, [tangents[i] for i in plain.outputs])
-    for mode, given in (("jvp", direction), ("vjp", cotangents)):
-        for got, expected in zip(getattr(lowered, mode)(given), getattr(plain, mode)(given), strict=True):
+@pytest.mark.parametrize("modes", NAMES, indirect=True)
+def test_loops_compute_what_arrays_compute(modes):
+    rng = np.random.default_rng(5)
+    results = modes.call(modes.program)
+    cotangents = modes.random(rng, [results[i] for i in modes.outputs])
+    for program, more in ((modes.tangent_program(), modes.directions(rng)), (modes.adjoint_program(), cotangents)):
+        for got, expected in zip(modes.call(lower(program), *more), modes.call(program, *more), strict=True):
             np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
 
 

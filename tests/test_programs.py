@@ -1,10 +1,13 @@
-"""Every program of the corpus in every mode, passes off and on, on the reference interpreter."""
+"""Every program of the corpus in every mode, passes off and on, on the reference interpreter, and what is printed of it."""
 
 import numpy as np
 import pytest
 
+from srcdiff.backend import compile_program, harvest
+from srcdiff.lower import lower
 from srcdiff.notation import run
 from srcdiff.optimize import optimize
+from srcdiff.syntax import Scalar
 from srcdiff.verify import verify
 from tests.modes import Modes, primal_results
 from tests.oracle import assert_adjoint
@@ -17,7 +20,8 @@ def verified(program):
 
 
 TRANSFORMS = {"plain": verified, "optimized": lambda p: verified(optimize(p))}
-CASES = [(name, mode) for name in PROGRAMS for mode in TRANSFORMS]
+CASES = [(name, mode) for mode in ("optimized", "plain") for name in PROGRAMS]
+INFERRED = [sample.function for sample in PROGRAMS.values() if sample.compiled][::2]
 
 
 # One for all tests of a program: they run one after the other, and the derivatives are made once.
@@ -28,9 +32,12 @@ def modes(request):
     return Modes(sample.function, sample.args, TRANSFORMS[transform])
 
 
-def cases(test):
-    return pytest.mark.parametrize("modes", CASES, indirect=True,
-                                   ids=[f"{n}-{m}" for n, m in CASES])(test)
+def cases(test, among=CASES):
+    return pytest.mark.parametrize("modes", among, indirect=True, ids=[f"{n}-{m}" for n, m in among])(test)
+
+
+def optimized_cases(test):
+    return cases(test, CASES[:len(PROGRAMS)])
 
 
 def tolerance(modes):
@@ -89,3 +96,44 @@ def test_second_order(modes):
     for f, r in zip(forward, reverse, strict=True):
         np.testing.assert_allclose(r, f, rtol=max(1e-9, exact), atol=max(1e-10, exact),
                                    err_msg="reverse over reverse")
+
+
+# -- as text --------------------------------------------------------------------------------------
+
+
+def as_declared(type_, value):
+    """Give a seed the kind of number that its parameter declares."""
+    if isinstance(type_, Scalar):
+        kinds = {"float64": float, "int64": int, "bool": bool, "complex128": complex}
+        return kinds[type_.dtype](value) if type_.weak else np.dtype(type_.dtype).type(value)
+    return np.asarray(value, type_.dtype)
+
+
+def check_printed(program, lowered, *args):
+    """Compare what is printed of a program, before and after lowering, with what the interpreter makes of it."""
+    args = tuple(as_declared(p.type, a) for p, a in zip(program.params, args, strict=True))
+    with np.errstate(all="ignore"):
+        want = run(program, *args)
+    want = want if len(program.results) != 1 else (want,)
+    for form in (program, lowered):
+        before = [np.array(a) for a in args]
+        got = compile_program(form, "python")(*args)
+        for g, w, atom in zip(got, want, program.results, strict=True):
+            single = program.type_of(atom).dtype == "float32"
+            np.testing.assert_allclose(g, w, rtol=1e-4 if single else 1e-10, atol=1e-6 if single else 1e-13)
+            assert np.shape(g) == np.shape(w)
+            assert np.asarray(g).dtype == np.asarray(w).dtype
+        for a, old in zip(args, before, strict=True):
+            np.testing.assert_array_equal(a, old)
+
+
+@optimized_cases
+def test_what_is_printed_computes_what_the_program_means(modes):
+    rng = np.random.default_rng(3)
+    results = modes.call(modes.program)
+    direction, cotangents = modes.directions(rng), modes.random(rng, [results[i] for i in modes.outputs])
+    for program, more in ((modes.program, ()), (modes.tangent_program(), direction), (modes.adjoint_program(), cotangents)):
+        lowered = lower(program)
+        check_printed(program, lowered, *modes.inputs, *more)
+        if modes.function in INFERRED:
+            assert harvest.check(lowered), "Numba infers the types that the program declares"

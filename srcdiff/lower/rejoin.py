@@ -89,21 +89,25 @@ def rejoin(program: Program) -> Program:
 
 def _one(program: Program) -> Program | None:
     """Return the program with one loop moved, None if none can be."""
-    body = program.body
-    for at, first in enumerate(body):
-        if not (isinstance(first, For) and _is_nest(first)):
-            continue
-        for later in range(at + 1, len(body)):
-            second = body[later]
-            if isinstance(second, For) and _is_nest(second):
+    nests = [(at, s) for at, s in enumerate(program.body) if isinstance(s, For) and any(isinstance(inner, For) for inner in s.nested)]
+    forward = [(at, s) for at, s in nests if (s.start, s.step) == (Const(0), Const(1))]
+    backward = [(at, s) for at, s in nests if (s.stop, s.step) == (Const(-1), Const(-1))]
+    if not (forward and backward):
+        return None
+    forms = Extents(program)
+    for at, first in forward:
+        for later, second in backward:
+            if at < later and _is_reverse(first, second, forms):
                 pair = _Pair(program, at, later)
-                if pair.is_reverse() and pair.may_join():
+                if pair.may_join():
                     return pair.joined()
     return None
 
 
-def _is_nest(loop: For) -> bool:
-    return any(isinstance(s, For) for s in walk(loop.body))
+def _is_reverse(first: For, second: For, forms: Extents) -> bool:
+    """Tell whether a loop down to 0 runs through the iterations of a loop up from 0, from the last to the first."""
+    stop, start = forms.scalar(first.stop), forms.scalar(second.start)
+    return None not in (stop, start) and plus(start, ONE) == stop
 
 
 class _Pair:
@@ -125,15 +129,6 @@ class _Pair:
         self.tapes: list[str] = []
 
     # -- may it move? -----------------------------------------------------------------
-
-    def is_reverse(self) -> bool:
-        """Tell whether the second loop runs through the iterations of the first from the last to the first."""
-        first, second = self.first, self.second
-        if (first.start, first.step, second.stop, second.step) != (Const(0), Const(1), Const(-1), Const(-1)):
-            return False
-        forms = Extents(self.program)
-        stop, start = forms.scalar(first.stop), forms.scalar(second.start)
-        return None not in (stop, start) and plus(start, ONE) == stop
 
     def may_join(self) -> bool:
         writes = set(changed((self.first,)))
