@@ -43,6 +43,7 @@ def _jax():
         raise Absent("JAX is not installed")
     import jax
     jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_default_matmul_precision", "highest")        # else products of float32 have 10 bits on such devices
     if jax.default_backend() != "gpu":
         raise Absent("JAX sees no GPU")
     return jax
