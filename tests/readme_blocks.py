@@ -167,7 +167,29 @@ def speed() -> str:
     return "\n".join(rows)
 
 
-BLOCKS = {"adjoint": adjoint, "supported": supported, "refused": refused, "gauntlet": gauntlet, "speed": speed}
+def on_gpu(samples: int = 100_000) -> str:
+    """Return a table of the newest results of a GPU: batches of this size, the best transform of each package."""
+    files = sorted(f for f in (ROOT / "bench" / "results").glob("gpu-*.json") if "simulator" not in f.name)
+    record = json.loads(files[-1].read_text())
+    kinds = {"srcdiff": "srcdiff", "srcdiff, out=": "srcdiff, out=", "by hand (CUDA)": "a simple kernel by hand", "JAX": "JAX", "torch": "torch.func"}
+    rows = [f"| microseconds, {samples:,} samples | " + " | ".join(kinds.values()) + " | of the device's limit |",
+            "|---|" + "---|" * (len(kinds) + 1)]
+    found = [r for r in record["microseconds"] if r.get("samples") == samples and "median" in r]
+    for name, dtype in dict.fromkeys((r["workload"], r["dtype"]) for r in found):
+        here = [r for r in found if (r["workload"], r["dtype"]) == (name, dtype)]
+        best = {k: min((r for r in here if r["contestant"] == k or r["contestant"].startswith(f"{k}.") or
+                        r["contestant"].startswith(f"{k} ")), key=lambda r: r["median"], default=None) for k in kinds}
+        cells = [f"{r['median']:,.0f}{'' if r['agrees'] else ' (less exact)'}" if (r := best[k]) else "" for k in kinds]
+        share = max(best["srcdiff"][f"of_{limit}_limit"] for limit in ("memory", "arithmetic"))
+        rows.append(f"| {name}, {dtype} | " + " | ".join(cells) + f" | {100 * share:.0f} % |")
+    where = record["machine"]
+    return "\n".join([*rows, "", f"Medians of calls one after another, each waited for, arrays on the device ({record['device']}, "
+                      f"{record['date'][:10]}, Python {where['python']}, "
+                      + ", ".join(f"{k} {v}" for k, v in where["versions"].items()) + ")."])
+
+
+BLOCKS = {"adjoint": adjoint, "supported": supported, "refused": refused, "gauntlet": gauntlet, "gpu": on_gpu,
+          "speed": speed}
 
 
 def rendered(text: str) -> str:
