@@ -140,7 +140,7 @@ class Frame:
 
     def value(self, operand: str):
         """Return the bits or the number of an operand."""
-        if operand[0] == "%":
+        if operand[0] == "%" or operand in self.registers:              # inline assembly names its own
             return self.registers[operand]
         if operand[:2] in ("0d", "0D"):
             return float(np.array(int(operand[2:], 16), np.uint64).view(np.float64))

@@ -13,6 +13,7 @@ import math
 import operator
 import re
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 
@@ -57,7 +58,9 @@ def read(frame, operand: str, kind: str):
 
 
 def write(frame, operand: str, kind: str, value) -> None:
-    if kind[0] in "sub":
+    if kind[0] == "s":                   # the sign goes on to the end of a register that is wider
+        value = signed(int(value), width(kind)) & ((1 << 64) - 1)
+    elif kind[0] in "ub":
         value = int(value) & ((1 << width(kind)) - 1)
     elif kind == "f32":
         value = single(value)
@@ -126,7 +129,7 @@ def _arithmetic(name: str) -> Callable:
     base, *flags = name.split(".")
     kind = next((f for f in reversed(flags) if re.fullmatch(r"[fsub](8|16|32|64)|pred", f)), "b32")
     if base == "fma" or base == "mad" and kind[0] == "f":
-        return _fused(kind)
+        return _fused(kind, "rz" in flags)
     if base in ("mad", "madc", "mul") and kind[0] != "f":
         return _product(base, flags, kind)
     if base in ("add", "sub", "addc", "subc") and ("cc" in flags or base in ("addc", "subc")):
@@ -135,6 +138,8 @@ def _arithmetic(name: str) -> Callable:
         return _converted(flags)
     if base == "setp":
         return _compared(flags, kind)
+    if kind[0] == "f" and {"rz", "rm", "rp"} & set(flags):
+        raise NotImplementedError(name)
     if kind[0] == "f" and base in FLOAT:
         return _simple(FLOAT[base], kind)
     if base in WHOLE:
@@ -149,9 +154,18 @@ def _simple(function: Callable, kind: str) -> Callable:
     return act
 
 
-def _fused(kind: str) -> Callable:
+def _fused(kind: str, toward_zero: bool) -> Callable:
     function = _LIBM.fma if kind == "f64" else _LIBM.fmaf
-    return _simple(function, kind)
+    return _simple(functools.partial(_cut, function, np.dtype(f"f{width(kind) // 8}").type) if toward_zero else function, kind)
+
+
+def _cut(function: Callable, number: type, a: float, b: float, c: float) -> float:
+    """Return a * b + c, rounded toward zero."""
+    nearest = function(a, b, c)
+    if not all(map(math.isfinite, (a, b, c, nearest))):
+        return nearest
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    return float(np.nextafter(number(nearest), number(0))) if abs(Fraction(nearest)) > abs(exact) else nearest
 
 
 def _product(base: str, flags, kind: str) -> Callable:
@@ -196,7 +210,7 @@ def _converted(flags) -> Callable:
     def act(frame, operands):
         value = read(frame, operands[1], kind)
         if kind[0] == "f" and turn and math.isfinite(value):
-            value = turn(value)
+            value = math.copysign(turn(value), value)
         if to[0] == "f":
             value = float(value)
             value = min(max(value, 0.0), 1.0) if "sat" in flags else value
@@ -209,7 +223,7 @@ def _converted(flags) -> Callable:
 def _into_range(value: float, kind: str) -> int:
     size = width(kind)
     low, high = (-(1 << size - 1), (1 << size - 1) - 1) if kind[0] == "s" else (0, (1 << size) - 1)
-    return 0 if value != value else int(min(max(value, low), high))
+    return 0 if value != value else low if value < low else high if value > high else int(value)
 
 
 def _compared(flags, kind: str) -> Callable:

@@ -216,7 +216,7 @@ def _quotient(a, b):
 
 # a / b for a slope that may be infinite: 0 / 0 = 0, and zeros have no sign.
 _elementwise("quotient", _quotient)
-_elementwise("power", np.power, operator.pow, math.pow, np.float_power)
+_elementwise("power", np.power, operator.pow, math.pow)
 _elementwise("floor_divide", np.floor_divide, operator.floordiv)
 _elementwise("remainder", np.remainder, operator.mod)
 _elementwise("fmod", np.fmod, math.fmod)

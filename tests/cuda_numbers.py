@@ -82,7 +82,7 @@ def compiled_for_the_cpu(function, args):
     text = re.sub(r"from numba import cuda|cuda\.gridsize\(1\)|cuda\.grid\(1\)", lambda found: {
         "cuda.gridsize(1)": "1", "cuda.grid(1)": "0"}.get(found[0], ""), module_text([kernel]))
     scope = {"np": np, "math": math}
-    exec(text.replace("cuda.local.array(", "np.empty("), scope)
+    exec(text.replace("cuda.local.array(", "np.empty(").replace("math.fmod(", "np.fmod("), scope)       # that one is CUDA's alone
     expected = list(map(np.asarray, leaves(sd.vmap(function)(*args))))
     results = [np.zeros_like(e) for e in expected]
     given = {"count": lambda _: len(args[0]), "input": args.__getitem__, "result": results.__getitem__}

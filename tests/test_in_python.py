@@ -210,6 +210,8 @@ CASES = {
     "histogram_bin_edges": (lambda x: np.histogram_bin_edges(x, 3), V), "hypot of three": (lambda x: math.hypot(x, 2.0, x * x), 0.7),
     "nan_to_num": (lambda x: x * np.nan_to_num(np.append(x[1:], [np.nan, np.inf, -np.inf])[-len(x):], nan=2.0, posinf=1.0), V),
     "rfftn": (lambda x: np.fft.irfftn(np.fft.rfftn(x * x), s=(2, 3), axes=(0, 1)) * np.fft.fftn(x).real, R),
+    "float_power": (lambda x: np.float_power(x * x, 1.5) + np.float_power(np.array([2, 100], np.int8), 2)[1], V),
+    "heaviside": (lambda x: x[0] * np.nan_to_num(np.heaviside(np.append(x, [np.nan, 0.0, -0.0])[-4:], 0.25), nan=3.0), V),
     "binom": (sp.binom, ABOVE + 2.0, P), "logaddexp2": (np.logaddexp2, V, W),
 }
 COMPILED = ("pad reflect", "norms of rows", "unique")

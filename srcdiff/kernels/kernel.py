@@ -15,8 +15,9 @@ from srcdiff import batches
 from srcdiff.builder import INT, Builder
 from srcdiff.errors import Problem, UnsupportedError
 from srcdiff.kernels.counting import with_whiles
+from srcdiff.kernels.helpers import DEVICE_HELPERS
 from srcdiff.kernels.memory import OVERFLOW, Memory
-from srcdiff.kernels.spelling import DEVICE_HELPERS, is_known
+from srcdiff.kernels.spelling import is_known
 from srcdiff.primitives import PRIMITIVES
 from srcdiff.syntax import Array, Assign, Atom, For, Param, Program, Raise, Stmt, Var, atoms_of, defined, walk
 

@@ -12,9 +12,10 @@ import re
 
 import gast
 
+from srcdiff.kernels.helpers import helpers_for
 from srcdiff.kernels.kernel import WORDS, Kernel
 from srcdiff.kernels.memory import OVERFLOW
-from srcdiff.kernels.spelling import helpers_for, spell_for_device
+from srcdiff.kernels.spelling import spell_for_device
 from srcdiff.printing import comments_of, rename_trees, reserved
 from srcdiff.printing.names import compact
 from srcdiff.printing.spelling import expression

@@ -12,7 +12,7 @@ from srcdiff.syntax import Array, Assign, Atom, Const, Type
 __all__ = ["as_element", "convert", "narrowed", "number", "unsigned"]
 
 # Their overflow wraps in NumPy; Numba computes with 64 bits.
-MEETING = frozenset({"add", "subtract", "multiply", "floor_divide", "remainder", "power", "maximum", "minimum",
+MEETING = frozenset({"add", "subtract", "multiply", "floor_divide", "remainder", "power", "maximum", "minimum", "fmax", "fmin", "where",
                      "bitwise_and", "bitwise_or", "bitwise_xor"})
 WRAPPING = frozenset({"int8", "int16", "int32", "uint8", "uint16", "uint32"})
 
@@ -59,8 +59,8 @@ def unsigned(stmt: Assign, types: tuple[Type, ...], given: Type, trees: list[gas
         return trees
     if given.dtype not in ("uint64", "float64"):
         return trees
-    return [tree if t.dtype in (given.dtype, "float64") else expression(f"np.{given.dtype}(a)", a=tree)
-            for tree, t in zip(trees, types, strict=True)]
+    return [tree if t.dtype in (given.dtype, "float64") or stmt.op == "where" and i == 0 else
+            expression(f"np.{given.dtype}(a)", a=tree) for i, (tree, t) in enumerate(zip(trees, types, strict=True))]
 
 
 def convert(tree: gast.expr, given: Type, declared: Type, narrow: bool, computed: bool) -> gast.expr:

@@ -20,7 +20,7 @@ from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce
 from srcdiff.frontend.translate.numpy_shapes import derived, diff, flat, with_axes
 from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
 from srcdiff.frontend.translate.views import as_atom, shape_of
-from srcdiff.syntax import Const, is_float
+from srcdiff.syntax import Const, is_complex, is_float
 
 __all__ = ["HANDLERS", "METHODS"]
 
@@ -308,9 +308,17 @@ def nan_to_num(t, x, copy=NONE, nan=Const(0.0), posinf=NONE, neginf=NONE):
 
 
 def heaviside(t, x, at_zero):
-    v = array(t, x)
-    step = t.emit("where", t.emit("less", v, Const(0)), Const(0.0), Const(1.0))
+    v = t.emit("stop_gradient", array(t, x))
+    step = t.emit("where", t.emit("greater", v, Const(0)), Const(1.0), v)                   # nan stays
+    step = t.emit("where", t.emit("less", v, Const(0)), Const(0.0), step)
     return t.emit("where", t.emit("equal", v, Const(0)), array(t, at_zero), step)
+
+
+def float_power(t, x, y):
+    """A power in double precision at least, of integers too."""
+    base, exponent = array(t, x), array(t, y)
+    kind = "complex128" if is_complex(t.type_of(base)) or is_complex(t.type_of(exponent)) else "float64"
+    return t.emit("power", *(a if t.type_of(a).dtype == kind else t.emit("cast", a, dtype=kind) for a in (base, exponent)))
 
 
 def select(t, conditions, choices, default=Const(0)):
@@ -414,7 +422,8 @@ HANDLERS = {
     np.tile: tile, np.repeat: repeat, np.roll: roll, np.count_nonzero: count_nonzero, np.ptp: ptp,
     np.nansum: nan_reduction("sum", 0.0), np.nanmax: nan_reduction("max", -np.inf),
     np.nanmin: nan_reduction("min", np.inf), np.trapezoid: trapezoid, np.cumprod: cumprod,
-    np.polyval: polyval, np.nan_to_num: nan_to_num, np.heaviside: heaviside, np.select: select,
+    np.polyval: polyval, np.nan_to_num: nan_to_num, np.heaviside: heaviside, np.float_power: float_power,
+    np.select: select,
     np.einsum: einsum, np.linalg.inv: of_stacks("inv", algebra.inverses), np.linalg.cholesky: of_stacks("cholesky", algebra.choleskys),
     np.linalg.eigvalsh: of_stacks("eigvalsh", algebra.eigenvalues),
     np.linalg.det: of_stacks("det", algebra.determinants), np.linalg.solve: of_stacks("solve", algebra.solutions),
