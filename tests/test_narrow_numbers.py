@@ -41,7 +41,8 @@ def overflowing(x, k, m):
     for i in range(1, len(k)):
         s = s * k[i] + k[0]
         t -= m[i] - s
-    return x * (s + (k + k).sum()) + x * x * (t << 1) + x * np.uint8(np.uint8(200) + k[1])
+    above = np.sign((k + k).astype(np.uint8)).sum()             # of 200, 6, 240
+    return x * (s + (k + k).sum()) + x * x * (t << 1) + x * np.uint8(np.uint8(200) + k[1]) + x * above
 
 
 @np.errstate(over="ignore")

@@ -231,6 +231,8 @@ class Translator:
             if op == "absolute":
                 return self.emit("hypot", self.emit("real", *args), self.emit("imag", *args))
             args = self.complex_operands(op, args, static)
+        if op == "sign" and self.type_of(args[0]).dtype.startswith("uint"):
+            return self.emit("minimum", *args, Const(1))        # Numba takes large ones for negative numbers
         try:
             with np.errstate(all="ignore"):
                 made = self.builder.op(op, *args, **static)
