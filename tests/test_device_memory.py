@@ -43,6 +43,15 @@ def test_what_was_not_given_back_lately_is_let_go_of_first():
     assert place.size == 0
 
 
+def test_what_garbage_gives_back_from_within_waits_after_that():
+    place = Kept(100)
+    number, _ = place.take(10, made)
+    with place._lock:                               # as while the collector comes
+        place.give_back(number)
+        assert place.size == 0
+    assert place.take(10, never)[1] == "new 10"
+
+
 def test_all_that_waits_is_let_go_of():
     place = Kept(100)
     place.give_back(place.take(10, made)[0])

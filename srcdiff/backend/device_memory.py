@@ -14,7 +14,7 @@ import functools
 import itertools
 import math
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 import numpy as np
 
@@ -41,34 +41,50 @@ class Kept:
         self.most, self.size = most, 0
         self._waiting: OrderedDict[int, list] = OrderedDict()           # by size; what was given back last at the end
         self._lent: dict[int, tuple[object, int]] = {}
+        self._returned: deque[int] = deque()                            # what is given back, and not yet waiting
         self._numbers = itertools.count()
-        self._lock = threading.RLock()                                  # the collector may come while it is held
+        self._lock = threading.Lock()
 
     def take(self, size: int, allocate):
         """Return a number to give it back by, and a piece of exactly this size; `allocate` makes one where none waits."""
         with self._lock:
+            self._settle()
             pieces = self._waiting.get(size)
-            if pieces:
-                self.size -= size
-            piece = pieces.pop() if pieces else allocate(size)
-            number = next(self._numbers)
-            self._lent[number] = piece, size
+            piece = pieces.pop() if pieces else None
+            self.size -= size if piece is not None else 0
+        if piece is None:
+            piece = allocate(size)
+        number = next(self._numbers)
+        self._lent[number] = piece, size
         return number, piece
 
     def give_back(self, number: int) -> None:
-        """Let a piece wait; for that, let go of pieces of the sizes that were not given back lately."""
-        with self._lock:
-            piece, size = self._lent.pop(number)
+        """Let a piece wait for the next array of its size.
+
+        The collector of garbage may call this at any moment, also from within these methods: then who holds the lock, or the
+        next call, sees to it.
+        """
+        self._returned.append(number)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._settle()
+            finally:
+                self._lock.release()
+
+    def _settle(self) -> None:
+        """Let wait what was given back; for that, let go of pieces of the sizes that were not given back lately."""
+        while self._returned:
+            piece, size = self._lent.pop(self._returned.popleft())
             self._waiting.setdefault(size, []).append(piece)
             self._waiting.move_to_end(size)
             self.size += size
-            while self.size > self.most:
-                oldest = next(iter(self._waiting))
-                if pieces := self._waiting[oldest]:
-                    pieces.pop()
-                    self.size -= oldest
-                else:
-                    del self._waiting[oldest]
+        while self.size > self.most:
+            oldest = next(iter(self._waiting))
+            if pieces := self._waiting[oldest]:
+                pieces.pop()
+                self.size -= oldest
+            else:
+                del self._waiting[oldest]
 
     def clear(self) -> None:
         """Let go of what waits."""
