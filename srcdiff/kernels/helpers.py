@@ -10,7 +10,7 @@ import re
 
 from srcdiff.printing.helpers import HELPERS
 
-__all__ = ["DEVICE_HELPERS", "helpers_for"]
+__all__ = ["DEVICE_HELPERS"]
 
 MAXIMUM = '''\
 def maximum(a, b):
@@ -182,6 +182,7 @@ def _of_schedule(name: str) -> str:
 
 # name -> (text, names of the helpers it calls)
 DEVICE_HELPERS = {
+    "digamma_positive": HELPERS["digamma_positive"],
     **{name: (_of_schedule(name), ("maximum", "minimum")) for name in ("segment_length", "segment_within", "next_checkpoint")},
     "maximum": (MAXIMUM, ()), "minimum": (MINIMUM, ()), "fmax": (FMAX, ()), "fmin": (FMIN, ()), "sign": (SIGN, ()),
     "rint": (RINT, ()), "cbrt": (CBRT, ()), "logaddexp": (LOGADDEXP, ()), "quotient": HELPERS["quotient"],
@@ -189,15 +190,3 @@ DEVICE_HELPERS = {
     "whole_power": (WHOLE_POWER, ()), "complex_quotient": (COMPLEX_QUOTIENT, ()), "complex_power": (COMPLEX_POWER, ("complex_quotient",)),
     "digamma": (DIGAMMA, ("digamma_positive",)), "polygamma": (POLYGAMMA, ()),
 }
-
-def helpers_for(names) -> str:
-    """Return the text of the named device functions and of those they call."""
-    table = {"digamma_positive": HELPERS["digamma_positive"], **DEVICE_HELPERS}
-    wanted, queue = set(), list(names)
-    while queue:
-        name = queue.pop()
-        if name in table and name not in wanted:
-            wanted.add(name)
-            queue.extend(table[name][1])
-    return "\n\n".join(text for name, (text, _) in table.items() if name in wanted)
-

@@ -12,11 +12,12 @@ import re
 
 import gast
 
-from srcdiff.kernels.helpers import helpers_for
+from srcdiff.kernels.helpers import DEVICE_HELPERS
 from srcdiff.kernels.kernel import WORDS, Kernel
 from srcdiff.kernels.memory import OVERFLOW
 from srcdiff.kernels.spelling import spell_for_device
 from srcdiff.printing import comments_of, rename_trees, reserved
+from srcdiff.printing.helpers import helpers_for
 from srcdiff.printing.names import compact
 from srcdiff.printing.spelling import expression
 from srcdiff.printing.statements import Writer
@@ -89,7 +90,7 @@ def module_text(kernels: list[Kernel], doc: str = "", jit: bool = False) -> str:
 def _module(code: str, exported: str, jit: bool) -> str:
     """Put what a text needs before it: device functions and imports."""
     names = {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
-    helpers = helpers_for(sorted(names))
+    helpers = helpers_for(sorted(names), DEVICE_HELPERS)
     if jit:
         helpers = re.sub(r"^def ", DEVICE + "def ", helpers, flags=re.MULTILINE)
         code = re.sub(r"^def ", KERNEL + "def ", code, flags=re.MULTILINE)

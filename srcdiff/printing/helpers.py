@@ -131,12 +131,12 @@ HELPERS = {
 }
 
 
-def helpers_for(names) -> str:
-    """Return the text of the named helpers and of those they call, in table order."""
+def helpers_for(names, table=HELPERS) -> str:
+    """Return the text of the named helpers of a table and of those they call, in the order of the table."""
     wanted, queue = set(), list(names)
     while queue:
         name = queue.pop()
-        if name in HELPERS and name not in wanted:
+        if name in table and name not in wanted:
             wanted.add(name)
-            queue.extend(HELPERS[name][1])
-    return "\n\n".join(text for name, (text, _) in HELPERS.items() if name in wanted)
+            queue.extend(table[name][1])
+    return "\n\n".join(text for name, (text, _) in table.items() if name in wanted)
