@@ -292,13 +292,9 @@ class Launcher(Kernels):
             results = [self.allocate(i, shape, stream, host) if out is None else
                        require_out(out, self.plan.results[i][0], shape)
                        for i, (shape, out) in enumerate(zip(shapes, outs, strict=True))]
-            given = self._given(stream)
-            numbers = dict(zip(self.plan.size_names, sizes, strict=True))
-            parts = self._parts(count)
+            values = self._known(count, sizes, stream) | {"input": flat.__getitem__, "result": results.__getitem__}
             for kernel in self.kernels:
-                self._launch(kernel, kernel.items or count * parts,
-                             {"parts": lambda _: parts, "count": lambda _: count, "input": flat.__getitem__, "given": given.__getitem__,
-                              "size": numbers.__getitem__, "result": results.__getitem__}, stream)
+                self._launch(kernel, self._items(kernel, count), values, stream)
         if not host:
             return results
         copies = [r.copy_to_host(stream=stream) for r in results]
@@ -311,9 +307,8 @@ class Launcher(Kernels):
         if not self._by_shape or self._by_number or self.plan.given or any(k.work or ("status", "") in k.roles for k in self.kernels):
             return None
         count, sizes, shapes = self._measure(flat)
-        parts, numbers, given = self._parts(count), dict(zip(self.plan.size_names, sizes, strict=True)), self._given(0)
-        known = {"parts": lambda _: parts, "count": lambda _: count, "given": given.get, "size": numbers.get}
-        launches = tuple(Launch(self, k, self._threads(k, k.items or count * parts),
+        known = self._known(count, sizes, 0)
+        launches = tuple(Launch(self, k, self._threads(k, self._items(k, count)),
                                 [known[role](what) if role in known else None for role, what in k.roles])
                          for k in self.kernels)
         return Prepared(self, launches, tuple(shapes), self._bytes_of(shapes)) if count else None
@@ -323,6 +318,15 @@ class Launcher(Kernels):
     def _bytes_of(self, shapes) -> int:
         """Return how much memory results of these shapes take."""
         return sum(math.prod(s) * np.dtype(dtype).itemsize for s, (dtype, _, _) in zip(shapes, self.plan.results, strict=True))
+
+    def _known(self, count: int, sizes, stream) -> dict:
+        """Return what gives the arguments of kernels that are neither parameters nor results, by role."""
+        parts, numbers, given = self._parts(count), dict(zip(self.plan.size_names, sizes, strict=True)), self._given(stream)
+        return {"parts": lambda _: parts, "count": lambda _: count, "given": given.__getitem__, "size": numbers.__getitem__}
+
+    def _items(self, kernel: Kernel, count: int) -> int:
+        """Return how many threads a kernel has work for."""
+        return kernel.items or count * self._parts(count)
 
     def _parts(self, count: int) -> int:
         """Return how many threads share a sample."""
