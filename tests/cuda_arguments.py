@@ -9,6 +9,7 @@ import pytest
 from numba import cuda as numba_cuda
 
 import srcdiff as sd
+from srcdiff.api.repeated import form_of
 from srcdiff.backend import gpu
 from tests.cuda_cases import EXACT, Foreign, X
 
@@ -70,6 +71,7 @@ def test_a_call_is_made_again_with_the_arrays_and_numbers_of_each_call():
         expected = sd.vmap(sd.grad(scaled_sum), in_dims=(0, None))(k * X, k + 0.5)
         np.testing.assert_allclose(result.copy_to_host(), expected, **EXACT)
     assert len({gpu.address(r) for r in results}) == 4
+    assert form_of((1,), None) == form_of((2,), None) and form_of((2 ** 63,), None) is None
 
 
 def test_other_types_extents_and_strides_are_other_calls():

@@ -119,7 +119,7 @@ class OnDevice(Function):
         function, made, captured = self._find(args, keywords)
         try:
             result = function._run(made, captured, args, keywords, out, gpu.as_stream(stream))
-            if form is not None:
+            if form is not None and self._repeated.get(form, True):         # None: of a form that is looked at each time
                 self._remember(form, made, args, out)
             return result
         except cuda.Overfull as error:

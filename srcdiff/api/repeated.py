@@ -15,6 +15,8 @@ from srcdiff.structure import NUMBERS
 
 __all__ = ["Repeated", "form_of", "repeated"]
 
+WIDE = 2 ** 63                          # Numba gives larger integers of Python another type
+
 
 def form_of(args: tuple, out) -> tuple | None:
     """Return what a call has in common with others that launch the same; None for a call that is not remembered."""
@@ -23,7 +25,7 @@ def form_of(args: tuple, out) -> tuple | None:
         kind = type(value)
         if getattr(kind, "__cuda_ndarray__", False) and value.shape:
             forms.append((value.dtype, value.shape, value.strides))
-        elif kind in NUMBERS:
+        elif kind in NUMBERS and (kind is not int or -WIDE <= value < WIDE):
             forms.append(kind)
         else:
             return None
