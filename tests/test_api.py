@@ -54,6 +54,23 @@ def test_derivatives_are_attributes():
     out, pullback = cubes.vjp(X, 2.0)
     np.testing.assert_allclose(pullback(1.0)[0], 6 * X**2)
     assert pullback(1.0)[1] == 36.0
+    at_x, at_scale = cubes.pullback((X, 2.0), 1.0)
+    np.testing.assert_allclose(at_x, 6 * X**2)
+    assert at_scale == 36.0
+
+
+def test_the_pullback_of_a_linear_function_does_not_run_it():
+    @python
+    def smoothed(steps, x):
+        for _ in range(steps):
+            x[1:-1] = 0.25 * x[:-2] + 0.5 * x[1:-1] + 0.25 * x[2:]
+
+    seed = np.array([1.0, -2.0, 0.5, 3.0])
+    nothing, at_x = smoothed.pullback((3, np.ones(4)), seed)
+    assert nothing is None
+    np.testing.assert_array_equal(at_x, sd.functional.vjp(smoothed, (3, np.ones(4)), seed)[1][1])
+    source = smoothed.pullback.source((3, np.ones(4)), seed)
+    assert source.count("    for _ in range(steps - 1, -1, -1):") == source.count("\n    for _ in ") == 1, source
 
 
 def test_derivatives_of_a_scalar_function():

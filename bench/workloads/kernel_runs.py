@@ -1,6 +1,12 @@
-"""The loop kernels: each in plain Numba, and the cotangents of all its inputs for a random one of its result, both sweeps."""
+"""The loop kernels: each in plain Numba, and the cotangents of all its inputs for a random one of its result, both sweeps.
+
+"vjp" gives the cotangents alone, "value and vjp" what the kernel computes besides: a compiler that is not asked for
+the value leaves out what the cotangents do not need, all of the first sweep where the kernel is linear.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numba import njit
@@ -38,7 +44,7 @@ def cotangent(value, rng):
 
 
 def pullback_in_jax(function, args):
-    """Return ``(cotangent, *floating arguments) -> their cotangents``; integers are constants."""
+    """Return ``(cotangent, *floating arguments) -> (value, their cotangents)``; integers are constants."""
     places = [i for i, a in enumerate(args) if np.asarray(a).dtype.kind == "f"]
 
     def of_floats(*given):
@@ -48,7 +54,8 @@ def pullback_in_jax(function, args):
         return function(*whole)
 
     def pullback(seed, *given):
-        return jax_().vjp(of_floats, *given)[1](seed)
+        value, pull = jax_().vjp(of_floats, *given)
+        return value, pull(seed)
 
     return pullback, [args[i] for i in places]
 
@@ -59,26 +66,34 @@ def peers(name, args, seed) -> list[Contestant]:
     jax_()
     from bench.workloads import kernels_jax
     found = []
-    for kind, table in (("vjp", kernels_jax.LOOPS), ("vjp, library", kernels_jax.LIBRARY)):
+    for table, ending in ((kernels_jax.LOOPS, ""), (kernels_jax.LIBRARY, ", library")):
         if name in table:
-            pullback, floats = pullback_in_jax(table[name], args)
-            found += of_jax(kind, pullback, seed, *floats)
+            both, floats = pullback_in_jax(table[name], args)
+            found += of_jax(f"vjp{ending}", lambda *given, both=both: both(*given)[1], seed, *floats)
+            found += [cotangents_of(c) for c in of_jax(f"value and vjp{ending}", both, seed, *floats, in_single=False)]
     return found
+
+
+def cotangents_of(contestant: Contestant) -> Contestant:
+    """Return the contestant without the value among its results: the cotangents are what is compared."""
+    return replace(contestant, call=lambda: contestant.call()[1])
 
 
 def run(kernel: Kernel) -> Workload:
     """Time the kernel on copies of its arguments, as it overwrites them, and its derivative."""
     def make():
         rng = np.random.default_rng(0)
-        args, compiled = kernel.make(kernel.size, rng), njit(kernel.function)
+        function = kernel.function
+        args, compiled = kernel.make(kernel.size, rng), njit(function)
         seed = cotangent(results_of(compiled, args), rng)
 
-        def adjoints():
-            """Run both sweeps, as JAX does: a pullback of `sd.vjp` has the first one behind it."""
-            _, found = sd.functional.vjp(kernel.function, args, seed)
-            return [a for a in found if a is not None]                  # integers have none
+        pullback = sd.differentiate(function).pullback
 
-        return [Contestant("srcdiff vjp", adjoints),
+        def floats(found):
+            return [a for a in found if a is not None]                  # integers have no cotangent
+
+        return [Contestant("srcdiff vjp", lambda: floats(pullback(args, seed))),
+                Contestant("srcdiff value and vjp", lambda: floats(sd.functional.vjp(function, args, seed)[1])),
                 Contestant("objective (Numba)", lambda: compiled(*copies(args)), is_primal=True),
                 *peers(kernel.name, args, seed)]
 

@@ -22,6 +22,7 @@ from srcdiff.api.recipes import (
     HessianProduct,
     Jacobian,
     Product,
+    Pullback,
     Pushforward,
     Recipe,
 )
@@ -91,6 +92,15 @@ class Operators:
     def jvp(self):
         """``f.jvp(primals, tangents)`` gives ``(out, tangent)``."""
         return self.derive(Pushforward())
+
+    @functools.cached_property
+    def pullback(self):
+        """``f.pullback(primals, cotangent)`` gives the cotangents of the primals alone, one for each.
+
+        Both sweeps in one call; what only the value of `f` needs is left out, the first sweep
+        where `f` is linear.  A pullback of `vjp` is for several cotangents at one point.
+        """
+        return self.derive(Pullback())
 
     @functools.cached_property
     def lagrangian_hess(self):
