@@ -71,6 +71,7 @@ REFUSED = [
     (lambda: sd.vjp(np.sin, X)[1](X[:2]), sd.errors.ShapeError, ValueError,
      "the cotangent does not have the shape of the output"),
     (lambda: sd.vjp(np.sin, X)[1](1.0), sd.errors.ShapeError, ValueError, "has 0 axes, the output of sin has 1"),
+    (lambda: sd.differentiate(np.sin).pullback(X, X), sd.errors.ArgumentError, TypeError, "primals must be a tuple"),
     (lambda: sd.vjp(np.sin, X)[1](X, X), sd.errors.ArgumentError, TypeError, "too many positional arguments"),
     (lambda: sd.vjp(lambda x: (x, x), 1.0)[1](1.0), sd.errors.ArgumentError, TypeError, "its structure"),
     (lambda: sd.linearize(np.sin), sd.errors.ArgumentError, TypeError, "needs the point"),

@@ -35,9 +35,10 @@ def test_globals_and_defaults():
 def test_attributes_and_layouts():
     @numba.njit
     def use(x):
-        return f.grad(x, 1.0), f.hvp(x, x), f.value_and_grad(x[::2])
+        return f.grad(x, 1.0), f.hvp(x, x), f.value_and_grad(x[::2]), f.pullback((x, 1.0), 2.0)
 
-    gradient, product, (value, every_other) = use(X)
+    gradient, product, (value, every_other), (twice, _) = use(X)
+    np.testing.assert_allclose(twice, 2 * gradient)
     np.testing.assert_allclose(gradient, EXPECTED)
     np.testing.assert_allclose(product, f.hvp(X, X))
     np.testing.assert_allclose(every_other, 2 * EXPECTED[::2])

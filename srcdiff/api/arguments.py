@@ -11,7 +11,7 @@ from srcdiff.syntax import Static, is_complex, is_float
 
 __all__ = [
     "Argnums", "at_least_two", "chosen", "differentiated", "float_leaves", "moved", "names_of", "pair",
-    "signature_of", "specialised", "with_vector",
+    "primals_and_one", "signature_of", "specialised", "with_vector",
 ]
 
 Argnums = int | str | tuple
@@ -88,6 +88,14 @@ def pair(args, first: str, second: str):
         refuse(f"there are {len(primals)} {first} and {len(others)} {second}", code="SD0311",
                fix=f"give one of the {second} for each of the {first}")
     return primals, others
+
+
+def primals_and_one(args, what: str):
+    """Return a tuple of primals, and what is given besides."""
+    if len(args) != 2 or not isinstance(args[0], tuple | list):
+        refuse(f"primals must be a tuple, one entry for each argument of the function, with {what} after it",
+               fix="write (x,) for one argument", code="SD0313")
+    return tuple(args[0]), args[1]
 
 
 def at_least_two(args):

@@ -35,7 +35,7 @@ __all__ = ["FunctionType", "numba_type"]
 _LOCK = threading.RLock()
 ATTRIBUTES = frozenset({
     "grad", "value_and_grad", "jacobian", "value_and_jacobian", "jacfwd", "jacrev", "hessian", "hvp", "hessp",
-    "lagrangian_hess", "jvp", "product",
+    "lagrangian_hess", "jvp", "product", "pullback",
 })
 
 

@@ -19,6 +19,7 @@ from srcdiff.api.arguments import (
     moved,
     names_of,
     pair,
+    primals_and_one,
     signature_of,
     specialised,
     with_vector,
@@ -211,8 +212,8 @@ class Pullback(Recipe):
     word = "pullback"
 
     def specialise(self, base, args, keywords):
-        primals, given = args
-        primal = base.specialise(tuple(primals), keywords)
+        primals, given = primals_and_one(args, "the cotangent")
+        primal = base.specialise(primals, keywords)
         outputs, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
         active = float_leaves(primal, primal.inputs[0])
         program, bars, linear = cotangents(primal, outputs, given, active, base)
