@@ -27,6 +27,10 @@ def test_arrays_are_those_of_numpy(n):
         assert not cleared or not made.any()
 
 
+def test_large_arrays_begin_at_a_large_page():
+    assert all(a.ctypes.data % large_pages.LARGE_PAGE == 0 for a in every_kind(700_000) if a.nbytes >= large_pages.SMALLEST)
+
+
 @pytest.mark.parametrize("n, error, text", [
     (1 << 61, ValueError, "too big"), (-1, ValueError, "negative dimensions"), (1 << 46, MemoryError, "too large")])
 def test_arrays_that_cannot_be_made_are_errors(n, error, text):

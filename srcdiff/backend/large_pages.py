@@ -23,6 +23,7 @@ __all__ = ["available", "new_array", "numpy_module"]
 
 SMALLEST = 1 << 22          # bytes; NumPy's own limit
 PAGE = 4096                 # bytes
+LARGE_PAGE = 1 << 21        # bytes; an array that begins at one has no small pages but after its last one
 MADV_HUGEPAGE = 14          # of Linux's <sys/mman.h>
 
 
@@ -81,7 +82,10 @@ def maker(context, module, rank: int, itemsize: int, align: int, cleared: bool):
     fail_if(context, builder, negative, ValueError, "negative dimensions not allowed")
     fail_if(context, builder, too_big, ValueError,
             "array is too big; `arr.size * arr.dtype.itemsize` is larger than the maximum possible size.")
-    memory = context.nrt.meminfo_alloc_aligned_unchecked(builder, size, align)
+    word = ir.IntType(32)
+    is_large = builder.icmp_unsigned(">=", size, whole(SMALLEST))
+    memory = context.nrt.meminfo_alloc_aligned_unchecked(
+        builder, size, builder.select(is_large, word(LARGE_PAGE), word(align)))
     fail_if(context, builder, cgutils.is_null(builder, memory), MemoryError, "Allocation failed (probably too large).")
     data = context.nrt.meminfo_data(builder, memory)
     _ask_for_large_pages(builder, data, size)
