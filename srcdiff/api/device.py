@@ -27,8 +27,9 @@ from srcdiff.api.device_values import (
     kind_of,
     require_own,
 )
-from srcdiff.api.dispatch import Stale, one_level_deeper, same_value, store
+from srcdiff.api.dispatch import Stale, one_level_deeper, same_value
 from srcdiff.api.function import Function
+from srcdiff.api.into import store
 from srcdiff.api.repeated import form_of, repeated
 from srcdiff.api.special import Special, refuse
 from srcdiff.api.titles import titled

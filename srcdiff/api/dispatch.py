@@ -20,6 +20,7 @@ import numpy as np
 from srcdiff.api import warm
 from srcdiff.api.by_shape import ByShape, abstract_call, specialised_call
 from srcdiff.api.direct import MISSING, PLAIN, Way, nothing
+from srcdiff.api.into import Version, in_simulated_kernel, into_out, of_simulated_kernel
 from srcdiff.api.lazy import lazy
 from srcdiff.api.matrices import refused_matrix
 from srcdiff.api.special import Special
@@ -41,7 +42,7 @@ from srcdiff.log import in_stage, stage
 from srcdiff.structure import Names, array_of_list, expressions, key_of, pack, pack_leaf, ready
 from srcdiff.syntax import Raise, walk
 
-__all__ = ["Dispatch", "Stale", "into_out", "one_level_deeper", "runner", "store"]
+__all__ = ["Dispatch", "Stale", "one_level_deeper", "runner"]
 
 compiler, titled = lazy("srcdiff.compiler"), lazy("srcdiff.api.titles", "titled")
 misfits = lazy("srcdiff.api.misfits")
@@ -76,8 +77,10 @@ def fresh_capture(value, key):
     return value
 
 
-def runner(special: Special, compiled, args: tuple, keywords: dict) -> Callable:
+def runner(special: Special, compiled, args: tuple, keywords: dict, into: bool = False) -> Callable:
     """Write the function that calls a compiled program with arguments like these.
+
+    With `into` it takes one array more, for the result, which must share memory with no argument.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def runner(special: Special, compiled, args: tuple, keywords: dict) -> Callable:
         A captured value cannot be passed to generated code.
     """
     names = Names(compiled=compiled.dispatcher, ready=ready, array_of_list=array_of_list,
-                  fresh_capture=fresh_capture, Stale=Stale)
+                  fresh_capture=fresh_capture, refuse_overlap=refuse_overlap, Stale=Stale)
     flat = [e for i, value in enumerate(args) for e in expressions(value, f"a{i}")]
     flat += [e for name, value in keywords.items() for e in expressions(value, f"keywords[{name!r}]")]
     lines = []
@@ -98,6 +101,9 @@ def runner(special: Special, compiled, args: tuple, keywords: dict) -> Callable:
         flat += expressions(value, f"c{i}")
     lines += [f"{names.hold(refuse_overlap)}({a}, {b}, {message!r})"
               for a, b, message in overlaps(special, flat)]
+    if into:
+        lines += [f"refuse_overlap(out, {text}, 'out and an argument share memory')" for _, text in arrays_of(special, flat)]
+        flat.append("out")
     types = tuple(special.program.type_of(atom) for atom in special.program.results)
     call = f"compiled({', '.join(flat)})"
     if len(types) == 1 and special.program.tree == 0:           # the shortest way, for small calls
@@ -106,11 +112,12 @@ def runner(special: Special, compiled, args: tuple, keywords: dict) -> Callable:
         call = call if len(types) != 1 else f"({call},)"
         formed = pack(special.program.tree, types, names)
     lines += [f"r = {call}", f"return {formed}"]
-    params = ", ".join([*(f"a{i}" for i in range(len(args))), *["**keywords"] * bool(keywords)])
+    params = ", ".join([*(f"a{i}" for i in range(len(args))), *["out"] * into, *["**keywords"] * bool(keywords)])
     run = written(f"call of {special.program.name}", params, lines, names)
     if lines[0] == f"r = compiled({params})":
         as_it_is = formed == ("r" if len(types) == 1 else f"({', '.join(f'r[{i}]' for i in range(len(types)))})")
         run.way = Way(compiled.dispatcher, formed, None if as_it_is else written("form", "r", lines[1:], names))
+    run.version = Version(special, compiled, len(args))
     return run
 
 
@@ -123,12 +130,17 @@ def written(name: str, params: str, lines: list[str], names: Names) -> Callable:
 
 def overlaps(special: Special, flat: list[str]):
     """Yield the expressions of each written array and another one, with what to say if they overlap."""
-    arrays = [(p.name, text.removeprefix("ready") if text.startswith("ready(") else text)
-              for p, text in zip(special.program.params, flat, strict=True) if p.type.ndim]
+    arrays = arrays_of(special, flat)
     for i, (name, text) in enumerate(arrays):
         for other, text_2 in arrays[i + 1:]:
             if name in special.written or other in special.written:
                 yield text, text_2, f"arguments '{name}' and '{other}' share memory, and one is written"
+
+
+def arrays_of(special: Special, flat: list[str]) -> list[tuple[str, str]]:
+    """Return the name and the expression of each array among the arguments, as the caller has it."""
+    return [(p.name, text.removeprefix("ready") if text.startswith("ready(") else text)
+            for p, text in zip(special.program.params, flat, strict=True) if p.type.ndim]
 
 
 def refuse_overlap(a: np.ndarray, b: np.ndarray, what: str) -> None:
@@ -191,7 +203,7 @@ class Dispatch:
             return self._failed(error, args, keywords)
 
     def _call_by_name(self, args, keywords):
-        """Bind keywords to the parameters; `out=` receives a copy of the result."""
+        """Bind keywords to the parameters; the result goes to `out=`."""
         if self.options.target == "cuda":
             return self._on_grid()(*args, **keywords)
         if "out" in keywords and "out" not in self.__signature__.parameters:
@@ -204,6 +216,19 @@ class Dispatch:
         except (KeyError, TypeError, ValueError):
             run = self._first(args, keywords)
         return self._run(run, args, keywords)
+
+    def version(self, args, make: bool = False) -> Version | None:
+        """Return the version of the code for such arguments that writes into the caller's memory; None where there is no such code.
+
+        Calls that went to machine code at once have none until it is asked for.
+        """
+        try:
+            key = self._key(args, {})
+            if make and key not in self._table:
+                self._first(args, {})
+            return getattr(self._table.get(key), "version", None)
+        except (TypeError, ValueError):
+            return None
 
     @staticmethod
     def _key(args, keywords):
@@ -375,40 +400,3 @@ def over_budget(what: str, allowed: int, needed: int, memory: int | None) -> Mem
     return MemoryBudgetError(Problem(
         MemoryBudgetError.code, what, why=f"a loop has {allowed} bytes for its state and its tape, and needs {needed}",
         fix=fix))
-
-
-def in_simulated_kernel(value) -> bool:
-    """Tell whether a value is an array as a kernel sees it in Numba's simulator, where kernels are Python."""
-    return type(value).__name__ == "FakeWithinKernelCUDAArray"
-
-
-def of_simulated_kernel(value):
-    """Return such an array as NumPy's, of the same memory; any other value as it is."""
-    return value._item._ary if in_simulated_kernel(value) else value
-
-
-def _without_out(keywords: dict) -> dict:
-    return {name: value for name, value in keywords.items() if name != "out"}
-
-
-def into_out(function: Callable, args, keywords: dict):
-    """Call a function whose result is copied to the keyword ``out``, and return that."""
-    return store(function(*args, **_without_out(keywords)), of_simulated_kernel(keywords["out"]))
-
-
-def store(result, out):
-    """Write an array result into `out` and return it."""
-    if not isinstance(result, np.ndarray):
-        raise ArgumentError(Problem("SD0308", "out= needs a derivative that is one array",
-                                    fix="leave out= away"))
-    if not isinstance(out, np.ndarray) or out.dtype != result.dtype:
-        raise ArgumentError(Problem("SD0308", f"out must be an array of dtype {result.dtype}",
-                                    fix="allocate it with np.empty(shape, dtype)"))
-    if out.shape != result.shape:
-        raise ShapeError(Problem(
-            "SD0310", f"out has shape {out.shape}, the result has shape {result.shape}",
-            fix="allocate it with the shape of the result"))
-    if not out.flags.writeable:
-        raise ArgumentError(Problem("SD0308", "out is read-only", fix="give an array that can be written, or leave out= away"))
-    out[...] = result
-    return out

@@ -8,8 +8,9 @@ import threading
 from srcdiff import compiler
 from srcdiff.api.by_shape import abstract_call
 from srcdiff.api.costs import call_cost, shape_key
-from srcdiff.api.dispatch import into_out, runner
+from srcdiff.api.dispatch import runner
 from srcdiff.api.function import Function
+from srcdiff.api.into import into_out
 from srcdiff.api.titles import titled
 
 __all__ = ["LARGE", "ParallelMap"]
@@ -61,6 +62,10 @@ class ParallelMap(Function):
             return super().__call__(*args, **keywords)
         finally:
             _CORES.release()
+
+    def version(self, args, make: bool = False) -> None:
+        """Return None: the version would run without having the cores."""
+        return None
 
     def is_large(self, args, keywords) -> bool:
         """Tell whether a batch of these shapes is worth several cores."""

@@ -14,8 +14,8 @@ import numpy as np
 
 from srcdiff.api.by_shape import abstract_call
 from srcdiff.api.differentiate import as_function, known_target
-from srcdiff.api.dispatch import store
 from srcdiff.api.function import Function
+from srcdiff.api.into import store
 from srcdiff.api.lazy import lazy
 from srcdiff.api.recipes import Recipe
 from srcdiff.api.special import Special, refuse

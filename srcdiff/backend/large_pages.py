@@ -104,6 +104,20 @@ def new_array(context, builder, kind, extents, cleared: bool = False):
     return structure(context, builder, kind, extents, {"meminfo": owner, "data": address(context, builder, kind, owner)})
 
 
+def given_array(context, builder, kind, extents, given, cleared: bool):
+    """Generate the use of an array of the caller's as a new one: his extents must be these."""
+    from numba.core import cgutils
+    array = context.make_array(kind)(context, builder, given)
+    fit = [builder.icmp_signed("==", mine, his)
+           for mine, his in zip(extents, cgutils.unpack_tuple(builder, array.shape), strict=True)]
+    with builder.if_then(builder.not_(functools.reduce(builder.and_, fit)), likely=False):
+        context.call_conv.return_user_exc(builder, ValueError, ("[SD0310] out does not have the shape of the result",))
+    if cleared:
+        cgutils.memset(builder, array.data, builder.mul(array.nitems, array.itemsize), 0)
+    context.nrt.incref(builder, kind, given)
+    return given
+
+
 def _intrinsic(name, cleared: bool):
     """Return a function for compiled code that makes a new array."""
     from numba.core import types as numba_types
@@ -112,11 +126,15 @@ def _intrinsic(name, cleared: bool):
     def generate(context, builder, signature, args):
         from srcdiff.backend.arrays import extents_of
         extents = extents_of(context, builder, signature.args[0], args[0])
+        if isinstance(signature.args[2], numba_types.Array):
+            return given_array(context, builder, signature.return_type, extents, args[2], cleared)
         return new_array(context, builder, signature.return_type, extents, cleared)
 
-    def typed(typingctx, shape, dtype=None):
-        made = _array_type(shape, dtype)
-        return made and (made(shape, numba_types.Omitted(None) if dtype is None else dtype), generate)
+    def typed(typingctx, shape, dtype=None, out=None):
+        made, absent = _array_type(shape, dtype), numba_types.Omitted(None)
+        if made is None or isinstance(out, numba_types.Array) and out != made:
+            return None
+        return made(shape, absent if dtype is None else dtype, absent if out is None else out), generate
     typed.__name__ = typed.__qualname__ = name
     return intrinsic(typed)
 
