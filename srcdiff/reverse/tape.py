@@ -303,6 +303,8 @@ def bytes_of(builder: Builder, dtype: str, extents) -> Atom:
 
 def _iteration_number(builder: Builder, var: str, start: Atom, step: Atom) -> Atom:
     number: Atom = Var(var)
+    if step == Const(-1):
+        return builder.op("subtract", start, number, stem="k")
     if start != Const(0):
         number = builder.op("subtract", number, start, stem="k")
     if step != ONE:
