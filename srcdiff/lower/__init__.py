@@ -16,8 +16,8 @@ order allow, all others as `distribute` proves (with `counters` written out),
 `aside` puts sums into neighbouring elements that still hold up a loop into one that gathers,
 `zeroed` stores what would be added to zeros,
 `short` adds another version of deep nests for short innermost loops, `layout`
-puts the axes of local arrays in the order of the loops, `jam` takes two rows at
-a time that are added to a third one, `registers` keeps
+puts the axes of local arrays in the order of the loops, `crossings` divides a loop at the
+iteration that meets what the others read, `jam` takes two rows at a time that are added to a third one, `registers` keeps
 elements in variables, `at_once` marks the loops whose iterations may run at
 once, `names` gives the loop variables short names.
 
@@ -30,6 +30,7 @@ from __future__ import annotations
 from srcdiff.lower.aside import aside
 from srcdiff.lower.at_once import at_once
 from srcdiff.lower.checks import checks
+from srcdiff.lower.crossings import crossings
 from srcdiff.lower.distribute import PART
 from srcdiff.lower.fuse import fuse
 from srcdiff.lower.gather import gather
@@ -58,9 +59,9 @@ from srcdiff.syntax import For, Program, walk
 __all__ = ["PASSES", "lower"]
 
 PASSES = (reciprocals, checks, tidy, constants, branches, rejoin, fuse, tidy, hoist, moves, tidy, masks, guarded, ordered, recurrences,
-          gather, interchange, aside, zeroed, short, layout, jam, registers, reciprocals, at_once)
+          gather, interchange, aside, zeroed, short, layout, crossings, jam, registers, reciprocals, at_once)
 # A thread of a GPU has no vectors to fill, and a sample of its own.
-FOR_VECTORS = (aside, gather, interchange, ordered, recurrences, rejoin, short, jam, at_once)
+FOR_VECTORS = (aside, crossings, gather, interchange, ordered, recurrences, rejoin, short, jam, at_once)
 
 
 def lower(program: Program, stretch: bool = True, blas: bool = True, device: bool = False) -> Program:

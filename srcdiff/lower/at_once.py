@@ -37,19 +37,21 @@ from srcdiff.analysis.independent import Own
 from srcdiff.lower.commuting import Commuting, accesses, meeting
 from srcdiff.syntax import Assign, For, Load, Program, Store, Var, While, mentions, walk
 
-__all__ = ["at_once"]
+__all__ = ["Marker", "at_once"]
 
 
 def at_once(program: Program) -> Program:
     """Return `program` with its innermost loops marked where that is proved."""
     if not any(isinstance(s, For) for s in walk(program.body)):
         return program
-    writer = _Marker(program)
+    writer = Marker(program)
     writer.block(program.body)
     return program.with_body(writer.builder.take())
 
 
-class _Marker(Commuting):
+class Marker(Commuting):
+    """A walk that can tell whether the iterations of a loop may run at once, and marks those that may."""
+
     def loop(self, stmt: For) -> None:
         self.entered(replace(stmt, at_once=True) if self.may_run_at_once(stmt) else stmt)
 
