@@ -22,8 +22,7 @@ import numpy as np
 __all__ = ["available", "new_array", "numpy_module"]
 
 SMALLEST = 1 << 22          # bytes; NumPy's own limit
-PAGE = 4096                 # bytes
-LARGE_PAGE = 1 << 21        # bytes; an array that begins at one has no small pages but after its last one
+LARGE_PAGE = 1 << 21        # bytes; where Numba aligns memory to it, that much more is reserved behind
 MADV_HUGEPAGE = 14          # of Linux's <sys/mman.h>
 
 
@@ -43,15 +42,14 @@ def available() -> bool:
 
 
 def _ask_for_large_pages(builder, address, size):
-    """Generate a call of `madvise` for memory of at least `SMALLEST` bytes."""
+    """Generate a call of `madvise` for memory at a large page, of at least `SMALLEST` bytes; a last page that is half used is large, too."""
     from llvmlite import ir
     whole, word = ir.IntType(64), ir.IntType(32)
     with builder.if_then(builder.icmp_unsigned(">=", size, whole(SMALLEST)), likely=False):
         kind = ir.FunctionType(word, [whole, whole, word])
         madvise = builder.module.globals.get("madvise") or ir.Function(builder.module, kind, "madvise")
-        begin = builder.ptrtoint(address, whole)
-        skipped = builder.and_(builder.neg(begin), whole(PAGE - 1))
-        builder.call(madvise, [builder.add(begin, skipped), builder.sub(size, skipped), word(MADV_HUGEPAGE)])
+        rounded = builder.and_(builder.add(size, whole(LARGE_PAGE // 2)), whole(-LARGE_PAGE))
+        builder.call(madvise, [builder.ptrtoint(address, whole), rounded, word(MADV_HUGEPAGE)])
 
 
 def _array_type(shape, dtype):
