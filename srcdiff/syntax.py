@@ -247,6 +247,7 @@ class Load(_Statement):
     array: str
     index: tuple[Item, ...]
     where: Where = field(default=NOWHERE, compare=False)
+    checked: bool = field(default=False, compare=False)         # whether its index needs no (other) check: `optimize.bounds`
 
     @fact
     def reads(self):
@@ -264,6 +265,7 @@ class Store(_Statement):
     value: Atom
     accumulate: bool = False
     where: Where = field(default=NOWHERE, compare=False)
+    checked: bool = field(default=False, compare=False)         # as of a `Load`
 
     @fact
     def reads(self):
@@ -524,11 +526,11 @@ def map_atoms(stmt: Stmt, change: Callable[[Atom], Atom]) -> Stmt:
             return stmt if _same(new, old) else Assign(stmt.target, stmt.op, new, stmt.static, stmt.where)
         case Load(index=old):
             new = map_index(old, change)
-            return stmt if new is old else Load(stmt.target, stmt.array, new, stmt.where)
+            return stmt if new is old else Load(stmt.target, stmt.array, new, stmt.where, stmt.checked)
         case Store(index=old):
             new, value = map_index(old, change), change(stmt.value)
             return stmt if new is old and value is stmt.value else \
-                Store(stmt.array, new, value, stmt.accumulate, stmt.where)
+                Store(stmt.array, new, value, stmt.accumulate, stmt.where, stmt.checked)
         case For():
             new = tuple(map(change, stmt.reads))
             return stmt if _same(new, stmt.reads) else For(stmt.var, *new, stmt.body, stmt.where, stmt.at_once)

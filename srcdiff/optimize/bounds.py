@@ -83,8 +83,10 @@ def bounds(program: Program) -> Program:
 
     Negative indices count from the end, as in Python.  To be run once: a check
     that another one before it implies is not always seen to be superfluous.
+    Accesses of a program that has been through here, and now stands inside
+    another one (`Load.checked`), only tell what holds behind them.
     """
-    if not any(isinstance(s, Load | Store) for s in walk(program.body)):
+    if not any(isinstance(s, Load | Store) and not s.checked for s in walk(program.body)):
         return program
     checker = _Bounds(program)
     checker.block(program.body)
@@ -204,7 +206,7 @@ class _Bounds:
         if value is None:
             value = integers.now[atom.name] = integers.fresh(atom.name)
         low, high = integers.combine(extent, value), at_most(integers, value, extent, 1)
-        below, above = (not integers.facts.prove(form) for form in (low, high))
+        below, above = (not stmt.checked and not integers.facts.prove(form) for form in (low, high))
         if below or above:
             message = self.message(stmt, axis)
             below = below and not self.before_loop(_Check(low, (), message, stmt.where))

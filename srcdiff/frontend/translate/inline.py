@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
+from dataclasses import replace
 
 import gast
 
@@ -32,7 +33,7 @@ from srcdiff.frontend.translate.values import (
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.places import follow, without_place
-from srcdiff.syntax import Const, Static, Var, rename
+from srcdiff.syntax import Const, Load, Static, Store, Var, rename, with_blocks
 
 __all__ = ["closure", "frame_of", "function", "partial", "run", "spliced"]
 
@@ -292,9 +293,15 @@ def spliced(t: Translator, target, args, keywords):
         if name not in params:
             names[name] = t.builder.fresh(name, type_)
             t.stems[names[name]] = name
-    t.builder.append(*rename(program.body, names))
+    t.builder.append(*_all_checked(rename(program.body, names)))
     results = tuple(Var(names[a.name]) if isinstance(a, Var) else a for a in program.results)
     return _rebuild(t, program.tree, results) if program.tree is not None else results[0]
+
+
+def _all_checked(body) -> tuple:
+    """Note that what an index needs has been written, by the pass that ran over this program alone."""
+    return tuple(replace(s, checked=True) if isinstance(s, Load | Store)
+                 else with_blocks(s, map(_all_checked, s.blocks)) if s.blocks else s for s in body)
 
 
 def _leaves(t, value):
