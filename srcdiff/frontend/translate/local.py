@@ -13,11 +13,13 @@ import inspect
 
 import gast
 
+from srcdiff.errors import SrcdiffError
 from srcdiff.frontend.translate import inline
 from srcdiff.frontend.translate.context import Translator, describe
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Closure,
+    Dict,
     Intrinsic,
     Known,
     MaybeNone,
@@ -174,7 +176,11 @@ def call(t: Translator, target, local: Local, args, keywords):
     if keywords:
         raise Refused(f"a derivative of `{local.__name__}` gets keyword arguments",
                       fix="pass them by position", code="SD0218")
-    captured = local.capture(t)
+    return _called(t, target, args, local.capture(t))
+
+
+def _called(t: Translator, target, args, captured: Tuple):
+    """Call a derivative of a nested function with given captured values."""
     first = next(iter(target.__signature__.parameters), "")
     if first == "primals":
         primals, *others = args
@@ -215,23 +221,55 @@ def _copied(t: Translator, value):
     return t.emit("copy", as_atom(t, value))
 
 
+def _frozen(t: Translator, value):
+    """Return a captured value that later changes do not reach; of lists and dicts, another one."""
+    if not isinstance(value, Ref):
+        return _copied(t, value)
+    contents = t.contents(value)
+    if isinstance(contents, Dict):
+        return t.allocate(Dict(tuple((k, _frozen(t, v)) for k, v in contents.items)), value.kind)
+    if isinstance(contents, Tuple):
+        return t.allocate(Tuple(tuple(_frozen(t, v) for v in contents.items), contents.cls), value.kind)
+    return t.allocate(_copied(t, contents), value.kind)
+
+
+def _at_present(t: Translator, base):
+    """Return what calls derivatives of `base`, now or later, with the values that it captures now."""
+    local = local_of(base)
+    if local is None:
+        return lambda t, target, *args: inline.spliced(t, target, args, {})
+    captured = Tuple(tuple(_frozen(t, v) for v in local.capture(t).items))
+    found = local.places, local.held, local.keys
+
+    def run(t, target, *args):
+        local.places, local.held, local.keys = found
+        return _called(t, target, args, captured)
+
+    return run
+
+
 def pullback(t: Translator, package, function, primals, keywords):
-    """Translate ``out, pullback = sd.vjp(f, *primals)``."""
+    """Translate ``out, pullback = sd.vjp(f, *primals)``.
+
+    The forward sweep stands here, once, and gives the value; the pullback is the
+    reverse sweep, from what the forward sweep has kept.
+    """
     if keywords:
         raise Refused("`vjp` with keyword arguments inside a differentiated function",
                       fix="leave has_aux out", code="SD0218")
     linear = importlib.import_module(f"{package.__name__}.api.linear")
     base = package.differentiate(function)
     t.kept_alive.append(base)
-    local, point = local_of(base), Tuple(tuple(_copied(t, p) for p in primals))
-
-    def run(target, *args):
-        if local is None:
-            return inline.spliced(t, target, args, {})
-        return call(t, target, local, args, {})
+    run, point = _at_present(t, base), Tuple(tuple(_copied(t, p) for p in primals))
+    try:
+        out, held = run(t, base.derive(linear.Forward()), *point.items).items
+        reverse, given = base.derive(linear.Reverse()), (held,)
+    except SrcdiffError:                    # what is wrong with the reverse sweep is said when it is asked for
+        out = run(t, base.derive(linear.Value()), *point.items)
+        reverse, given = base.derive(linear.Pullback()), ()
 
     def pulled(t, cotangent):
-        found = run(base.derive(linear.Pullback()), point, cotangent)
+        found = run(t, reverse, point, cotangent, *given)
         return Tuple(found.items[:len(primals)])
 
-    return Tuple((run(base.derive(linear.Value()), *point.items), Intrinsic(pulled)))
+    return Tuple((out, Intrinsic(pulled)))
