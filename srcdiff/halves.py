@@ -55,7 +55,7 @@ from srcdiff.syntax import (
     walk,
 )
 
-__all__ = ["halves"]
+__all__ = ["early_first", "halves"]
 
 
 def halves(program: Program, late: frozenset[str], count: int) -> tuple[Program, Program]:
@@ -71,8 +71,7 @@ def halves(program: Program, late: frozenset[str], count: int) -> tuple[Program,
         of `late`; its results are the others.  Captured parameters are handed
         over, as they were when the first half ran.
     """
-    at = next((i for i, stmt in enumerate(program.body) if _reads(stmt) & late), len(program.body))
-    head, tail = _beginnings_later(*_extents_first(program.body[:at], program.body[at:]), program.results[:count])
+    head, tail = _beginnings_later(*_extents_first(*_cut(program.body, late)), program.results[:count])
     early = {p.name for p in program.params if not p.captured and p.name not in late}
     live = live_into(tail, {a.name for a in program.results[count:] if isinstance(a, Var)}) - early - late
     again = _Again(program, head, early, live)
@@ -92,6 +91,21 @@ def halves(program: Program, late: frozenset[str], count: int) -> tuple[Program,
                     results=program.results[:count] + tuple(atom for atom, _ in given), types=first.types),
             replace(program, name=f"{program.name}_second", params=before + taken + behind, body=second.take(),
                     results=results, types=second.types))
+
+
+def early_first(program: Program, late: frozenset[str], count: int) -> tuple[Program, int]:
+    """Return a program in the order of its halves, and how many statements the first one has.
+
+    The second half reads the variables of the first one as they are left then:
+    this is for who puts both into one program, not for two programs.
+    """
+    head, tail = _beginnings_later(*_cut(program.body, late), program.results[:count])
+    return replace(program, body=(*head, *tail)), len(head)
+
+
+def _cut(body, late: frozenset[str]) -> tuple[tuple[Stmt, ...], tuple[Stmt, ...]]:
+    at = next((i for i, stmt in enumerate(body) if _reads(stmt) & late), len(body))
+    return body[:at], body[at:]
 
 
 def _extents_first(head, tail) -> tuple[tuple[Stmt, ...], tuple[Stmt, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -28,10 +29,10 @@ from srcdiff.structure import (
 )
 from srcdiff.syntax import Program, Static, is_float
 
-__all__ = ["Bound", "Value", "linearize", "vjp"]
+__all__ = ["Bound", "Sweeps", "Value", "linearize", "vjp"]
 
 compiler, Builder = lazy("srcdiff.compiler"), lazy("srcdiff.builder", "Builder")
-keep = lazy("srcdiff.assemble", "keep")
+keep, early_first = lazy("srcdiff.assemble", "keep"), lazy("srcdiff.halves", "early_first")
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,35 @@ class Reverse(Pullback):
 
     def signature(self, base):
         return signature_of("primals", "cotangent", "held")
+
+
+@dataclass(frozen=True)
+class Sweeps(Recipe):
+    """``primals -> (value, cotangents of the primals)`` with further parameters: a cotangent of each floating-point output.
+
+    This is for `vjp` inside a differentiated function.  The first statements, as
+    many as `Special.early` says, stand where `vjp` is called, the others where
+    the pullback is: all that is known of the ones holds for the others.
+    """
+
+    word = "pullback"
+
+    def specialise(self, base, args, keywords):
+        primal = base.specialise(tuple(args[0]), keywords)
+        found = Pullback(value=True).of(primal, base, map_tree(partial(own_cotangent, primal.program), primal.program.tree))
+        late = frozenset(leaf for leaf in leaves(found.names[0][1]) if not isinstance(leaf, Static))
+        program, early = early_first(found.program, late, len(set(output_leaves(primal.program.tree))))
+        return replace(found, program=program, early=early)
+
+    def signature(self, base):
+        return signature_of("primals")
+
+
+def own_cotangent(program: Program, leaf):
+    """Return the type of the cotangent of a result; None where it has none."""
+    if isinstance(leaf, Static) or not is_float(type_ := program.type_of(program.results[leaf])):
+        return Static(None)
+    return type_
 
 
 def with_arguments(program: Program, primal: Program, held, count: int) -> tuple[Program, list[str]]:

@@ -213,7 +213,10 @@ class Pullback(Recipe):
 
     def specialise(self, base, args, keywords):
         primals, given = primals_and_one(args, "the cotangent")
-        primal = base.specialise(primals, keywords)
+        return self.of(base.specialise(primals, keywords), base, given)
+
+    def of(self, primal: Special, base, given) -> Special:
+        """Return the pullback of a specialisation, for cotangents like those of `given`."""
         outputs, aux = split_aux(primal.program.tree, self.has_aux, base.__name__)
         active = float_leaves(primal, primal.inputs[0])
         program, bars, linear = cotangents(primal, outputs, given, active, base)

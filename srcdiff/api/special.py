@@ -41,6 +41,8 @@ class Special:
         pushed through at once: the seeds of pullbacks and tangent maps.
     written
         Names of the parameters whose arrays the user's function writes.
+    early
+        How many statements at the beginning do not need the cotangents (`srcdiff.api.linear.Sweeps`).
     """
 
     program: Program
@@ -49,6 +51,7 @@ class Special:
     assumed: tuple = ()
     linear: frozenset[str] = frozenset()
     written: tuple[str, ...] = ()
+    early: int = 0
 
     @property
     def bare(self) -> Program:

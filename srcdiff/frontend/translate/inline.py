@@ -33,9 +33,12 @@ from srcdiff.frontend.translate.values import (
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.places import follow, without_place
-from srcdiff.syntax import Const, Load, Static, Store, Var, rename, with_blocks
+from srcdiff.syntax import Array, Atom, Const, Load, Static, Store, Var, rename, with_blocks
 
-__all__ = ["closure", "frame_of", "function", "partial", "run", "spliced"]
+__all__ = [
+    "closure", "copied", "frame_of", "function", "given_names", "own", "name_of", "partial", "program_of", "put", "rebuilt", "run",
+    "spliced",
+]
 
 _SAME_FUNCTION_AT_MOST = 3          # where no argument tells that the calls will end
 _COUNTED_AT_MOST = 30
@@ -270,32 +273,72 @@ def _parameter_names(function) -> list[str]:
 
 def spliced(t: Translator, target, args, keywords):
     """Put the statements of a derivative object's program here, with fresh names."""
+    spec = program_of(t, target, args, keywords)
+    program = spec.program
+    names = given_names(t, target, spec, (*args, *keywords.values()))
+    put(t, program, program.body, names)
+    results = own(t, program, program.results, names, {p.name for p in program.params})
+    return rebuilt(t, program.tree, results) if program.tree is not None else results[0]
+
+
+def program_of(t: Translator, target, args, keywords):
+    """Return the specialisation of a derivative object for values, and note what it assumes."""
     from srcdiff.frontend.specialise import specs_of
     spec = target.__srcdiff_program__(tuple(specs_of(t, a) for a in args),
                                       {k: specs_of(t, v) for k, v in keywords.items()})
-    program = spec.program
     for k, (get, value) in enumerate(getattr(spec, "assumed", ())):
         assume(t, Origin(f"{id(target)}.assumed.{k}", without_place(get)), value)
-    leaves = [leaf for a in (*args, *keywords.values()) for leaf in _leaves(t, a)]
-    names = {}
-    captured = iter(spec.captures)
-    for k, param in enumerate(program.params):
+    return spec
+
+
+def given_names(t: Translator, target, spec, args, without=()) -> dict[str, str]:
+    """Return what the parameters of a program, but those of `without`, are called here."""
+    leaves = iter([leaf for a in args for leaf in _leaves(t, a)])
+    names, captured = {}, iter(spec.captures)
+    for param in spec.program.params:
         if param.captured:
             get = next(captured)
             atom = capture(t, get(), Origin(f"{id(target)}.{param.name}", without_place(get)), param.name)
+        elif param.name in without:
+            continue
         else:
-            atom = leaves[k]
-        if isinstance(atom, Const):
-            atom = t.emit("copy", atom)
-        names[param.name] = atom.name
-    params = {p.name for p in program.params}
-    for name, type_ in program.types.items():
-        if name not in params:
-            names[name] = t.builder.fresh(name, type_)
+            atom = next(leaves)
+        names[param.name] = name_of(t, atom, param.name)
+    return names
+
+
+def name_of(t: Translator, atom: Atom, stem: str) -> str:
+    """Return the name of what a parameter stands for; a number gets one."""
+    if isinstance(atom, Const):
+        atom = t.emit("copy", atom)
+        t.stems[atom.name] = stem
+    return atom.name
+
+
+def copied(t: Translator, atom: Var) -> Var:
+    """Return a copy that is called like what it is a copy of."""
+    made = t.emit("copy", atom)
+    t.stems[made.name] = t.stems.get(atom.name, atom.name)
+    return made
+
+
+def put(t: Translator, program, body, names: dict[str, str]) -> None:
+    """Put statements of a program here; what they assign, and `names` does not hold, gets a fresh name there."""
+    for name in dict.fromkeys(n for stmt in body for n in stmt.changes):
+        if name not in names:
+            names[name] = t.builder.fresh(name, program.types[name])
             t.stems[names[name]] = name
-    t.builder.append(*_all_checked(rename(program.body, names)))
-    results = tuple(Var(names[a.name]) if isinstance(a, Var) else a for a in program.results)
-    return _rebuild(t, program.tree, results) if program.tree is not None else results[0]
+    t.builder.append(*_all_checked(rename(body, names)))
+
+
+def own(t: Translator, program, results, names: dict[str, str], kept) -> list[Atom]:
+    """Return results of a program as variables that the user may change: copies of arrays in `kept`, and of those that stand there twice."""
+    found, seen = [], set(kept)
+    for atom in results:
+        new = Var(names[atom.name]) if isinstance(atom, Var) else atom
+        found.append(copied(t, new) if isinstance(program.type_of(atom), Array) and atom.name in seen else new)
+        seen.update([atom.name] if isinstance(atom, Var) else ())
+    return found
 
 
 def _all_checked(body) -> tuple:
@@ -316,7 +359,7 @@ def _leaves(t, value):
     return [as_atom(t, value)]
 
 
-def _rebuild(t, tree, results):
+def rebuilt(t, tree, results):
     if isinstance(tree, bool | str) or tree is None:
         return Known(tree)
     if isinstance(tree, int):
@@ -324,7 +367,7 @@ def _rebuild(t, tree, results):
     if isinstance(tree, Static):
         return lift(t, tree.value)
     if isinstance(tree, dict):
-        return t.allocate(Dict(tuple((k, _rebuild(t, v, results)) for k, v in tree.items())), dict)
-    items = Tuple(tuple(_rebuild(t, v, results) for v in tree),
+        return t.allocate(Dict(tuple((k, rebuilt(t, v, results)) for k, v in tree.items())), dict)
+    items = Tuple(tuple(rebuilt(t, v, results) for v in tree),
                   type(tree) if hasattr(tree, "_fields") else None)
     return t.allocate(items, list) if isinstance(tree, list) else items

@@ -16,6 +16,7 @@ import gast
 from srcdiff.errors import SrcdiffError
 from srcdiff.frontend.translate import inline
 from srcdiff.frontend.translate.context import Translator, describe
+from srcdiff.frontend.translate.sweeps import Sweeps
 from srcdiff.frontend.translate.values import (
     UNBOUND,
     Closure,
@@ -176,19 +177,18 @@ def call(t: Translator, target, local: Local, args, keywords):
     if keywords:
         raise Refused(f"a derivative of `{local.__name__}` gets keyword arguments",
                       fix="pass them by position", code="SD0218")
-    return _called(t, target, args, local.capture(t))
+    found = inline.spliced(t, target, _with_captured(t, target, args, local.capture(t)), {})
+    return _without_captured(found, target)
 
 
-def _called(t: Translator, target, args, captured: Tuple):
-    """Call a derivative of a nested function with given captured values."""
-    first = next(iter(target.__signature__.parameters), "")
-    if first == "primals":
-        primals, *others = args
-        others = [_with(t, o, Known(None)) if name == "tangents" else o
-                  for o, name in zip(others, list(target.__signature__.parameters)[1:], strict=False)]
-        found = inline.spliced(t, target, (_with(t, primals, captured), *others), {})
-        return _without_captured(found, target)
-    return inline.spliced(t, target, (*args, captured), {})
+def _with_captured(t: Translator, target, args, captured: Tuple) -> tuple:
+    """Return the arguments of a derivative of a nested function, with those that are not in the call."""
+    first, *names = target.__signature__.parameters
+    if first != "primals":
+        return (*args, captured)
+    primals, *others = args
+    others = [_with(t, o, Known(None)) if name == "tangents" else o for o, name in zip(others, names, strict=False)]
+    return (_with(t, primals, captured), *others)
 
 
 def _without_captured(found, target):
@@ -218,7 +218,7 @@ def _copied(t: Translator, value):
         return Tuple(tuple(_copied(t, v) for v in value.items), value.cls)
     if isinstance(value, Ref):
         raise Refused(f"`vjp` at {describe(value)}", fix="pass arrays, numbers or tuples of these", code="SD0218")
-    return t.emit("copy", as_atom(t, value))
+    return inline.copied(t, as_atom(t, value))
 
 
 def _frozen(t: Translator, value):
@@ -234,25 +234,26 @@ def _frozen(t: Translator, value):
 
 
 def _at_present(t: Translator, base):
-    """Return what calls derivatives of `base`, now or later, with the values that it captures now."""
+    """Return what completes the arguments of derivatives of `base`, now or later, by what it captures now."""
     local = local_of(base)
     if local is None:
-        return lambda t, target, *args: inline.spliced(t, target, args, {})
+        return lambda t, target, *args: args
     captured = Tuple(tuple(_frozen(t, v) for v in local.capture(t).items))
     found = local.places, local.held, local.keys
 
-    def run(t, target, *args):
+    def complete(t, target, *args):
         local.places, local.held, local.keys = found
-        return _called(t, target, args, captured)
+        return _with_captured(t, target, args, captured)
 
-    return run
+    return complete
 
 
 def pullback(t: Translator, package, function, primals, keywords):
     """Translate ``out, pullback = sd.vjp(f, *primals)``.
 
-    The forward sweep stands here, once, and gives the value; the pullback is the
-    reverse sweep, from what the forward sweep has kept.
+    What cannot be one program in two sweeps is the function here, and all of its
+    pullback there: a reverse sweep that is refused, which is said where it is asked
+    for, and one of some of the outputs only.
     """
     if keywords:
         raise Refused("`vjp` with keyword arguments inside a differentiated function",
@@ -260,16 +261,18 @@ def pullback(t: Translator, package, function, primals, keywords):
     linear = importlib.import_module(f"{package.__name__}.api.linear")
     base = package.differentiate(function)
     t.kept_alive.append(base)
-    run, point = _at_present(t, base), Tuple(tuple(_copied(t, p) for p in primals))
+    complete, point = _at_present(t, base), Tuple(tuple(_copied(t, p) for p in primals))
+    both, alone, whole = (base.derive(recipe()) for recipe in (linear.Sweeps, linear.Value, linear.Pullback))
     try:
-        out, held = run(t, base.derive(linear.Forward()), *point.items).items
-        reverse, given = base.derive(linear.Reverse()), (held,)
-    except SrcdiffError:                    # what is wrong with the reverse sweep is said when it is asked for
-        out = run(t, base.derive(linear.Value()), *point.items)
-        reverse, given = base.derive(linear.Pullback()), ()
+        sweeps = Sweeps(t, both, complete(t, both, point))
+        out = sweeps.value
+    except SrcdiffError:
+        sweeps, out = None, inline.spliced(t, alone, complete(t, alone, *point.items), {})
 
     def pulled(t, cotangent):
-        found = run(t, reverse, point, cotangent, *given)
+        found = sweeps and sweeps.pullback(t, cotangent)
+        if found is None:
+            found = inline.spliced(t, whole, complete(t, whole, point, cotangent), {})
         return Tuple(found.items[:len(primals)])
 
     return Tuple((out, Intrinsic(pulled)))
