@@ -173,8 +173,7 @@ class Function(Dispatch, Operators):
 
     def __srcdiff_program__(self, args, keywords) -> Special:
         """Give the front end the program of a call inside another differentiated function."""
-        with compiler.taking(False):
-            return self.specialise(*self.bind(args, keywords))
+        return self.specialise(*self.bind(args, keywords))
 
     def derive(self, recipe: Recipe) -> Function:
         """Return the derivative of this function that `recipe` makes; the same object each time."""
