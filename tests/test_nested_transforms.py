@@ -106,10 +106,6 @@ def energy(starts, columns, values, x):
     return np.sum(y * y)
 
 
-def along(starts, columns, values, x):
-    return energy(starts, columns, values, x)
-
-
 @pytest.mark.parametrize("made", [
     lambda f: sd.grad(f, argnums=3), lambda f: sd.value_and_grad(f, argnums=3), lambda f: sd.jacfwd(f, argnums=3),
     lambda f: sd.jacrev(f, argnums=3), lambda f: sd.grad(lambda s, c, v, x: np.sum(sd.grad(f, argnums=3)(s, c, v, x)**2), argnums=3)])

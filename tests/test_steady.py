@@ -168,10 +168,22 @@ def test_shapes_that_do_not_fit_are_refused():
         sd.grad(stretched)(np.ones(2), K, 2)
 
 
-def test_a_gradient_inside_a_function_takes_all_shapes():
-    def outer(y):
-        return np.sum(sd.grad(stretched)(y, K, 2))
+def sensitivity(y):
+    return np.sum(sd.grad(stretched)(y, K, 2))
 
-    with compiler.taking(True):
-        program = sd.differentiate(outer).program(np.array([1.5]))
-    assert not any("keep their shapes" in s.message for s in walk(program.body) if isinstance(s, Raise))
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_gradient_inside_a_function_is_made_like_that_function(taken):
+    with compiler.taking(taken):
+        program = sd.differentiate(sensitivity).program(np.array([1.5]))
+    assert taken == any("keep their shapes" in s.message for s in walk(program.body) if isinstance(s, Raise))
+
+
+@pytest.mark.parametrize("y", [np.array([1.5]), np.array([1.5, 2.0, 0.5])], ids=["stretched", "kept"])
+def test_and_takes_other_shapes_too(y):
+    growth = (1 + 0.1 * K)**4                       # the result is sum((y * (1 + 0.1 k)^2)^2)
+    assert sd.differentiate(sensitivity)(y) == pytest.approx(np.sum(2 * y * growth), rel=1e-13)
+    slopes = np.broadcast_to(2 * growth, (3,))
+    assert_close(sd.grad(sensitivity)(y), np.array([slopes.sum()]) if len(y) == 1 else slopes)
+    assert_close(sd.vmap(sensitivity)(np.stack([y, y])), np.full(2, np.sum(2 * y * growth)))
+    assert_close(sd.vmap(sensitivity, parallel=True)(np.stack([y] * 3)), np.full(3, np.sum(2 * y * growth)))
