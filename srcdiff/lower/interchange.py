@@ -72,7 +72,7 @@ MOST_KEPT = 4                           # numbers of an iteration that are kept 
 
 def interchange(program: Program) -> Program:
     """Return `program` with its nests turned where that is allowed and pays."""
-    if not any(isinstance(s, For) and any(isinstance(t, For) for t in s.body) for s in walk(program.body)):
+    if not any(isinstance(s, For) and (s.step == Const(-1) or any(isinstance(t, For) for t in s.body)) for s in walk(program.body)):
         return program
     writer = _Turner(program)
     writer.block(program.body)

@@ -42,7 +42,7 @@ def half_life_error_grad(rate, times, data):
         exp_tape[i] = math.exp(t_2 * t)
     t_bar = 0.0
     # line 74: for t, d in zip(times, data, strict=True):
-    for i in range(n_data - 1, -1, -1):
+    for i in range(n_data):
         # line 75: total += (decay(t, rate) - d) ** 2
         exp = exp_tape[i]
         # line 69, in decay: return math.exp(-rate * t)

@@ -28,7 +28,7 @@ def huber_grad(residuals, delta):
     n_residuals = residuals.shape[0]
     residuals_bar = np.empty(n_residuals)
     # line 49: for i in range(len(residuals)):
-    for i in range(n_residuals - 1, -1, -1):
+    for i in range(n_residuals):
         # line 50: size = abs(residuals[i])
         residuals_i = residuals[i]
         size = abs(residuals_i)

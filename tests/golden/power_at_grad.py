@@ -56,7 +56,7 @@ def power_at_grad(signal, frequency):
     t_4 = 2 * hypot
     z_bar = -1.0j * (quotient(t_3, hypot) * t_4) + quotient(t_2, hypot) * t_4
     # line 42: for i in range(len(signal)):
-    for i in range(n_signal - 1, -1, -1):
+    for i in range(n_signal):
         # line 43: z += signal[i] * np.exp(-1j * frequency * i)
         exp = exp_tape[i]
         t_bar += i * (exp * (signal[i] * z_bar))

@@ -49,12 +49,11 @@ def recurrence_value_and_grad(x, a):
     for j in range(n_x):
         total += y[j]
         x_bar[j] = 1.0
-    # line 28: for i in range(1, len(y)):
-    last = n_x - 1
     cos_t_row = np.empty(n_x)
-    for i in range(last, 0, -1):
+    # line 28: for i in range(1, len(y)):
+    for i in range(1, n_x):
         cos_t_row[i] = math.cos(y[i - 1])
-    for i in range(last, 0, -1):
+    for i in range(n_x - 1, 0, -1):
         # line 29: y[i] = a * np.sin(y[i - 1]) + y[i]
         i_prev = i - 1
         x_bar_i = x_bar[i]

@@ -31,7 +31,7 @@ def rosenbrock_hvp(x, x_dot):
         raise ValueError("[SD0310] the tangent of x does not have its shape")
     x_bar_dot = np.zeros(n_x)
     # line 21: for i in range(len(x) - 1):
-    for i in range(n_x - 2, -1, -1):
+    for i in range(n_x - 1):
         # line 22: total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
         i_next = i + 1
         x_i = x[i]
