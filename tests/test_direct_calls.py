@@ -84,7 +84,39 @@ def test_numbers_of_numpy_and_python_stay_apart():
     assert derivative._direct.call(single, 2.0) is not MISSING
     assert derivative(single, 2.0).dtype == np.float32
     assert derivative(single, np.float64(2.0)).dtype == np.float64
-    assert not PLAIN & {np.float64, int, bool}
+    derivative(X, 2)
+    assert derivative._direct.call(X, 2) is not MISSING
+    assert derivative(X, True).dtype == derivative(X, np.int64(2)).dtype == np.float64
+    with pytest.raises(OverflowError):
+        derivative(X, 2**70)
+    assert not PLAIN & {np.float64, np.int64, bool}
+
+
+def product(a, b, c=1.0):
+    return a * b[0] * c
+
+
+def test_items_of_tuples_go_to_machine_code_too():
+    derivative = sd.differentiate(product).pullback
+    w = X + 1.0
+    expected = derivative((X, w), w)
+    assert derivative._direct.call(*derivative._direct.flat(((X, w), w))) is not MISSING
+    for found, wanted in zip(derivative((X, w), w), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def of_pairs(a, b, c=0.0):
+    first = a[0] if isinstance(a, tuple) else a
+    return first + 10.0 * (a[1] if isinstance(a, tuple) and len(a) == 2 else b) + 100.0 * c
+
+
+def test_tuples_of_other_lengths_stay_apart():
+    function = sd.differentiate(of_pairs).jacfwd
+    for _ in range(3):
+        assert function((1.0, 2.0), 3.0) == (1.0, 10.0)
+        assert function((1.0,), 2.0, 3.0) == (1.0,)
+        assert function(1.0, 2.0, 3.0) == 1.0
+        assert function([1.0, 2.0][0], 2.0) == 1.0
 
 
 def test_results_have_the_types_that_calls_by_key_give():

@@ -7,6 +7,7 @@ Numba finds the code in C.  Frozen: another thread may be calling.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -14,12 +15,41 @@ import numpy as np
 
 from srcdiff.api.lazy import lazy
 
-__all__ = ["MISSING", "PLAIN", "Direct", "Way", "nothing"]
+__all__ = ["MISSING", "PLAIN", "Direct", "Way", "nothing", "parts_of"]
 
 entry, table, types_of = (lazy("srcdiff.backend.entries", name) for name in ("entry", "table", "types_of"))
 
-PLAIN = frozenset({np.ndarray, float})       # types whose values Numba tells apart as `key_of` does
+PLAIN = frozenset({np.ndarray, float, int})  # types whose values Numba tells apart as `key_of` does
 MISSING = object()
+
+
+# For each argument of a call None, or the number of items of a tuple; None where no argument is a tuple.
+Parts = tuple[int | None, ...] | None
+
+
+def parts_of(args: tuple) -> Parts:
+    """Return what of a call's arguments is a tuple.
+
+    >>> parts_of(((1.0, 2.0), 3.0)), parts_of((1.0,))
+    ((2, None), None)
+    """
+    parts = tuple(len(a) if type(a) is tuple else None for a in args)
+    return None if parts.count(None) == len(parts) else parts
+
+
+def flat(args: tuple) -> tuple:
+    """Return the arguments of a call, and the items of tuples in their places."""
+    return tuple(v for a in args for v in (a if type(a) is tuple else (a,)))
+
+
+@functools.cache
+def flattener(parts: Parts) -> Callable | None:
+    """Return a faster `flat` for arguments with these parts; of others it makes one that is not plain."""
+    if parts is None:
+        return None
+    items = "".join(f"args[{i}], " if n is None else f"*args[{i}], " for i, n in enumerate(parts))
+    tests = [f"type(args[{i}]) is tuple and len(args[{i}]) == {n}" for i, n in enumerate(parts) if n is not None]
+    return eval(f"lambda args: ({items}) if {' and '.join(tests)} else (None,)")
 
 
 class Way(NamedTuple):
@@ -31,6 +61,7 @@ class Way(NamedTuple):
     dispatcher: Callable
     text: str
     form: Callable | None
+    parts: Parts = None
 
 
 def missing(*args):
@@ -41,32 +72,40 @@ def missing(*args):
 class Direct:
     """Machine code for calls with `count` arguments, whose results are formed alike.
 
-    `call` takes arguments of plain types and returns what the code returns, or `MISSING`.
+    `flat` gives the arguments that code takes, where some come in tuples; `call` takes these, of plain types, and
+    returns what the code returns, or `MISSING`.
     """
 
-    __slots__ = ("call", "count", "entries", "form")
+    __slots__ = ("call", "count", "entries", "flat", "form")
 
     def __init__(self, entries: Mapping[tuple, tuple[Callable, Way]], newest: Way | None = None, count: int = -1):
         self.entries, self.count = entries, count
         functions = {types: function for types, (function, way) in entries.items()
-                     if len(types) == count and way.text == newest.text}
+                     if len(types) == _length(way.parts, count) and (way.text, way.parts) == (newest.text, newest.parts)}
         self.call = table(functions, missing) if functions else missing
-        self.form = newest and newest.form
+        self.form, self.flat = (newest.form, flattener(newest.parts)) if newest else (None, None)
 
     def joined(self, way: Way, args: tuple) -> Direct:
         """Return this with the code that a dispatcher has for such arguments."""
-        if not hasattr(way.dispatcher, "overloads") or {*map(type, args)} - PLAIN:
+        given = flat(args)
+        if not hasattr(way.dispatcher, "overloads") or {*map(type, given)} - PLAIN:
             return self
-        function = entry(way.dispatcher, args)
-        return Direct({**self.entries, types_of(args): (function, way)}, way, len(args)) if function else self
+        function = entry(way.dispatcher, given)
+        return Direct({**self.entries, types_of(given): (function, way)}, way, len(args)) if function else self
 
     def without(self, args: tuple) -> Direct:
         """Return this without the code for such arguments."""
-        if not self.entries or types_of(args) not in self.entries:
+        given = flat(args)
+        if not self.entries or {*map(type, given)} - PLAIN or types_of(given) not in self.entries:
             return self
-        kept = {types: found for types, found in self.entries.items() if types != types_of(args)}
+        kept = {types: found for types, found in self.entries.items() if types != types_of(given)}
         types, (_, way) = next(reversed(kept.items()), ((), (None, None)))
-        return Direct(kept, way, len(types)) if kept else nothing
+        return Direct(kept, way, len(way.parts or types)) if kept else nothing
+
+
+def _length(parts: Parts, count: int) -> int:
+    """Return how many values code takes for `count` arguments."""
+    return count if parts is None else sum(1 if n is None else n for n in parts)
 
 
 nothing = Direct({})

@@ -19,7 +19,7 @@ import numpy as np
 
 from srcdiff.api import warm
 from srcdiff.api.by_shape import ByShape, abstract_call, specialised_call
-from srcdiff.api.direct import MISSING, PLAIN, Way, nothing
+from srcdiff.api.direct import MISSING, PLAIN, Way, nothing, parts_of
 from srcdiff.api.into import Version, in_simulated_kernel, into_out, of_simulated_kernel
 from srcdiff.api.lazy import lazy
 from srcdiff.api.matrices import refused_matrix
@@ -114,11 +114,17 @@ def runner(special: Special, compiled, args: tuple, keywords: dict, into: bool =
     lines += [f"r = {call}", f"return {formed}"]
     params = ", ".join([*(f"a{i}" for i in range(len(args))), *["out"] * into, *["**keywords"] * bool(keywords)])
     run = written(f"call of {special.program.name}", params, lines, names)
-    if lines[0] == f"r = compiled({params})":
+    if not keywords and lines[0] == f"r = compiled({', '.join(as_they_are(args))})":
         as_it_is = formed == ("r" if len(types) == 1 else f"({', '.join(f'r[{i}]' for i in range(len(types)))})")
-        run.way = Way(compiled.dispatcher, formed, None if as_it_is else written("form", "r", lines[1:], names))
+        run.way = Way(compiled.dispatcher, formed, None if as_it_is else written("form", "r", lines[1:], names),
+                      parts_of(args))
     run.version = Version(special, compiled, len(args))
     return run
+
+
+def as_they_are(args: tuple) -> list[str]:
+    """Return the expressions of arguments, and of the items of tuples, that are handed on as they are."""
+    return [e for i, a in enumerate(args) for e in ([f"a{i}[{j}]" for j in range(len(a))] if type(a) is tuple else [f"a{i}"])]
 
 
 def written(name: str, params: str, lines: list[str], names: Names) -> Callable:
@@ -176,12 +182,13 @@ class Dispatch:
             return self._call_by_name(args, keywords)
         direct = self._direct
         if len(args) == direct.count:
+            given = args if direct.flat is None else direct.flat(args)
             try:
-                for value in args:
+                for value in given:
                     if type(value) not in PLAIN:
                         break
                 else:
-                    result = direct.call(*args)
+                    result = direct.call(*given)
                     if result is not MISSING:
                         return result if direct.form is None else direct.form(result)
             except Exception as error:
