@@ -19,6 +19,7 @@ __all__ = [
     "CompileError",
     "DeviceError",
     "IndexOutOfRangeError",
+    "IntegerPowerError",
     "LinearAlgebraError",
     "MemoryBudgetError",
     "NoSourceError",
@@ -163,6 +164,12 @@ class NoValueError(SrcdiffError, TypeError):
     """A name or a result is None, on the path taken, where a value is needed."""
 
     code = "SD0357"
+
+
+class IntegerPowerError(SrcdiffError, ValueError):
+    """An integer has a negative integer exponent, which NumPy refuses and Python answers with a float."""
+
+    code = "SD0359"
 
 
 class LinearAlgebraError(SrcdiffError, LinAlgError):

@@ -30,6 +30,7 @@ from srcdiff.errors import (
     NOWHERE,
     ArgumentError,
     IndexOutOfRangeError,
+    IntegerPowerError,
     MemoryBudgetError,
     NotScalarError,
     NoValueError,
@@ -51,10 +52,11 @@ misfits = lazy("srcdiff.api.misfits")
 STRETCH, SHORTER = "SD0340", "SD0358"
 MOST_LEVELS = 2                 # of loops inside loops that a memory budget divides
 CODED = re.compile(r"\[(SD03\d\d)\] (.*)", re.DOTALL)
-KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError, MemoryBudgetError, NoValueError)}      # of any other: ShapeError
+KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError, MemoryBudgetError, NoValueError, IntegerPowerError)}      # of any other: ShapeError
 FIXES = {IndexOutOfRangeError.code: "keep the index inside the axis; a negative one counts from the end",
          NotScalarError.code: "take one element of the result",
          NoValueError.code: "assign or return a value on every path, or test with `is None` first",
+         IntegerPowerError.code: "make the base a float: float(a) ** b, or a.astype(float) ** b",
          MemoryBudgetError.code: "give more memory, or leave memory= out",
          "SD0333": "give every sample a result of one shape",
          "SD0345": "leave memory= out, or let the array keep its shape in the loop",

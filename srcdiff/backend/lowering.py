@@ -29,7 +29,7 @@ from numba.core.ir_utils import find_const, guard
 from numba.core.lowering import Lower
 from numba.np import arrayobj
 
-from srcdiff.backend import large_pages
+from srcdiff.backend import large_pages, powers
 from srcdiff.backend.apart import Apart
 from srcdiff.backend.loops import NotedLoops
 from srcdiff.backend.notes import Notes
@@ -87,9 +87,19 @@ class _Functions:
                 return self._extreme(EXTREMES[ufunc], resty, expr.args)
             if resty == types.float32 and self.notes.vector_math and (name := of_floats(ufunc.__name__)):
                 return called(self.builder, name, [self._cast_var(arg, resty) for arg in expr.args])
+        if powers.is_power(expr) and (found := self._as_numpy(resty, expr)) is not None:
+            return found
         if expr.op == "binop" and expr.fn is operator.pow and self.notes.vector_math and (name := self._power(resty, expr)):
             return called(self.builder, name, [self._cast_var(arg, resty) for arg in (expr.lhs, expr.rhs)])
         return super().lower_expr(resty, expr)
+
+    def _as_numpy(self, resty, expr):
+        """Return a power that Numba computes otherwise than NumPy."""
+        kinds = self.fndesc.calltypes[expr].args
+        if any(isinstance(kind, types.Array) for kind in kinds):
+            return None
+        values = [self._cast_var(v, kind) for v, kind in zip((expr.lhs, expr.rhs), kinds, strict=True)]
+        return powers.power(self.context, self.builder, resty, kinds, values)
 
     def _power(self, resty, expr) -> str | None:
         """Return libm's function for a power with an exponent that is no integer; None where it has no vector version."""

@@ -78,14 +78,23 @@ def _ieee(operator, substitute, raised):
     return apply
 
 
+def _power(operator):
+    """Return a power with IEEE results; those of complex numbers are NumPy's, which overflow to infinities."""
+    real = _ieee(operator, np.power, _RAISED)
+
+    def apply(a, b):
+        return np.power(a, b).item() if complex in (type(a), type(b)) and np.ndim(a) == np.ndim(b) == 0 else real(a, b)
+    return apply
+
+
 _RAISED = (ZeroDivisionError, OverflowError)
 OPERATORS = {
     ast.Div: ("_divided", _ieee(operator.truediv, np.divide, _RAISED)),
-    ast.Pow: ("_to_power", _ieee(operator.pow, np.power, _RAISED)),
+    ast.Pow: ("_to_power", _power(operator.pow)),
 }
 IN_PLACE = {
     ast.Div: ("_divided_in_place", _ieee(operator.itruediv, np.divide, _RAISED)),
-    ast.Pow: ("_to_power_in_place", _ieee(operator.ipow, np.power, _RAISED)),
+    ast.Pow: ("_to_power_in_place", _power(operator.ipow)),
 }
 
 

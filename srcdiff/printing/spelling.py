@@ -47,7 +47,7 @@ SCALAR = {
 BOOL = {"invert": "not a", "logical_and": "a and b", "logical_or": "a or b", "logical_xor": "a != b", "absolute": "a",
         "add": "a or b", "multiply": "a and b", "maximum": "a or b", "minimum": "a and b"}
 INTEGER = {"maximum": "max(a, b)", "minimum": "min(a, b)", "fmax": "max(a, b)", "fmin": "min(a, b)",
-           "reciprocal": "int(1 / a)", "floor": "a", "ceil": "a", "trunc": "a"}
+           "reciprocal": "int(np.reciprocal(a))", "floor": "a", "ceil": "a", "trunc": "a"}
 
 ARRAY = {
     "absolute": "np.abs(a)", "copy": "a", "stop_gradient": "a",
@@ -230,6 +230,8 @@ def _power(types, result, operands, static):
         if types[0].weak and types[1].weak and not whole:
             # Python's ** leaves the reals for a negative base.
             return expression("math.pow(a, b)", a=a, b=b)
+        if types[0].dtype == "float32" and not isinstance(b, gast.Constant):        # Numba would keep that
+            return expression("np.float64(a) ** b", a=a, b=b)
     return expression("a ** b", a=a, b=b)
 
 

@@ -136,7 +136,7 @@ def average_along(a, axis, weights):
 def mean_where(a, axis, keepdims, where):
     axis, keep = (tuple(range(a.ndim)) if axis is None else axis), keepdims is True
     count = np.sum(np.logical_and(np.ones(a.shape, dtype=bool), where), axis=axis, keepdims=keep)
-    return np.sum(a, axis=axis, keepdims=keep, where=where) / count
+    return np.sum(a * 1.0, axis=axis, keepdims=keep, where=where) / count
 
 
 def cov(m, y=None, rowvar=True, bias=False, ddof=None):

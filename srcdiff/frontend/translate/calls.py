@@ -209,7 +209,8 @@ def _hand_over(t, node):
 
 
 # What stores its result into `out=` as if it were computed before, whatever memory `out` shares with the operands.
-_FILLS = {"sum", "prod", "mean", "max", "min", "amax", "amin", "cumsum", "cumprod", "dot", "matmul"}
+_FILLS = {"sum", "prod", "mean", "max", "min", "amax", "amin", "cumsum", "cumprod", "dot", "matmul",
+          "heaviside", "float_power"}
 _GIVE_PYTHON_NUMBERS = {np.ndim, np.size, np.isscalar, np.allclose}
 
 

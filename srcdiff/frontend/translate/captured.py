@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from srcdiff.frontend.translate.kinds import NumpyBool
 from srcdiff.frontend.translate.subclasses import as_base
 from srcdiff.frontend.translate.values import Dict, Known, Origin, Refused, Tuple
 from srcdiff.places import follow
@@ -30,7 +31,7 @@ def lift(t: Translator, value, origin: Origin | None = None, stem: str = "consta
     """
     if isinstance(value, bool | np.bool_):
         assume(t, origin, value)
-        return Const(bool(value))
+        return Const(value) if isinstance(value, bool) else NumpyBool(bool(value))
     if isinstance(value, int | float | complex | np.number):
         plain = as_base(value, stem)
         if plain is not value:      # an enumeration, a unit: known, and compared at each call

@@ -14,12 +14,22 @@ import numpy as np
 from srcdiff.frontend.translate.values import Dict, MaybeNone, MaybeUnbound, Record, Refused, Tuple
 from srcdiff.syntax import Array, Const, Scalar, Var
 
-__all__ = ["ARRAY", "NUMPY", "PYTHON", "array_without_axes", "classes_of", "combined", "kind_of", "marked",
+__all__ = ["ARRAY", "NUMPY", "PYTHON", "NumpyBool", "array_without_axes", "classes_of", "combined", "kind_of", "marked",
            "number_in", "one_class", "require_not_among", "result_kind", "set_cell"]
 
 PYTHON = frozenset({"a Python number"})
 NUMPY = frozenset({"a NumPy scalar"})
 ARRAY = frozenset({"an array without axes"})
+
+
+class NumpyBool(Const):
+    """``np.True_`` or ``np.False_``: the constant, but True + True is 2 and theirs is True."""
+
+    def __eq__(self, other):
+        return isinstance(other, Const) and self._key == other._key
+
+    __hash__ = Const.__hash__
+
 
 _OWN = {"b": bool, "i": int, "u": int, "f": float, "c": complex}
 
@@ -30,7 +40,7 @@ def kind_of(t, atom) -> frozenset | None:
     if isinstance(type_, Array):
         return None
     if isinstance(atom, Const):
-        return PYTHON
+        return NUMPY if isinstance(atom, NumpyBool) else PYTHON
     return t.kinds.get(atom.name) or (PYTHON if type_.weak else NUMPY)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import operator
 
+import numpy as np
+
 from srcdiff.frontend.translate.captured import lift
 from srcdiff.frontend.translate.context import Translator
-from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, kind_of, marked
+from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, NumpyBool, kind_of, marked
+from srcdiff.frontend.translate.powers import checked_base
 from srcdiff.frontend.translate.sequences import has_unknown_length, sequence_operation
 from srcdiff.frontend.translate.values import (
     Dict,
@@ -88,7 +91,7 @@ def _shifted(t, kind, a, b):
         if t.type_of(atom).dtype[0] not in "iub":
             raise Refused(f"a shift of {t.type_of(atom)}", why="only integers have bits to shift",
                           fix="multiply or divide by a power of two", python=TypeError)
-    return arithmetic(t, SHIFT[kind][0], a, arithmetic(t, "Pow", Const(2), b))
+    return arithmetic(t, SHIFT[kind][0], a, arithmetic(t, "Pow", Const(2), b, shift=True))
 
 
 def is_known(value) -> bool:
@@ -97,7 +100,7 @@ def is_known(value) -> bool:
 
 
 def _python(value):
-    return value.value
+    return np.bool_(value.value) if isinstance(value, NumpyBool) else value.value
 
 
 def on_known(function, *operands):
@@ -110,20 +113,20 @@ def on_known(function, *operands):
         raise raises_too(error) from error
 
 
-def arithmetic(t: Translator, kind: str, a, b):
-    """Emit an arithmetic operation on two atoms, folded where both are numbers."""
+def arithmetic(t: Translator, kind: str, a, b, shift: bool = False):
+    """Emit an arithmetic operation on two atoms, folded where both are numbers; a shift may be by a negative number."""
     op, python = BINARY[kind]
     if isinstance(a, Const) and isinstance(b, Const):
         try:
-            value = python(a.value, b.value)
-            if isinstance(value, bool | int | float | complex):
-                return Const(value)
+            value = on_known(python, _python(a), _python(b)) if NumpyBool in (type(a), type(b)) else python(a.value, b.value)
+            if isinstance(value, bool | int | float | complex | np.generic):
+                return lift(t, value)
         except (ArithmeticError, ValueError):
             pass
     if op not in _BITWISE:
-        a, b = _number(t, a), _number(t, b)
-    if op == "power":
-        a = _power_base(t, a, b)
+        a, b = _number(t, a, b), _number(t, b, a)
+    if op == "power" and not shift:
+        a = checked_base(t, a, b)
     if op == "matmul" and 0 in (t.ndim(a), t.ndim(b)):
         raise Refused("@ needs arrays, not numbers", fix="use *", code="SD0233")
     if op == "matmul" and t.ndim(a) == t.ndim(b) == 1:
@@ -141,23 +144,16 @@ def arithmetic(t: Translator, kind: str, a, b):
     return result
 
 
-def _number(t, atom):
-    """Return an int for a Python bool, as Python's arithmetic does."""
+def _number(t, atom, other=None):
+    """Return an int for a Python bool, as Python's arithmetic does; beside a NumPy bool it is one of these."""
     type_ = t.type_of(atom)
+    if kind_of(t, atom) == NUMPY or other is not None and t.type_of(other).dtype == "bool" and kind_of(t, other) != PYTHON:
+        return atom
     if isinstance(type_, Scalar) and type_.dtype == "bool" and type_.weak:
         if isinstance(atom, Const):
             return Const(int(atom.value))
         return t.weak(t.emit("cast", atom, dtype="int64"))
     return atom
-
-
-def _power_base(t, base, exponent):
-    """Return the base of a power as a float where an integer one cannot hold the result."""
-    type_ = t.type_of(base)
-    if (isinstance(exponent, Const) and isinstance(exponent.value, int) and exponent.value < 0
-            and isinstance(type_, Scalar) and type_.dtype.startswith("int") and type_.weak):
-        return t.cast(base, "float64")
-    return base
 
 
 # -- unary --------------------------------------------------------------------------------
@@ -172,7 +168,7 @@ def unary(t: Translator, kind: str, value):
                  "Invert": ("invert", operator.invert)}
     op, python = functions[kind]
     if isinstance(value, Const) or isinstance(value, Known) and not isinstance(value.value, str):
-        return lift(t, on_known(python, value.value))
+        return lift(t, on_known(python, _python(value)))
     atom = as_atom(t, value)
     is_mask = op == "invert" and kind_of(t, atom) != PYTHON         # ~True is -2, of a NumPy bool it is False
     return t.emit(op, atom if is_mask else _number(t, atom))
@@ -243,7 +239,7 @@ def elementwise(t: Translator, op: str, values, python_numbers: bool):
     """
     atoms = [as_atom(t, v) for v in values]
     if op == "power":
-        atoms[0] = _power_base(t, *atoms)
+        atoms[0] = checked_base(t, *atoms, of_numpy=not python_numbers)
     if not python_numbers:
         if all(isinstance(t.type_of(a), Scalar) and t.type_of(a).weak for a in atoms):
             atoms = [t.strong(a) for a in atoms]        # beside an array, a Python number takes its dtype

@@ -101,10 +101,14 @@ def mean(t, a, axis=NONE, dtype=NONE, out=NONE, keepdims=NONE, *, where=NONE):
         return in_python_call(t, calculus.mean_where, x, axis if none(axis) or t.ndim(x) else NONE, keepdims, where)
     if not t.ndim(x):
         return number_in(t, x) if is_float(t.type_of(x)) else t.cast(x, "float64")
-    if not none(dtype):
-        x = t.cast(x, dtype_of(dtype))
+    x = _summed_in_floats(t, x) if none(dtype) else t.cast(x, dtype_of(dtype))
     axes = axes_of(t, axis, t.ndim(x))
     return t.emit("divide", reduce(t, "sum", x, axes, flag(t, keepdims)), number_of(t, x, axes))
+
+
+def _summed_in_floats(t, x):
+    """Return what a mean adds up: NumPy adds integers as floats, which do not wrap."""
+    return x if t.type_of(x).dtype[0] in "fc" else t.cast(x, "float64")
 
 
 def number_of(t, x, axes):
@@ -121,7 +125,7 @@ def var(t, a, axis=NONE, dtype=NONE, out=NONE, ddof=Const(0), keepdims=NONE):
     if not t.ndim(x) and ddof == Const(0):
         return t.emit("subtract", x, x)
     axes = axes_of(t, axis, t.ndim(x))
-    n = number_of(t, x, axes)
+    x, n = _summed_in_floats(t, x), number_of(t, x, axes)
     centre = t.emit("divide", reduce(t, "sum", x, axes, True), n)
     squares = t.emit("square", t.emit("subtract", x, centre))
     total = reduce(t, "sum", squares, axes, flag(t, keepdims))
@@ -142,7 +146,7 @@ def average(t, a, axis=NONE, weights=NONE, returned=Const(False)):
         return in_python_call(t, calculus.average_along, x, axis, w)
     if t.ndim(x) != t.ndim(w):
         raise Refused("np.average with weights of another rank", fix="broadcast the weights first")
-    axes = axes_of(t, axis, t.ndim(x))
+    axes, x, w = axes_of(t, axis, t.ndim(x)), _summed_in_floats(t, x), _summed_in_floats(t, w)
     return t.emit("divide", t.emit("sum", t.emit("multiply", x, w), axis=axes), t.emit("sum", w, axis=axes))
 
 
