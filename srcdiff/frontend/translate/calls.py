@@ -36,6 +36,7 @@ from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.kinds import NUMPY, PYTHON, kind_of, marked
 from srcdiff.frontend.translate.numeric import elementwise
 from srcdiff.frontend.translate.numpy_arguments import none
+from srcdiff.frontend.translate.numpy_reductions import as_floats
 from srcdiff.frontend.translate.storing import into
 from srcdiff.frontend.translate.values import (
     Closure,
@@ -53,7 +54,7 @@ from srcdiff.frontend.translate.values import (
 )
 from srcdiff.frontend.translate.views import as_atom
 from srcdiff.primitives import PRIMITIVES
-from srcdiff.syntax import Const, Var
+from srcdiff.syntax import Const, Var, is_complex
 
 __all__ = ["HANDLERS", "call", "call_node"]
 
@@ -329,6 +330,8 @@ def _elementwise(t, op, target, args, keywords):
     if len(args) != arity:
         raise Refused(f"`{target.__name__}` takes {arity} arguments here, not {len(args)}", code="SD0239",
                       fix="give it that many, by position")
+    if target is np.fabs and not any(is_complex(t.type_of(as_atom(t, a))) for a in args):
+        args = [as_floats(t, as_atom(t, a)) for a in args]          # those of integers are floats
     if getattr(target, "__module__", "") in ("_operator", "operator"):
         return elementwise(t, op, args, False)
     return elementwise(t, op, args, not isinstance(target, np.ufunc) and target.__module__ == "math")

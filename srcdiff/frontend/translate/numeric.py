@@ -29,7 +29,7 @@ from srcdiff.frontend.translate.values import (
 from srcdiff.frontend.translate.views import as_atom, given, spread
 from srcdiff.syntax import Array, Const, Scalar
 
-__all__ = ["BINARY", "SHIFT", "arithmetic", "binary", "elementwise", "truth", "unary"]
+__all__ = ["BINARY", "SHIFT", "arithmetic", "binary", "elementwise", "inner_product", "truth", "unary"]
 
 BINARY = {
     "Add": ("add", operator.add), "Sub": ("subtract", operator.sub), "Mult": ("multiply", operator.mul),
@@ -130,7 +130,7 @@ def arithmetic(t: Translator, kind: str, a, b, shift: bool = False):
     if op == "matmul" and 0 in (t.ndim(a), t.ndim(b)):
         raise Refused("@ needs arrays, not numbers", fix="use *", code="SD0233")
     if op == "matmul" and t.ndim(a) == t.ndim(b) == 1:
-        return t.emit("sum", t.emit("multiply", a, b), axis=(0,))
+        return inner_product(t, a, b)
     if t.trying is not None:
         from srcdiff.frontend.translate.raising import base, divisor
         a, b = base(t, a, b) if op == "power" else a, divisor(t, op, a, b)
@@ -142,6 +142,12 @@ def arithmetic(t: Translator, kind: str, a, b, shift: bool = False):
         if t.type_of(result).dtype == "int64":
             t.nonnegative.add(result.name)
     return result
+
+
+def inner_product(t, a, b):
+    """Return the inner product of two vectors; of narrow integers it is as narrow, as sums are not."""
+    products = t.emit("multiply", a, b)
+    return t.cast(t.emit("sum", products, axis=(0,)), t.type_of(products).dtype)
 
 
 def _number(t, atom, other=None):

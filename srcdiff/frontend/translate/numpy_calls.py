@@ -30,6 +30,7 @@ from srcdiff.frontend.translate.numpy_creation import (
 )
 from srcdiff.frontend.translate.numpy_reductions import (
     arg_extreme,
+    as_floats,
     average,
     cross,
     cumsum,
@@ -114,7 +115,7 @@ def round_(t, a, decimals=Const(0), out=NONE):
 
 
 def isclose(t, a, b, rtol=Const(1e-05), atol=Const(1e-08)):
-    x, y = array(t, a), array(t, b)
+    x, y = array(t, a), as_floats(t, array(t, b))          # differences of integers may wrap
     gap = t.emit("absolute", t.emit("subtract", x, y))
     bound = t.emit("add", as_atom(t, atol), t.emit("multiply", as_atom(t, rtol), t.emit("absolute", y)))
     near = t.emit("less_equal", gap, bound)

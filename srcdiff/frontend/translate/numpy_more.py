@@ -16,7 +16,7 @@ from srcdiff.frontend.translate.kinds import number_in
 from srcdiff.frontend.translate.library import in_python_call
 from srcdiff.frontend.translate.numeric import arithmetic
 from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, axis_of, extents_of, flag, none
-from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce
+from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce, wide_integers
 from srcdiff.frontend.translate.numpy_shapes import derived, diff, flat, with_axes
 from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
 from srcdiff.frontend.translate.views import as_atom, shape_of
@@ -252,7 +252,7 @@ def cumprod(t, a, axis=NONE):
     """A loop: each element is the one before times the next factor."""
     from srcdiff.frontend.translate.indexing import load
     from srcdiff.frontend.translate.views import store
-    x = array(t, a)
+    x = wide_integers(t, array(t, a))
     if none(axis) and t.ndim(x) > 1:
         x = flat(t, x)
     if t.ndim(x) != 1:

@@ -9,7 +9,7 @@ from srcdiff.assemble import require_equal
 from srcdiff.frontend.in_python import algebra, calculus, shapes
 from srcdiff.frontend.translate.kinds import number_in
 from srcdiff.frontend.translate.library import in_python_call
-from srcdiff.frontend.translate.numeric import arithmetic
+from srcdiff.frontend.translate.numeric import arithmetic, inner_product
 from srcdiff.frontend.translate.numpy_arguments import (
     NONE,
     array,
@@ -35,9 +35,9 @@ from srcdiff.frontend.translate.views import as_atom, store
 from srcdiff.syntax import Const, is_complex, is_float
 
 __all__ = [
-    "_diagonal_index", "arg_extreme", "average", "cross", "cumsum", "diag", "diagonal", "dot",
+    "_diagonal_index", "arg_extreme", "as_floats", "average", "cross", "cumsum", "diag", "diagonal", "dot",
     "inner", "inner_1d", "matmul", "mean", "norm", "number_of", "outer", "outer_of_vectors", "plain_reduction",
-    "reduce", "reduction", "std", "trace", "var", "vdot",
+    "reduce", "reduction", "std", "trace", "var", "vdot", "wide_integers",
 ]
 
 def reduction(op):
@@ -46,7 +46,7 @@ def reduction(op):
         x = array(t, a)
         if not t.ndim(x):
             refuse_given(initial=initial, where=where)
-            return number_in(t, x)
+            return _of_number(t, op, x if none(dtype) else t.cast(x, dtype_of(dtype)))
         if not none(dtype):
             x = t.cast(x, dtype_of(dtype))
         x = _chosen(t, op, x, where, initial)
@@ -56,6 +56,19 @@ def reduction(op):
         made = reduce(t, op, x, axes_of(t, axis, t.ndim(x)), flag(t, keepdims))
         return made if none(initial) else t.emit(_JOINED[op], made, as_atom(t, initial))
     return handler
+
+
+def _of_number(t, op, x):
+    """Return a reduction of one number: it is of the type that an array of such numbers gives."""
+    if op in ("any", "all"):
+        return number_in(t, x) if t.type_of(x).dtype == "bool" else t.emit("not_equal", x, Const(0))
+    return wide_integers(t, x) if op in ("sum", "prod") else number_in(t, x)
+
+
+def wide_integers(t, x):
+    """Return what sums and products take: integers of 64 bits in place of narrower ones."""
+    kind, wide = t.type_of(x).dtype[0], {"b": "int64", "i": "int64", "u": "uint64"}
+    return t.cast(x, wide[kind]) if kind in wide and t.type_of(x).dtype != wide[kind] else number_in(t, x) if not t.ndim(x) else x
 
 
 # What a reduction has of no elements, and what joins it with `initial=`.
@@ -101,13 +114,13 @@ def mean(t, a, axis=NONE, dtype=NONE, out=NONE, keepdims=NONE, *, where=NONE):
         return in_python_call(t, calculus.mean_where, x, axis if none(axis) or t.ndim(x) else NONE, keepdims, where)
     if not t.ndim(x):
         return number_in(t, x) if is_float(t.type_of(x)) else t.cast(x, "float64")
-    x = _summed_in_floats(t, x) if none(dtype) else t.cast(x, dtype_of(dtype))
+    x = as_floats(t, x) if none(dtype) else t.cast(x, dtype_of(dtype))
     axes = axes_of(t, axis, t.ndim(x))
     return t.emit("divide", reduce(t, "sum", x, axes, flag(t, keepdims)), number_of(t, x, axes))
 
 
-def _summed_in_floats(t, x):
-    """Return what a mean adds up: NumPy adds integers as floats, which do not wrap."""
+def as_floats(t, x):
+    """Return what a mean adds up, and `fabs` takes: floats for integers, which would wrap."""
     return x if t.type_of(x).dtype[0] in "fc" else t.cast(x, "float64")
 
 
@@ -123,9 +136,9 @@ def var(t, a, axis=NONE, dtype=NONE, out=NONE, ddof=Const(0), keepdims=NONE):
     refuse_given(out=out, dtype=dtype)
     x = array(t, a)
     if not t.ndim(x) and ddof == Const(0):
-        return t.emit("subtract", x, x)
+        return t.emit("subtract", *[as_floats(t, x)] * 2)
     axes = axes_of(t, axis, t.ndim(x))
-    x, n = _summed_in_floats(t, x), number_of(t, x, axes)
+    x, n = as_floats(t, x), number_of(t, x, axes)
     centre = t.emit("divide", reduce(t, "sum", x, axes, True), n)
     squares = t.emit("square", t.emit("subtract", x, centre))
     total = reduce(t, "sum", squares, axes, flag(t, keepdims))
@@ -146,7 +159,7 @@ def average(t, a, axis=NONE, weights=NONE, returned=Const(False)):
         return in_python_call(t, calculus.average_along, x, axis, w)
     if t.ndim(x) != t.ndim(w):
         raise Refused("np.average with weights of another rank", fix="broadcast the weights first")
-    axes, x, w = axes_of(t, axis, t.ndim(x)), _summed_in_floats(t, x), _summed_in_floats(t, w)
+    axes, x, w = axes_of(t, axis, t.ndim(x)), as_floats(t, x), as_floats(t, w)
     return t.emit("divide", t.emit("sum", t.emit("multiply", x, w), axis=axes), t.emit("sum", w, axis=axes))
 
 
@@ -271,7 +284,7 @@ def dot(t, a, b, out=NONE):
 
 
 def inner_1d(t, x, y):
-    return t.emit("sum", t.emit("multiply", x, y), axis=(0,))
+    return inner_product(t, x, y)
 
 
 def matmul(t, a, b):
