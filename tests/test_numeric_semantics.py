@@ -121,7 +121,8 @@ def test_means_of_integers_do_not_wrap(expression):
         same(value(f, x, 0), f(1.0, x, 0)[1])
 
 
-RECIPROCALS = [np.array([0, 1, -1, 3]), np.int8([0, 1, -1, 3]), np.uint8([0, 1, 255]), np.int64(0), np.int64(-1), np.float64(0.0)]
+RECIPROCALS = [np.array([0, 1, -1, 3]), np.int8([0, 1, -1, 3]), np.uint8([0, 1, 255]), np.int64(0), np.int64(-1), np.float64(0.0),
+               np.array([0, 1, 2**64 - 1], np.uint64)]
 
 
 @np.errstate(divide="ignore", invalid="ignore")
@@ -185,3 +186,19 @@ def test_reductions_of_narrow_integers_and_of_single_numbers(expression):
         same(found, expected)
     assert value(function_of("np.any(x) + 0"), np.int64(7), 0) == 1 and value(function_of("np.sum(x) + 1"), True, 0) == 2
     assert sd.grad(lambda x: np.sum(np.fabs(x)) + np.sum(x[0]) + np.all(x[0]))(np.array([-1.0, 2.0])).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("target", ["python", "numba"])
+def test_integer_powers_wrap(target):
+    f = function_of("x ** k")
+    for dtype, base in ((np.int64, [3, -7, 2]), (np.uint64, [3, 5, 2**64 - 1]), (np.int8, [3, -7, 2])):
+        x, k = np.array(base, dtype), np.array([100, 126, 64]).astype(dtype)
+        same(value(f, x, k, target), x ** k)
+    x, k = np.array([3, 5, 2], np.uint64), np.array([2**64 - 1, 70001, 2**33], np.uint64)
+    same(value(f, x, k, target), x ** k)
+
+
+def test_half_precision_is_refused():
+    for expression in ("np.exp(x)", "np.sqrt(x[0])", "np.logaddexp(x, x)"):
+        with pytest.raises(UnsupportedError, match="half precision"):
+            value(function_of(expression), np.array([1, 2], np.int8), 0)

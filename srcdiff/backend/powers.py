@@ -1,4 +1,4 @@
-"""Powers in compiled code as NumPy computes them: of real numbers to whole exponents, and of complex numbers.
+"""Powers in compiled code as NumPy computes them: of real numbers and integers to whole exponents, and of complex numbers.
 
 Numba raises ZeroDivisionError for 0.0 to a negative whole exponent, where NumPy gives an infinity, and its powers of
 complex numbers are nan where they overflow and where the base is 0.
@@ -30,6 +30,9 @@ def power(context, builder, result, kinds, values):
     base, exponent = kinds
     if isinstance(result, types.Complex):
         return _called(context, builder, complex_power, types.complex128, result, kinds, values)
+    if isinstance(result, types.Integer) and not isinstance(exponent, types.IntegerLiteral):
+        function = wrapping_power if result.signed else unsigned_power          # Numba takes floats for a large exponent
+        return _called(context, builder, function, types.int64, result, kinds, values)
     if not isinstance(result, types.Float):
         return None
     if isinstance(exponent, types.IntegerLiteral):
@@ -69,6 +72,25 @@ def whole_power(a, n):
     if n >= 0:
         return made if left == 0 else math.pow(a, float(n))
     return 1.0 / made if left == 0 and 0.0 < abs(made) < np.inf else math.pow(a, float(n))
+
+
+@register_jitable
+def wrapping_power(a, n):
+    """Return a ** n of integers by products, which wrap; 0 for n < 0, which only shifts to the right ask for."""
+    made = 1 if n >= 0 else 0
+    while n > 0:
+        if n & 1:
+            made *= a
+        a *= a
+        n >>= 1
+    return made
+
+
+def unsigned_power(a, n):
+    """Return a ** n of the bits of unsigned integers: those of 2**63 times odd factors are 1, of even ones 0."""
+    if n < 0 and a & 1 == 0:
+        return 0
+    return wrapping_power(a, n & 0x7FFFFFFFFFFFFFFF)
 
 
 def complex_power(a, b):

@@ -167,6 +167,8 @@ def _scalar_template(op, types, result, count):
         return BOOL[op]
     if kinds <= {"bool", "int64", "int32"} and op in INTEGER and result.dtype in kinds:
         return INTEGER[op]
+    if op == "reciprocal" and result.dtype == "uint64":         # the float of 1 / 0 does not fit
+        return "np.uint64(a == 1)"
     if op == "reciprocal" and result.dtype == "float32":
         return "np.float32(1.0) / a"
     if op in SCALAR:

@@ -240,6 +240,9 @@ class Translator:
             kinds = ", ".join(str(self.type_of(a)) for a in args)
             raise Refused(f"`{op}` cannot be applied to ({kinds})", why=str(error).splitlines()[0],
                           fix="check the shapes and types of the operands") from error
+        if self.type_of(made).dtype == "float16":
+            raise Refused(f"`{op}` of {self.type_of(args[0])}", why="NumPy computes it in half precision, which compiled code does not have",
+                          fix="convert the operand first: x.astype(np.float64)")
         note_extents(self, made, op, args, static)
         return marked(self, made, result_kind(self, args))
 
