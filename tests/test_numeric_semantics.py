@@ -202,3 +202,15 @@ def test_half_precision_is_refused():
     for expression in ("np.exp(x)", "np.sqrt(x[0])", "np.logaddexp(x, x)"):
         with pytest.raises(UnsupportedError, match="half precision"):
             value(function_of(expression), np.array([1, 2], np.int8), 0)
+
+
+@pytest.mark.parametrize("target", ["python", "numba"])
+def test_functions_of_two_kinds_of_numbers(target):
+    whole = np.array([7, -7, 100, -128, 1, 5, 0, 127])
+    for left, right in ((np.int64, np.int64), (np.int8, np.int8), (np.int64, np.uint8), (np.uint8, np.int8), (np.uint64, np.uint64)):
+        x, k = whole.astype(left), np.array([-1, 3, -7, 5, -2, 0, 4, -128]).astype(right)
+        same(value(function_of("np.fmod(x, k)"), x, k, target), np.fmod(x, np.where(k == 0, x, k).astype(right)))
+    single = np.float32([0.1, 3.7, -2.5, 1, 0.3, 8, -1, 2])
+    for name in ("arctan2", "hypot", "logaddexp", "copysign", "fmod"):
+        f = function_of(f"np.{name}(x, k)")
+        same(value(f, whole, single, target), getattr(np, name)(whole, single), rtol=1e-12)

@@ -111,6 +111,17 @@ def quotient_(a, b):
 '''
 
 
+# Numba's own is wrong for negative divisors.
+WHOLE_FMOD = '''\
+def whole_fmod(a, b):
+    """Return the remainder of integers that has the sign of `a`; 0 for b = 0."""
+    if b == 0 or b == -1:
+        return a * 0
+    rest = a % b
+    return rest - b if rest != 0 and (rest < 0) != (a < 0) else rest
+'''
+
+
 # name -> (text, names of the helpers it calls)
 HELPERS = {
     "digamma_positive": (DIGAMMA_POSITIVE, ()),
@@ -122,7 +133,7 @@ HELPERS = {
     "erfc_": (_each("erfc_", "math.erfc", "the complementary error function"), ()),
     "gamma_": (_each("gamma_", "math.gamma", "the gamma function"), ()),
     "lgamma_": (_each("lgamma_", "math.lgamma", "the logarithm of the gamma function"), ()),
-    "quotient": (QUOTIENT, ()),
+    "quotient": (QUOTIENT, ()), "whole_fmod": (WHOLE_FMOD, ()),
     "quotient_": (QUOTIENT_EACH, ()),
     "tape_grow": (TAPE_GROW, ()),
     "sum_to": (SUM_TO, ()),

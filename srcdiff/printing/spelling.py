@@ -72,6 +72,9 @@ LINALG = {
 # Without counterpart in NumPy: functions that stand in the module (see `helpers`).
 HELPERS = ("quotient", "digamma", "polygamma", "erf", "erfc", "gamma", "lgamma")
 
+# Functions of an integer and a float32 that give a double.
+MIXED = ("arctan2", "hypot", "logaddexp", "copysign", "fmod")
+
 _KIND = {"weak": {"bool": "bool", "int64": "int", "float64": "float", "complex128": "complex"}}
 
 
@@ -148,6 +151,8 @@ def spell(op: str, types: tuple[Type, ...], result: Type, operands, static) -> g
         return special(types, result, operands, dict(static))
     if PRIMITIVES[op].opaque:
         return _opaque(op, types, result, operands)
+    if op in MIXED and isinstance(result, Scalar) and result.dtype == "float64":        # Numba would compute in single precision
+        operands = [expression("np.float64(a)", a=a) if t.dtype == "float32" else a for a, t in zip(operands, types, strict=True)]
     names = dict(zip("abc", operands, strict=False))
     if all(isinstance(t, Scalar) for t in types):
         return expression(_scalar_template(op, types, result, len(operands)), **names)
@@ -167,6 +172,8 @@ def _scalar_template(op, types, result, count):
         return BOOL[op]
     if kinds <= {"bool", "int64", "int32"} and op in INTEGER and result.dtype in kinds:
         return INTEGER[op]
+    if op == "fmod" and result.dtype.startswith("int"):
+        return "whole_fmod(a, b)"
     if op == "reciprocal" and result.dtype == "uint64":         # the float of 1 / 0 does not fit
         return "np.uint64(a == 1)"
     if op == "reciprocal" and result.dtype == "float32":
