@@ -182,7 +182,7 @@ def _of_schedule(name: str) -> str:
 
 # name -> (text, names of the helpers it calls)
 DEVICE_HELPERS = {
-    "digamma_positive": HELPERS["digamma_positive"],
+    "digamma_positive": HELPERS["digamma_positive"], "whole_fmod": HELPERS["whole_fmod"],
     **{name: (_of_schedule(name), ("maximum", "minimum")) for name in ("segment_length", "segment_within", "next_checkpoint")},
     "maximum": (MAXIMUM, ()), "minimum": (MINIMUM, ()), "fmax": (FMAX, ()), "fmin": (FMIN, ()), "sign": (SIGN, ()),
     "rint": (RINT, ()), "cbrt": (CBRT, ()), "logaddexp": (LOGADDEXP, ()), "quotient": HELPERS["quotient"],

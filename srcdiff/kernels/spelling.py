@@ -128,6 +128,8 @@ def _of_integers(op: str, types: tuple[Type, ...], result: Type) -> str | None:
         return converter(result) if result.dtype in FLOATS else "a"
     if op in TESTS:
         return "True" if op == "isfinite" else "False"
+    if op == "reciprocal":              # of 0 it is any number
+        return "(a if a == 1 or a == -1 else 0)"
     if op == "exp2":
         return _narrowed(f"math.pow(2.0, {_as_real('a', types[0], result)})", result)
     if op in REAL and result.dtype in FLOATS:
