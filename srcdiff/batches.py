@@ -48,7 +48,7 @@ from srcdiff.syntax import (
 
 __all__ = ["CHUNKS", "WORDS", "Batch", "batch_text", "split", "with_given", "without_reserved"]
 
-WORDS = frozenset({"prange", "chunk", "failed", "turn", "worker", "next_turn", "get_num_threads"})        # what the text calls its own
+WORDS = frozenset({"prange", "chunk", "failed", "turn", "worker", "next_turn"})        # what the text calls its own
 CHUNKS = 64                     # more than cores: samples differ in cost; few enough to allocate for each
 WIDTH = 100
 COUNT = Scalar("int64", weak=True)
@@ -231,7 +231,7 @@ IN_ORDER = '''\
         failed[chunk] = {name}_fails({first}, {last}, {args})'''
 IN_TURN = '''\
     turn = np.zeros(1, np.int64)
-    for worker in prange(get_num_threads()):
+    for worker in prange({chunks}):          # each thread has one at least; the first of a thread takes what is left
         chunk = next_turn(turn)
         while chunk < {chunks}:
             {first}, {last} = {count} * chunk // {chunks}, {count} * (chunk + 1) // {chunks}
@@ -256,7 +256,7 @@ except ImportError:                     # without Numba: the same numbers, slowl
         return lambda function: function
 '''
 COMPILED = '''\
-from numba import get_num_threads, prange
+from numba import prange
 
 from srcdiff.backend.turns import next_turn
 '''

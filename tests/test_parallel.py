@@ -3,6 +3,7 @@
 import pickle
 import sys
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -189,6 +190,16 @@ def test_the_compiled_parts_are_taken_in_turn(batches, data, always):
     taken, turn = np.zeros(5000), np.zeros(1, np.int64)
     takers(turn, taken)
     assert turn[0] == 5000 and taken.min() >= 1 and taken.sum() == 1000 * 15        # each number once
+
+
+def test_the_machine_code_is_kept(batches, data, always, monkeypatch, tmp_path):
+    """Numba keeps no code that calls by an address, as `get_num_threads` is called."""
+    monkeypatch.setenv("SRCDIFF_CACHE_DIR", str(tmp_path))
+    many = sd.vmap(sd.differentiate(lambda x: np.sum(np.sin(x) * x), parallel=True).grad).base
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(many(data[0]), np.sin(data[0]) + data[0] * np.cos(data[0]), rtol=1e-14)
+    assert any("vmap-" in path.name for path in tmp_path.rglob("*.nbc"))
 
 
 def test_an_error_in_a_sample_is_raised(batches, data, always):
