@@ -107,6 +107,21 @@ def test_unsigned_numbers_of_64_bits_beside_signed_ones():
     assert not unequal(*compiled_for_the_cpu(beside, (u, i)))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64"])
+def test_remainders_and_reciprocals_of_integers(dtype):
+    """Compared with NumPy, whose reciprocal of 0 is left out: it is whatever the processor makes of it."""
+    signs = np.array([1, -1, 1, -1], dtype)
+    a, b = np.array([7, 7, 100, 3], dtype) * signs, np.array([2, 3, 7, 5], dtype) * signs[::-1]
+    one = np.array([1, 1, 2, 7], dtype) * signs
+    wanted = [np.fmod(a, b), np.reciprocal(one)]
+
+    def both(a, b, one):
+        return np.fmod(a, b), np.reciprocal(one)
+
+    assert not unequal(batch(both, a, b, one), wanted)
+    assert not unequal(compiled_for_the_cpu(both, (a, b, one))[0], wanted)
+
+
 # -- names ------------------------------------------------------------------------------------
 
 
