@@ -170,6 +170,7 @@ class IntegerPowerError(SrcdiffError, ValueError):
     """An integer has a negative integer exponent, which NumPy refuses and Python answers with a float."""
 
     code = "SD0359"
+    fix = "make the base a float: float(a) ** b, or a.astype(float) ** b"
 
 
 class LinearAlgebraError(SrcdiffError, LinAlgError):

@@ -23,18 +23,17 @@ PLAIN = frozenset({np.ndarray, float, int})  # types whose values Numba tells ap
 MISSING = object()
 
 
-# For each argument of a call None, or the number of items of a tuple; None where no argument is a tuple.
-Parts = tuple[int | None, ...] | None
+# For each argument of a call None, or the number of items of a tuple.
+Parts = tuple[int | None, ...]
 
 
 def parts_of(args: tuple) -> Parts:
     """Return what of a call's arguments is a tuple.
 
-    >>> parts_of(((1.0, 2.0), 3.0)), parts_of((1.0,))
-    ((2, None), None)
+    >>> parts_of(((1.0, 2.0), 3.0))
+    (2, None)
     """
-    parts = tuple(len(a) if type(a) is tuple else None for a in args)
-    return None if parts.count(None) == len(parts) else parts
+    return tuple(len(a) if type(a) is tuple else None for a in args)
 
 
 def flat(args: tuple) -> tuple:
@@ -44,8 +43,8 @@ def flat(args: tuple) -> tuple:
 
 @functools.cache
 def flattener(parts: Parts) -> Callable | None:
-    """Return a faster `flat` for arguments with these parts; of others it makes one that is not plain."""
-    if parts is None:
+    """Return a faster `flat` for arguments with these parts, None where none is a tuple; of others it makes one that is not plain."""
+    if parts.count(None) == len(parts):
         return None
     items = "".join(f"args[{i}], " if n is None else f"*args[{i}], " for i, n in enumerate(parts))
     tests = [f"type(args[{i}]) is tuple and len(args[{i}]) == {n}" for i, n in enumerate(parts) if n is not None]
@@ -61,7 +60,7 @@ class Way(NamedTuple):
     dispatcher: Callable
     text: str
     form: Callable | None
-    parts: Parts = None
+    parts: Parts
 
 
 def missing(*args):
@@ -78,12 +77,12 @@ class Direct:
 
     __slots__ = ("call", "count", "entries", "flat", "form")
 
-    def __init__(self, entries: Mapping[tuple, tuple[Callable, Way]], newest: Way | None = None, count: int = -1):
-        self.entries, self.count = entries, count
+    def __init__(self, entries: Mapping[tuple, tuple[Callable, Way]], newest: Way | None = None):
+        self.entries = entries
         functions = {types: function for types, (function, way) in entries.items()
-                     if len(types) == _length(way.parts, count) and (way.text, way.parts) == (newest.text, newest.parts)}
+                     if (way.text, way.parts) == (newest.text, newest.parts)}
         self.call = table(functions, missing) if functions else missing
-        self.form, self.flat = (newest.form, flattener(newest.parts)) if newest else (None, None)
+        self.count, self.form, self.flat = (len(newest.parts), newest.form, flattener(newest.parts)) if newest else (-1, None, None)
 
     def joined(self, way: Way, args: tuple) -> Direct:
         """Return this with the code that a dispatcher has for such arguments."""
@@ -91,7 +90,7 @@ class Direct:
         if not hasattr(way.dispatcher, "overloads") or {*map(type, given)} - PLAIN:
             return self
         function = entry(way.dispatcher, given)
-        return Direct({**self.entries, types_of(given): (function, way)}, way, len(args)) if function else self
+        return Direct({**self.entries, types_of(given): (function, way)}, way) if function else self
 
     def without(self, args: tuple) -> Direct:
         """Return this without the code for such arguments."""
@@ -99,13 +98,7 @@ class Direct:
         if not self.entries or {*map(type, given)} - PLAIN or types_of(given) not in self.entries:
             return self
         kept = {types: found for types, found in self.entries.items() if types != types_of(given)}
-        types, (_, way) = next(reversed(kept.items()), ((), (None, None)))
-        return Direct(kept, way, len(way.parts or types)) if kept else nothing
-
-
-def _length(parts: Parts, count: int) -> int:
-    """Return how many values code takes for `count` arguments."""
-    return count if parts is None else sum(1 if n is None else n for n in parts)
+        return Direct(kept, next(reversed(kept.values()))[1]) if kept else nothing
 
 
 nothing = Direct({})

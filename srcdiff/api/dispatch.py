@@ -56,7 +56,7 @@ KINDS = {kind.code: kind for kind in (NotScalarError, IndexOutOfRangeError, Memo
 FIXES = {IndexOutOfRangeError.code: "keep the index inside the axis; a negative one counts from the end",
          NotScalarError.code: "take one element of the result",
          NoValueError.code: "assign or return a value on every path, or test with `is None` first",
-         IntegerPowerError.code: "make the base a float: float(a) ** b, or a.astype(float) ** b",
+         IntegerPowerError.code: IntegerPowerError.fix,
          MemoryBudgetError.code: "give more memory, or leave memory= out",
          "SD0333": "give every sample a result of one shape",
          "SD0345": "leave memory= out, or let the array keep its shape in the loop",
@@ -101,7 +101,7 @@ def runner(special: Special, compiled, args: tuple, keywords: dict, into: bool =
         value = get()
         lines.append(f"c{i} = fresh_capture({names.hold(get, 'get')}(), {names.hold(key_of(value))})")
         flat += expressions(value, f"c{i}")
-    lines += [f"{names.hold(refuse_overlap)}({a}, {b}, {message!r})"
+    lines += [f"refuse_overlap({a}, {b}, {message!r})"
               for a, b, message in overlaps(special, flat)]
     if into:
         lines += [f"refuse_overlap(out, {text}, 'out and an argument share memory')" for _, text in arrays_of(special, flat)]

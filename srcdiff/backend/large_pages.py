@@ -41,11 +41,11 @@ def available() -> bool:
     return all(hasattr(part, name) for part, names in needed.items() for name in names)
 
 
-def _ask_for_large_pages(builder, address, size):
-    """Generate a call of `madvise` for memory at a large page, of at least `SMALLEST` bytes; a last page that is half used is large, too."""
+def _ask_for_large_pages(builder, address, size, is_large):
+    """Generate a call of `madvise` for memory that is large, and lies at a large page; a last page that is half used is large, too."""
     from llvmlite import ir
     whole, word = ir.IntType(64), ir.IntType(32)
-    with builder.if_then(builder.icmp_unsigned(">=", size, whole(SMALLEST)), likely=False):
+    with builder.if_then(is_large, likely=False):
         kind = ir.FunctionType(word, [whole, whole, word])
         madvise = builder.module.globals.get("madvise") or ir.Function(builder.module, kind, "madvise")
         rounded = builder.and_(builder.add(size, whole(LARGE_PAGE // 2)), whole(-LARGE_PAGE))
@@ -86,7 +86,7 @@ def maker(context, module, rank: int, itemsize: int, align: int, cleared: bool):
         builder, size, builder.select(is_large, word(LARGE_PAGE), word(align)))
     fail_if(context, builder, cgutils.is_null(builder, memory), MemoryError, "Allocation failed (probably too large).")
     data = context.nrt.meminfo_data(builder, memory)
-    _ask_for_large_pages(builder, data, size)
+    _ask_for_large_pages(builder, data, size, is_large)
     if cleared:
         cgutils.memset(builder, data, size, 0)
     return answer(builder, memory)

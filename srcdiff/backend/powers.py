@@ -77,13 +77,7 @@ def whole_power(a, n):
 @register_jitable
 def wrapping_power(a, n):
     """Return a ** n of integers by products, which wrap; 0 for n < 0, which only shifts to the right ask for."""
-    made = 1 if n >= 0 else 0
-    while n > 0:
-        if n & 1:
-            made *= a
-        a *= a
-        n >>= 1
-    return made
+    return _product(1, a, n) if n >= 0 else 0
 
 
 def unsigned_power(a, n):
@@ -102,16 +96,15 @@ def complex_power(a, b):
     if b.imag == 0.0 and abs(b.real) < 100.0 and b.real == math.floor(b.real):
         if 0.0 < b.real < 4.0:                  # no product with 1, which has a nan for an infinite base
             return a if b.real == 1.0 else a * a if b.real == 2.0 else a * (a * a)
-        made = _product(a, int(abs(b.real)))
+        made = _product(complex(1.0, 0.0), a, int(abs(b.real)))
         return _complex_inverse(made) if b.real < 0.0 else made
     length, angle = math.log(math.hypot(a.real, a.imag)), math.atan2(a.imag, a.real)
     return _complex_exponential(b.real * length - b.imag * angle, b.real * angle + b.imag * length)
 
 
 @register_jitable
-def _product(a, n):
-    """Return a ** n for a whole n > 0."""
-    made = complex(1.0, 0.0)
+def _product(made, a, n):
+    """Return made * a ** n for a whole n, 0 or more."""
     while n > 0:
         if n & 1:
             made *= a

@@ -14,9 +14,9 @@ from srcdiff.frontend.translate.context import Translator
 from srcdiff.frontend.translate.iteration import items_of
 from srcdiff.frontend.translate.kinds import number_in
 from srcdiff.frontend.translate.library import in_python_call
-from srcdiff.frontend.translate.numeric import arithmetic
+from srcdiff.frontend.translate.numeric import arithmetic, inner_product
 from srcdiff.frontend.translate.numpy_arguments import NONE, array, axes_of, axis_of, extents_of, flag, none
-from srcdiff.frontend.translate.numpy_reductions import inner_1d, reduce, wide_integers
+from srcdiff.frontend.translate.numpy_reductions import reduce, wide_integers
 from srcdiff.frontend.translate.numpy_shapes import derived, diff, flat, with_axes
 from srcdiff.frontend.translate.values import Known, Refused, Slice, Tuple
 from srcdiff.frontend.translate.views import as_atom, shape_of
@@ -410,7 +410,7 @@ def _as_matmul(t, terms, output, xs):
     if terms[1][0] != k:
         y = t.emit("transpose", y, perm=(1, 0))
     if t.ndim(x) == t.ndim(y) == 1:
-        return inner_1d(t, x, y)
+        return inner_product(t, x, y)
     return t.emit("matmul", x, y)
 
 

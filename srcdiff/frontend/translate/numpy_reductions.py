@@ -36,7 +36,7 @@ from srcdiff.syntax import Const, is_complex, is_float
 
 __all__ = [
     "_diagonal_index", "arg_extreme", "as_floats", "average", "cross", "cumsum", "diag", "diagonal", "dot",
-    "inner", "inner_1d", "matmul", "mean", "norm", "number_of", "outer", "outer_of_vectors", "plain_reduction",
+    "inner", "matmul", "mean", "norm", "number_of", "outer", "outer_of_vectors", "plain_reduction",
     "reduce", "reduction", "std", "trace", "var", "vdot", "wide_integers",
 ]
 
@@ -279,18 +279,14 @@ def dot(t, a, b, out=NONE):
     if not t.ndim(x) or not t.ndim(y):
         return t.emit("multiply", x, y)
     if t.ndim(x) == t.ndim(y) == 1:
-        return inner_1d(t, x, y)
+        return inner_product(t, x, y)
     return in_python_call(t, algebra.dot_of_arrays, x, y) if t.ndim(y) > 2 else t.emit("matmul", x, y)
-
-
-def inner_1d(t, x, y):
-    return inner_product(t, x, y)
 
 
 def matmul(t, a, b):
     x, y = array(t, a), array(t, b)
     if t.ndim(x) == t.ndim(y) == 1:
-        return inner_1d(t, x, y)
+        return inner_product(t, x, y)
     return arithmetic(t, "MatMult", x, y)
 
 
@@ -298,13 +294,13 @@ def vdot(t, a, b):
     x, y = array(t, a), array(t, b)
     if is_complex(t.type_of(x)):
         x = t.emit("conjugate", x)
-    return inner_1d(t, flat(t, x) if t.ndim(x) > 1 else x, flat(t, y) if t.ndim(y) > 1 else y)
+    return inner_product(t, flat(t, x) if t.ndim(x) > 1 else x, flat(t, y) if t.ndim(y) > 1 else y)
 
 
 def inner(t, a, b):
     x, y = array(t, a), array(t, b)
     if t.ndim(x) == 1 and t.ndim(y) == 1:
-        return inner_1d(t, x, y)
+        return inner_product(t, x, y)
     if t.ndim(x) > 2 or t.ndim(y) > 2:
         last = [Const(t.ndim(v) - 1) for v in (x, y)]
         return in_python_call(t, algebra.tensordot, x, y, Tuple(tuple(Tuple((k,)) for k in last)))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from srcdiff.errors import IntegerPowerError
 from srcdiff.frontend.translate.kinds import PYTHON, kind_of
 from srcdiff.frontend.translate.values import Refused
 from srcdiff.syntax import Const
 
 __all__ = ["checked_base"]
-
-FIX = "make the base a float: float(a) ** b, or a.astype(float) ** b"
-
 
 def checked_base(t, base, exponent, of_numpy: bool = False):
     """Return the base of a power, and see to it that integers have no negative exponent.
@@ -25,7 +23,7 @@ def checked_base(t, base, exponent, of_numpy: bool = False):
     elif of_python:
         return t.cast(base, "float64")
     else:
-        raise Refused("an integer to a negative integer power", why="NumPy raises there, too", fix=FIX, python=ValueError)
+        raise Refused("an integer to a negative integer power", why="NumPy raises there, too", fix=IntegerPowerError.fix, python=ValueError)
     return base
 
 
